@@ -1,1 +1,31 @@
+//! The actors of Sattva Monitor.
+//!
+//! ```text
+//!  streamers ──▶ Batch ──▶ Supervisor ──▶ ChannelActor ──Publish──▶ Broker ──Deliver──▶ SessionActor ──▶ browser
+//!      ▲                   one child       owns listeners,           encodes once,       one per socket
+//!      │                   per stream      auto-end                  fans out
+//!      └──── StreamControl ◀──Offer────────┘   │  │                    └◀── StatsActor (5 s)
+//!            delivers stops                    │  └──Save──▶ StoreActor (groups, redb)
+//!                                              └──▶ cells: figures that GET /metrics reads
+//! ```
+//!
+//! Decisions are pure ([`channel::auto_end`], [`channel::evidence`], [`channel::stream`]); actors read
+//! the clock once per input and carry out what was decided. Messages live in [`protocol`], what browsers
+//! read in [`wire`].
 
+pub mod broker;
+pub mod channel;
+pub mod clock;
+mod continuity;
+mod freshness;
+pub mod house;
+pub mod identity;
+pub mod protocol;
+pub mod session;
+mod source_clock;
+pub mod stats;
+pub mod store;
+pub mod stream_control;
+pub mod supervisor;
+pub mod wire;
+mod world;

@@ -1,0 +1,136 @@
+//! Who wants what: pure. A filter never drops a snapshot, an error or a pong.
+
+use std::collections::BTreeSet;
+
+use crate::{identity::ChannelId, wire::MessageType};
+
+/// Channels a session may name.
+pub const CHANNELS_MAX: usize = 1000;
+
+/// What a session wants to hear; `None` is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub channels: Option<BTreeSet<ChannelId>>,
+    pub types: Option<Vec<MessageType>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    #[error("{0}")]
+    Channel(#[from] crate::identity::BadName),
+    #[error("there is no message type {0:?}; there are stats, stream_update, auto_end_warning, auto_end")]
+    Type(String),
+    #[error("more than {CHANNELS_MAX} channels in one filter")]
+    TooMany,
+}
+
+impl Filter {
+    pub fn parse<'a>(
+        channels: Option<impl IntoIterator<Item = &'a str>>,
+        types: Option<impl IntoIterator<Item = &'a str>>,
+    ) -> Result<Self, FilterError> {
+        let mut filter = Self::default();
+        if let Some(channels) = channels {
+            let mut set = BTreeSet::new();
+            for channel in channels {
+                set.insert(ChannelId::new(channel)?);
+                if set.len() > CHANNELS_MAX {
+                    return Err(FilterError::TooMany);
+                }
+            }
+            filter.channels = Some(set);
+        }
+        if let Some(types) = types {
+            let find = |name: &str| MessageType::ALL.into_iter().find(|kind| kind.as_str() == name);
+            let types = types
+                .into_iter()
+                .map(|name| find(name).ok_or_else(|| FilterError::Type(name.chars().take(40).collect())));
+            filter.types = Some(types.collect::<Result<_, _>>()?);
+        }
+        Ok(filter)
+    }
+
+    pub fn wants(&self, kind: MessageType, channel: Option<&ChannelId>) -> bool {
+        if matches!(kind, MessageType::Snapshot | MessageType::Error | MessageType::Pong) {
+            return true;
+        }
+        let kind_wanted = self.types.as_ref().is_none_or(|types| types.contains(&kind));
+        kind_wanted && channel.is_none_or(|channel| self.wants_channel(channel))
+    }
+
+    pub fn wants_channel(&self, channel: &ChannelId) -> bool {
+        self.channels.as_ref().is_none_or(|channels| channels.contains(channel))
+    }
+
+    /// Wants more. Naming channels or types narrows a session that had everything.
+    pub fn add(&mut self, more: Self) {
+        if let Some(channels) = more.channels {
+            self.channels.get_or_insert_default().extend(channels);
+        }
+        if let Some(types) = more.types {
+            let own = self.types.get_or_insert_default();
+            own.extend(types);
+            own.sort_unstable_by_key(|kind| kind.as_str());
+            own.dedup();
+        }
+    }
+
+    /// Wants less. A session that had everything keeps everything but what it names.
+    pub fn remove(&mut self, less: &Self) {
+        if let (Some(channels), Some(less)) = (self.channels.as_mut(), less.channels.as_ref()) {
+            channels.retain(|channel| !less.contains(channel));
+        }
+        if let Some(less) = less.types.as_ref() {
+            let own = self.types.get_or_insert_with(|| MessageType::ALL.to_vec());
+            own.retain(|kind| !less.contains(kind));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(channels: Option<&[&str]>, types: Option<&[&str]>) -> Filter {
+        Filter::parse(channels.map(|c| c.iter().copied()), types.map(|t| t.iter().copied())).unwrap()
+    }
+
+    #[test]
+    fn no_filter_wants_everything() {
+        let jazz = ChannelId::new("jazz").unwrap();
+        assert!(Filter::default().wants(MessageType::Stats, None));
+        assert!(Filter::default().wants(MessageType::StreamUpdate, Some(&jazz)));
+    }
+
+    #[test]
+    fn channels_narrow_channel_messages_and_leave_stats() {
+        let jazz = ChannelId::new("jazz").unwrap();
+        let narrowed = filter(Some(&["rock"]), None);
+        assert!(!narrowed.wants(MessageType::AutoEnd, Some(&jazz)));
+        assert!(narrowed.wants(MessageType::Stats, None));
+    }
+
+    #[test]
+    fn no_filter_drops_a_snapshot_or_an_error() {
+        let warnings = filter(None, Some(&["auto_end_warning"]));
+        assert!(!warnings.wants(MessageType::Stats, None));
+        assert!(warnings.wants(MessageType::Snapshot, None));
+        assert!(warnings.wants(MessageType::Error, None));
+    }
+
+    #[test]
+    fn subscribing_adds_and_unsubscribing_takes_away() {
+        let mut own = filter(Some(&["jazz"]), None);
+        own.add(filter(Some(&["rock"]), None));
+        own.remove(&filter(Some(&["jazz"]), Some(&["stats"])));
+        assert_eq!(own.channels, filter(Some(&["rock"]), None).channels);
+        assert!(!own.wants(MessageType::Stats, None));
+    }
+
+    #[test]
+    fn a_type_that_does_not_exist_is_named_in_the_error() {
+        let none: Option<Vec<&str>> = None;
+        let error = Filter::parse(none, Some(["statz"])).unwrap_err();
+        assert!(error.to_string().contains("statz"), "{error}");
+    }
+}

@@ -1,0 +1,697 @@
+//! ChannelActor: the thin shell around one stream. It reads the clock once per input, lets the
+//! [`stream::Stream`] decide and carries out what was decided.
+
+pub mod auto_end;
+pub mod cell;
+pub mod evidence;
+pub mod journal;
+pub mod metrics;
+pub mod policy;
+mod shown;
+pub mod stop;
+pub mod stream;
+mod words;
+
+use std::{
+    rc::Rc,
+    sync::{
+        Arc, Mutex,
+        atomic::Ordering::{Relaxed, Release},
+    },
+    time::Duration,
+};
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use self::{
+    auto_end::{Audience, Cause, Effect, Effects, Rules},
+    cell::{Activity, Cell},
+    journal::Decision,
+    metrics::CommandFate,
+    policy::Policy,
+    shown::{Face, Shown},
+    stream::{Moment, Stream},
+    words::Words,
+};
+use crate::{
+    clock::{Now, Timestamp},
+    identity::{ChannelId, SourceId},
+    protocol::{
+        Ack, Action, ActionError, Durable, Inspection, KnownSession, Offer, Publication, Publish, Report, Retract,
+        Rulebook, Save, Tally, phase_code,
+    },
+    wire::{AutoEndChange, AutoEndEvent, AutoEndWarning, StreamEvent, StreamState, StreamStatus, StreamUpdate},
+    world::World,
+};
+
+/// Messages a channel may have waiting; more than this many at once is overload.
+pub const MAILBOX: usize = 64;
+/// No sleep before a deadline is longer: a suspended machine's timers stand still.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// An ended stream's figures read 0 for this long.
+pub const ENDED_SHOWN_FOR: Duration = Duration::from_secs(60);
+/// When the store's mailbox was full, saving is tried again after this.
+const SAVE_RETRY: Duration = Duration::from_millis(100);
+/// A countdown that stands still since a restart is written so after this, if nobody has reported.
+const PINNED_FOR: Duration = Duration::from_secs(15);
+/// Decisions a channel keeps while the store cannot take them.
+const UNSAVED_DECISIONS: usize = 100;
+
+/// Reports of one source for this channel, in their order, each with the moment of its count.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Reports {
+    pub source: SourceId,
+    pub reports: SmallVec<[(Report, Timestamp); 1]>,
+    pub tally: Arc<Tally>,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Acked {
+    pub source: SourceId,
+    pub ack: Ack,
+    pub tally: Arc<Tally>,
+}
+
+/// Evidence has expired.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Wake;
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Operated {
+    pub action: Action,
+    pub reply: oneshot::Sender<Result<StreamState, ActionError>>,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ForgetSource {
+    pub source: String,
+    pub reply: Option<oneshot::Sender<Result<(), ActionError>>>,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct RulesChanged(pub Arc<Rulebook>);
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct DoubtSource(pub Arc<str>);
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CommandDelivered(pub String);
+
+/// Collects one answer from each channel; the last one to let go of it sends the whole.
+#[derive(Debug)]
+pub(crate) struct Gather<T: Send> {
+    items: Mutex<Vec<T>>,
+    reply: Mutex<Option<oneshot::Sender<Vec<T>>>>,
+}
+
+impl<T: Send> Gather<T> {
+    pub fn new(reply: oneshot::Sender<Vec<T>>) -> Arc<Self> {
+        Arc::new(Self { items: Mutex::new(Vec::new()), reply: Mutex::new(Some(reply)) })
+    }
+
+    pub fn extend(&self, items: impl IntoIterator<Item = T>) {
+        self.items.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(items);
+    }
+}
+
+impl<T: Send> Drop for Gather<T> {
+    fn drop(&mut self) {
+        let items = self.items.get_mut().map(std::mem::take).unwrap_or_default();
+        if let Some(reply) = self.reply.get_mut().ok().and_then(Option::take) {
+            // Whoever asked may have gone.
+            let _ = reply.send(items);
+        }
+    }
+}
+
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) enum Ask {
+    State(Arc<Gather<StreamState>>),
+    Inspection(Arc<Gather<Box<Inspection>>>),
+    Sessions(Arc<str>, Arc<Gather<KnownSession>>),
+}
+
+/// A channel whose stream ended long ago leaves the house.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Retired {
+    pub channel: ChannelId,
+}
+
+pub struct ChannelActor {
+    stream: Stream,
+    policy: Policy,
+    world: Rc<World>,
+    cell: Arc<Cell>,
+    slot: usize,
+    shown: Shown,
+    lost: bool,
+    /// Restored from the store as counting, and not yet saved as standing still: its last certain zero.
+    pinned_zero: Option<Timestamp>,
+    wake: Option<(Timestamp, SpawnHandle)>,
+    /// What the store could not take.
+    unsaved: Option<Box<Save>>,
+}
+
+impl ChannelActor {
+    pub(crate) fn new(
+        stream: Stream,
+        pinned_zero: Option<Timestamp>,
+        world: Rc<World>,
+        slot: usize,
+        cell: Arc<Cell>,
+    ) -> Self {
+        let policy = world.rules.borrow().policy_of(stream.id.as_str()).clone();
+        Self {
+            stream,
+            policy,
+            world,
+            cell,
+            slot,
+            shown: Shown::default(),
+            lost: false,
+            pinned_zero,
+            wake: None,
+            unsaved: None,
+        }
+    }
+
+    /// The one reading of the clock for an input, and what holds around it.
+    fn read_clock(&self) -> (Now, Timestamp) {
+        let now = self.world.clock.now();
+        (now, self.world.continuity.observe(now))
+    }
+
+    fn moment<'a>(policy: &'a Policy, world: &World, (now, trusted_since): (Now, Timestamp)) -> Moment<'a> {
+        let rules = Rules { policy, may_stop: world.continuity.may_stop() };
+        Moment { now, trusted_since, rules, fence: world.fence }
+    }
+
+    /// Runs one input through the stream and carries out what came of it.
+    fn input(
+        &mut self,
+        ctx: &mut Context<Self>,
+        tally: Option<&Arc<Tally>>,
+        decide: impl FnOnce(&mut Stream, Moment<'_>) -> (Effects, bool),
+    ) {
+        let read = self.read_clock();
+        let m = Self::moment(&self.policy, &self.world, read);
+        let (effects, save) = decide(&mut self.stream, m);
+        let decisions = self.perform(read, &effects);
+        if save || !effects.is_empty() {
+            self.save(ctx, read.0, decisions, &effects, tally);
+        }
+        self.after(ctx, read);
+    }
+
+    /// What every input ends with: offers, figures, live updates, the next timer.
+    fn after(&mut self, ctx: &mut Context<Self>, read: (Now, Timestamp)) {
+        let now = read.0.at;
+        if self.stream.unknown_since().is_some_and(|since| now.since(since) >= self.world.rules.borrow().lost_after) {
+            self.lost = true;
+        } else if self.lost {
+            self.lost = self.stream.unknown_since().is_some();
+        }
+        if self.stream.is_over() && self.retire_if_due(ctx, now) {
+            return;
+        }
+        if self.stream.has_stop_to_offer() {
+            self.offer(read);
+        }
+        self.refresh_figures(read);
+        self.tell_changes(read);
+        self.arm(ctx, now);
+    }
+
+    // ---- what is carried out: the only place where outlets are named ----
+
+    fn perform(&mut self, read: (Now, Timestamp), effects: &Effects) -> Vec<Decision> {
+        let mut decisions = Vec::new();
+        if effects.is_empty() {
+            return decisions;
+        }
+        let (now, world) = (read.0, Rc::clone(&self.world));
+        let metrics = &world.metrics;
+        for effect in effects {
+            let (event, words, ends_at, remaining) = match effect {
+                Effect::Warn { seconds, ends_at } => {
+                    metrics.warnings_sent.inc();
+                    let warning = AutoEndWarning {
+                        channel_id: self.stream.id.clone(),
+                        seconds_remaining: *seconds,
+                        reason: "no_listeners",
+                        ends_at: now.wall_of(*ends_at),
+                    };
+                    self.publish(now, Publication::Warning(warning));
+                    let because = format!("{seconds} s are left and nobody listens");
+                    decisions.push(self.decision(read, "warning", because, Some(ends_at.since(now.at))));
+                    continue;
+                }
+                Effect::Started { ends_at, reason } => {
+                    (AutoEndEvent::Started, Words::from(*reason), Some(*ends_at), None)
+                }
+                Effect::Cancelled(cause) => (AutoEndEvent::Cancelled, Words::from(*cause), None, None),
+                Effect::Held => (AutoEndEvent::Paused, Words::from(Cause::OperatorPaused), None, None),
+                Effect::Released => {
+                    (AutoEndEvent::Resumed, Words::new("operator_resumed", "an operator resumed auto-end"), None, None)
+                }
+                Effect::Extended { ends_at } => {
+                    let words = Words::new("operator_extended", "an operator gave it more time");
+                    (AutoEndEvent::Extended, words, Some(*ends_at), None)
+                }
+                Effect::Rescheduled { ends_at } => {
+                    let words = Words::new("reloaded", "the configuration was reloaded");
+                    (AutoEndEvent::Extended, words, Some(*ends_at), None)
+                }
+                Effect::Frozen { remaining } => {
+                    (AutoEndEvent::Frozen, Words::new("unknown", "the count is unknown"), None, Some(*remaining))
+                }
+                Effect::Unfrozen { ends_at } => {
+                    let words = Words::new("known", "the count is known again: nobody listens");
+                    (AutoEndEvent::Unfrozen, words, Some(*ends_at), None)
+                }
+                Effect::WouldStop => {
+                    let words = Words::new("dry_run", "dry run: nobody listens and the time is up");
+                    (AutoEndEvent::WouldStop, words, None, None)
+                }
+                Effect::EndStream { reason, .. } => {
+                    metrics.stop_command(CommandFate::Decided, self.stream.evidences().active().count());
+                    (AutoEndEvent::Stopping, Words::from(*reason), None, None)
+                }
+                Effect::Withdrawn { cause, .. } => {
+                    self.retract(CommandFate::Withdrawn);
+                    let words = Words::from(*cause);
+                    let because = format!("stop withdrawn: {}", words.because);
+                    (AutoEndEvent::Cancelled, Words::new(words.reason, because), None, None)
+                }
+                Effect::StopFailed { detail, .. } => {
+                    self.retract(CommandFate::Failed);
+                    let words = Words::from(detail);
+                    tracing::error!(
+                        channel_id = %self.stream.id,
+                        reason = %words.because,
+                        "a stop has failed: the stream is still there; see `explain`"
+                    );
+                    (AutoEndEvent::StopFailed, words, None, None)
+                }
+                Effect::Ended { .. } => {
+                    self.retract(CommandFate::Confirmed);
+                    (AutoEndEvent::Ended, Words::new("confirmed", "the stream is gone after the stop"), None, None)
+                }
+            };
+            metrics.auto_end_event(event);
+            let left = remaining.or_else(|| ends_at.map(|at| at.since(now.at)));
+            decisions.push(self.decision(read, event.as_str(), words.because.clone(), left));
+            let change = AutoEndChange {
+                channel_id: self.stream.id.clone(),
+                event,
+                ends_at: ends_at.map(|at| now.wall_of(at)),
+                remaining_seconds: left.map(|left| left.as_micros().div_ceil(1_000_000) as u64),
+                reason: words.reason,
+                because: words.because,
+                phase: self.stream.auto_end().phase(&self.policy),
+            };
+            self.publish(now, Publication::AutoEnd(change));
+        }
+        decisions
+    }
+
+    fn retract(&mut self, fate: CommandFate) {
+        let id = self.stream.id.clone();
+        let Some(stop) = self.stream.stop_mut() else { return };
+        let settled = match fate {
+            CommandFate::Confirmed => stop.confirm(&id),
+            CommandFate::Failed => stop.fail(&id),
+            _ => stop.withdraw(&id),
+        };
+        self.world.metrics.stop_command(fate, settled.len());
+        for (source, id) in settled {
+            if let Err(error) = self.world.outlets.retractions.try_send(Retract { source, id }) {
+                // The command's own validity and `only_if` bound what this can cost.
+                tracing::error!(channel_id = %self.stream.id, %error, "a stop command could not be taken back");
+            }
+        }
+    }
+
+    fn publish(&self, now: Now, publication: Publication) {
+        let attention = &self.world.attention;
+        if attention.sessions.load(Relaxed) == 0 {
+            return;
+        }
+        if self.world.outlets.broker.try_send(Publish { at: now.wall, publication }).is_err() {
+            // The broker sends everybody a new snapshot instead.
+            attention.overflowed.store(true, Release);
+        }
+    }
+
+    fn decision(&mut self, read: (Now, Timestamp), event: &str, because: String, left: Option<Duration>) -> Decision {
+        let m = Self::moment(&self.policy, &self.world, read);
+        let listeners = match self.stream.audience(m) {
+            Audience::Known { listeners, .. } => Some(listeners),
+            Audience::Unknown => None,
+        };
+        let evidence_age = self.stream.evidence_at().map(|at| read.0.at.since(at).as_secs_f64());
+        Decision {
+            seq: self.stream.next_journal_seq(),
+            at: read.0.wall,
+            event: event.to_owned(),
+            because,
+            listeners,
+            joins: self.stream.evidences().joins(),
+            evidence_age_seconds: evidence_age,
+            session: self.stream.session(),
+            remaining_seconds: left.map(|left| left.as_secs_f64()),
+        }
+    }
+
+    fn save(
+        &mut self,
+        ctx: &mut Context<Self>,
+        now: Now,
+        decisions: Vec<Decision>,
+        effects: &Effects,
+        tally: Option<&Arc<Tally>>,
+    ) {
+        let record = match self.stream.record(self.world.stamp(now)) {
+            Ok(record) => record,
+            Err(error) => {
+                tracing::error!(channel_id = %self.stream.id, %error, "a channel's record could not be written; its state would not survive a restart");
+                return;
+            }
+        };
+        self.pinned_zero = None;
+        let stop = effects.iter().rev().find_map(|effect| match effect {
+            Effect::EndStream { generation, .. } => Some((*generation, ctx.address().recipient())),
+            _ => None,
+        });
+        let mut save =
+            Save { channel: self.stream.id.clone(), record: Some(record), decisions, tally: tally.cloned(), stop };
+        if let Some(mut earlier) = self.unsaved.take() {
+            earlier.decisions.append(&mut save.decisions);
+            let surplus = earlier.decisions.len().saturating_sub(UNSAVED_DECISIONS);
+            earlier.decisions.drain(..surplus);
+            save.decisions = earlier.decisions;
+            save.stop = save.stop.or(earlier.stop);
+        }
+        self.hand_to_store(save);
+    }
+
+    fn hand_to_store(&mut self, save: Save) {
+        use actix::prelude::SendError;
+        if let Err(error) = self.world.outlets.store.try_send(save) {
+            let (SendError::Full(mut save) | SendError::Closed(mut save)) = error;
+            // The answer must not wait for a store that is this far behind.
+            save.tally = None;
+            self.unsaved = Some(Box::new(save));
+        }
+    }
+
+    fn offer(&mut self, read: (Now, Timestamp)) {
+        let m = Self::moment(&self.policy, &self.world, read);
+        for command in self.stream.offer(m) {
+            if let Err(error) = self.world.outlets.offers.try_send(Offer(command)) {
+                tracing::error!(channel_id = %self.stream.id, %error, "a stop command could not be offered; it fails unless the stream ends by itself");
+            }
+        }
+    }
+
+    // ---- what others may see ----
+
+    fn refresh_figures(&self, (now, trusted_since): (Now, Timestamp)) {
+        let cell = &self.cell;
+        let stream = &self.stream;
+        let (activity, listeners, queue) = if stream.is_over() {
+            let just_ended = stream.ended().is_some_and(|at| now.at.since(at) < ENDED_SHOWN_FOR);
+            if just_ended { (Activity::JustEnded, 0, 0) } else { (Activity::Hidden, cell::NONE, cell::NONE) }
+        } else {
+            let listeners = match stream.evidences().audience(now.at, trusted_since) {
+                Audience::Known { listeners, .. } => i64::from(listeners),
+                Audience::Unknown => cell::NONE,
+            };
+            let queue = match stream.evidences().queue_size() {
+                Some(size) if listeners != cell::NONE || !self.lost => i64::from(size),
+                _ => cell::NONE,
+            };
+            (if self.lost { Activity::Lost } else { Activity::Active }, listeners, queue)
+        };
+        cell.set_activity(activity);
+        cell.listeners.store(listeners, Relaxed);
+        cell.queue_size.store(queue, Relaxed);
+        let over = stream.is_over();
+        Cell::set_time(&cell.evidence_at, stream.evidence_at().filter(|_| !over));
+        Cell::set_time(&cell.ends_at, stream.auto_end().ends_at());
+        cell.phase.store(phase_code(stream.auto_end().phase(&self.policy)), Relaxed);
+        let zero_at = stream.auto_end().zero_at().or(self.pinned_zero);
+        let expires = stream.expires_at().filter(|at| *at > now.at);
+        self.world.freshness.set(self.slot, expires, zero_at);
+    }
+
+    fn tell_changes(&mut self, read: (Now, Timestamp)) {
+        let m = Self::moment(&self.policy, &self.world, read);
+        let evidences = self.stream.evidences();
+        let over = evidences.is_over();
+        let (listeners, listeners_known) = match self.stream.audience(m) {
+            Audience::Known { listeners, .. } => (listeners, true),
+            Audience::Unknown => (evidences.last_known(), over),
+        };
+        let face = Face {
+            status: self.stream.status(self.lost),
+            listeners,
+            listeners_known,
+            queue_size: evidences.queue_size(),
+            track: evidences.track().cloned(),
+        };
+        for event in self.shown.update(read.0.at, &face) {
+            let update = StreamUpdate {
+                channel_id: self.stream.id.clone(),
+                event,
+                current_track: face.track.clone(),
+                listeners: face.listeners,
+                listeners_known: face.listeners_known,
+                queue_size: face.queue_size,
+                state: face.status,
+            };
+            self.publish(read.0, Publication::Update(update));
+            if matches!(event, StreamEvent::Started | StreamEvent::Stopped) {
+                tracing::info!(channel_id = %self.stream.id, event = ?event, "stream {}", if face.status == StreamStatus::Stopped { "ended" } else { "seen" });
+            }
+        }
+    }
+
+    // ---- time ----
+
+    fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
+        let rules = self.world.rules.borrow();
+        let capped = |at: Timestamp| at.min(now.plus(LONGEST_SLEEP));
+        let ended = self.stream.ended().filter(|_| self.stream.is_over()).map(|ended| {
+            let hidden = ended.plus(ENDED_SHOWN_FOR);
+            if now < hidden { hidden } else { ended.plus(rules.forget_ended_after) }
+        });
+        let lost = self.stream.unknown_since().filter(|_| !self.lost).map(|since| since.plus(rules.lost_after));
+        let retry = self.unsaved.as_ref().map(|_| now.plus(SAVE_RETRY));
+        let pinned = self.pinned_zero.map(|_| now.plus(PINNED_FOR));
+        let machine = self.stream.next_timeout(&self.policy).map(capped);
+        [machine, self.shown.next_update(), ended, lost, retry, pinned].into_iter().flatten().min()
+    }
+
+    /// One timer: an earlier one is left alone and looks again when it fires.
+    fn arm(&mut self, ctx: &mut Context<Self>, now: Timestamp) {
+        let Some(at) = self.next_wake(now) else { return };
+        if let Some((armed, handle)) = self.wake {
+            if armed <= at {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let handle = ctx.run_later(at.since(now), |channel, ctx| {
+            channel.wake = None;
+            channel.on_wake(ctx);
+        });
+        self.wake = Some((at, handle));
+    }
+
+    fn on_wake(&mut self, ctx: &mut Context<Self>) {
+        if let Some(save) = self.unsaved.take() {
+            self.hand_to_store(*save);
+        }
+        let pinned = self.pinned_zero.is_some();
+        self.input(ctx, None, |stream, m| (stream.on_wake(m), pinned));
+    }
+
+    fn retire_if_due(&mut self, ctx: &mut Context<Self>, now: Timestamp) -> bool {
+        let after = self.world.rules.borrow().forget_ended_after;
+        let due = self.stream.ended().is_some_and(|ended| now.since(ended) >= after);
+        if due && self.world.outlets.retirement.try_send(Retired { channel: self.stream.id.clone() }).is_ok() {
+            ctx.stop();
+            return true;
+        }
+        false
+    }
+}
+
+impl Actor for ChannelActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        // A restored channel shows what it was and waits for evidence; a new one gets its first report.
+        let read = self.read_clock();
+        self.after(ctx, read);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.world.freshness.clear(self.slot);
+    }
+}
+
+impl Handler<Reports> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Reports, ctx: &mut Self::Context) {
+        let Reports { source, reports, tally } = message;
+        let world = Rc::clone(&self.world);
+        for (report, at) in reports {
+            self.input(ctx, Some(&tally), |stream, m| {
+                let reaction = stream.on_report(m, &source, &report, at);
+                if reaction.accepted {
+                    tally.accepted();
+                    world.metrics.reports_accepted.inc();
+                    world.metrics.queue_operations(&reaction.queue_ops);
+                } else {
+                    tally.duplicate();
+                    world.metrics.reports_duplicate.inc();
+                }
+                (reaction.effects, reaction.session_changed)
+            });
+        }
+    }
+}
+
+impl Handler<Acked> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Acked, ctx: &mut Self::Context) {
+        self.world.metrics.stop_command(CommandFate::Acked, 1);
+        self.input(ctx, Some(&message.tally), |stream, m| (stream.on_ack(m, &message.source, &message.ack), true));
+    }
+}
+
+impl Handler<Wake> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        self.on_wake(ctx);
+    }
+}
+
+impl Handler<Durable> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, durable: Durable, ctx: &mut Self::Context) {
+        // What came of it, an offer or a withdrawal, follows from the stream's new state.
+        self.input(ctx, None, |stream, m| (stream.on_durable(m, durable.generation, durable.written), false));
+    }
+}
+
+impl Handler<CommandDelivered> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, CommandDelivered(id): CommandDelivered, ctx: &mut Self::Context) {
+        if self.stream.on_delivered(&id) {
+            self.world.metrics.stop_command(CommandFate::Delivered, 1);
+            self.input(ctx, None, |_, _| (Effects::new(), true));
+        }
+    }
+}
+
+impl Handler<Operated> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, Operated { action, reply }: Operated, ctx: &mut Self::Context) {
+        let mut refused = None;
+        self.input(ctx, None, |stream, m| match stream.operate(m, action) {
+            Ok(effects) => (effects, true),
+            Err(error) => {
+                refused = Some(error);
+                (Effects::new(), false)
+            }
+        });
+        let answer = match refused {
+            Some(error) => Err(error),
+            None => {
+                let read = self.read_clock();
+                tracing::info!(channel_id = %self.stream.id, action = action.as_str(), "an operator acted");
+                Ok(self.stream.state(Self::moment(&self.policy, &self.world, read), self.lost))
+            }
+        };
+        // Whoever asked may have gone.
+        let _ = reply.send(answer);
+    }
+}
+
+impl Handler<ForgetSource> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, ForgetSource { source, reply }: ForgetSource, ctx: &mut Self::Context) {
+        let mut answer = Ok(());
+        self.input(ctx, None, |stream, m| match stream.on_forget(m, &source) {
+            Ok(effects) => (effects, true),
+            Err(error) => {
+                answer = Err(error);
+                (Effects::new(), false)
+            }
+        });
+        if let Some(reply) = reply {
+            // Whoever asked may have gone.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+impl Handler<RulesChanged> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, RulesChanged(rules): RulesChanged, ctx: &mut Self::Context) {
+        let new = rules.policy_of(self.stream.id.as_str()).clone();
+        let old = std::mem::replace(&mut self.policy, new);
+        self.input(ctx, None, |stream, m| (stream.on_policy_change(m, &old), false));
+    }
+}
+
+impl Handler<DoubtSource> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, DoubtSource(prefix): DoubtSource, ctx: &mut Self::Context) {
+        self.input(ctx, None, |stream, m| (stream.on_doubt(m, &prefix), false));
+    }
+}
+
+impl Handler<Ask> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, ask: Ask, _: &mut Self::Context) {
+        let read = self.read_clock();
+        let m = Self::moment(&self.policy, &self.world, read);
+        match ask {
+            Ask::State(gather) => {
+                let just_ended = self.stream.ended().is_some_and(|at| read.0.at.since(at) < ENDED_SHOWN_FOR);
+                if !self.stream.is_over() || just_ended {
+                    gather.extend([self.stream.state(m, self.lost)]);
+                }
+            }
+            Ask::Inspection(gather) => gather.extend([Box::new(self.stream.inspect(m, self.lost))]),
+            Ask::Sessions(prefix, gather) => gather.extend(self.stream.known_sessions(&prefix)),
+        }
+    }
+}

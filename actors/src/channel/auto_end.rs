@@ -1,0 +1,753 @@
+//! The auto-end machine: decides when a stream that nobody hears is ended. No clock, no actor, no
+//! store; time is an argument. The laws are numbered in `docs/auto-end.md`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::policy::{INHERITANCE, Policy, STOP_RETRY_EVERY, STOP_VALIDITY};
+use crate::clock::Timestamp;
+
+/// What the reporters of a stream, taken together, say of its listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// At least one reporter is silent, hidden or out of date.
+    Unknown,
+    Known {
+        listeners: u32,
+        /// When the oldest of the counts in the sum was taken.
+        oldest: Timestamp,
+        /// Until when every count in the sum is newer than one report interval.
+        fresh_until: Timestamp,
+    },
+}
+
+/// What an input says of the `joins` counter, which counts everyone who ever came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joins {
+    /// A report without a usable counter: somebody may have come.
+    Unknown,
+    /// The same as before, or the input is no report at all.
+    Unchanged,
+    Rose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    pub audience: Audience,
+    pub joins: Joins,
+    /// The streamer itself says it is paused.
+    pub paused: bool,
+}
+
+/// What holds at the moment of a decision, beside time.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    pub policy: &'a Policy,
+    /// False while a decision could not be made durable.
+    pub may_stop: bool,
+}
+
+/// Why a countdown runs or a stop was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    NeverJoined,
+    AllLeft,
+    StopFailed,
+    Operator,
+}
+
+/// Why a countdown was given up or a stop withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    Listener,
+    CameAndWent,
+    StreamPaused,
+    StreamEnded,
+    NewSession,
+    OperatorPaused,
+    KeptAlive,
+    Disabled,
+    Refused,
+    NotDurable,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Started {
+        ends_at: Timestamp,
+        reason: Reason,
+    },
+    Warn {
+        seconds: u32,
+        ends_at: Timestamp,
+    },
+    Cancelled(Cause),
+    /// An operator's pause began while nothing counted down.
+    Held,
+    /// An operator's pause is over.
+    Released,
+    Extended {
+        ends_at: Timestamp,
+    },
+    Rescheduled {
+        ends_at: Timestamp,
+    },
+    Frozen {
+        remaining: Duration,
+    },
+    Unfrozen {
+        ends_at: Timestamp,
+    },
+    WouldStop,
+    EndStream {
+        generation: u32,
+        reason: Reason,
+        force: bool,
+    },
+    Withdrawn {
+        generation: u32,
+        cause: Cause,
+    },
+    StopFailed {
+        generation: u32,
+        detail: StopFailure,
+    },
+    /// The stream is gone after our stop.
+    Ended {
+        generation: u32,
+    },
+}
+
+pub type Effects = SmallVec<[Effect; 2]>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopFailure {
+    /// Nothing confirmed the stop while it was valid.
+    Unconfirmed,
+    /// The streamer said it could not stop.
+    Reported(String),
+}
+
+/// An operator asked for what cannot be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    NothingToExtend,
+    SomebodyListens,
+    CountUnknown,
+    AlreadyStopping,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Warned {
+    threshold: Duration,
+    at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Countdown {
+    deadline: Timestamp,
+    reason: Reason,
+    /// The last known zero.
+    zero_at: Timestamp,
+    fresh_until: Timestamp,
+    warned: Option<Warned>,
+    /// The deadline has passed; only a fresh zero is missing.
+    overdue: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Frozen {
+    remaining: Duration,
+    reason: Reason,
+    warned: Option<Warned>,
+    /// The deadline before a restart: it still holds if `joins` proves that nobody came meanwhile.
+    if_nobody_joined: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Phase {
+    /// No countdown: somebody listens, nothing is known yet, or something suppresses it.
+    Watching,
+    Counting(Countdown),
+    Frozen(Frozen),
+    /// A dry run came to its end; nothing more until somebody has listened.
+    WouldStop,
+    Stopping(Stopping),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stopping {
+    reason: Reason,
+    expires: Timestamp,
+    acked: bool,
+    /// An operator wants it stopped even though somebody may listen.
+    force: bool,
+}
+
+/// What an unheard stream that vanished leaves to its next session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Bequest {
+    deadline: Timestamp,
+    reason: Reason,
+    valid_until: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoEnd {
+    phase: Phase,
+    /// Number of the last stop decided; a stop command's id holds it.
+    generation: u32,
+    /// A stop failed and neither the stream's end, a listener nor a person has settled it; the next
+    /// fresh zero after this moment tries again.
+    failed: Option<Timestamp>,
+    /// An operator's pause.
+    held: bool,
+    /// An operator's "keep alive": not armed again until someone has joined.
+    kept_alive: bool,
+    /// Somebody has been heard in this session.
+    heard: bool,
+    bequest: Option<Bequest>,
+}
+
+impl Countdown {
+    fn begin(
+        now: Timestamp,
+        deadline: Timestamp,
+        fresh_until: Timestamp,
+        reason: Reason,
+        warned: Option<Warned>,
+        policy: &Policy,
+    ) -> Self {
+        let mut countdown = Self { deadline, reason, zero_at: now, fresh_until, warned, overdue: false };
+        if warned.is_none() {
+            countdown.warn_again(now, policy);
+        }
+        countdown
+    }
+
+    /// Every warning that lies ahead is to be sent; the last one always does.
+    fn warn_again(&mut self, now: Timestamp, policy: &Policy) {
+        self.overdue = false;
+        self.deadline = self.deadline.max(now.plus(policy.last_warning().unwrap_or_default()));
+        let remaining = self.deadline.since(now);
+        let passed = policy.warnings().rev().skip(1).find(|w| *w > remaining);
+        self.warned = passed.map(|threshold| Warned { threshold, at: now });
+    }
+}
+
+impl Default for AutoEnd {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Watching,
+            generation: 0,
+            failed: None,
+            held: false,
+            kept_alive: false,
+            heard: false,
+            bequest: None,
+        }
+    }
+}
+
+/// The machine's state in the contract's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseName {
+    Off,
+    Watching,
+    Counting,
+    Frozen,
+    Paused,
+    Stopping,
+    StopFailed,
+}
+
+impl AutoEnd {
+    /// Takes in what is known now; every input of a channel ends here.
+    pub fn on_evidence(&mut self, now: Timestamp, evidence: Evidence, rules: Rules<'_>) -> Effects {
+        let mut effects = Effects::new();
+        if evidence.joins == Joins::Rose {
+            self.heard = true;
+            self.kept_alive = false;
+            self.bequest = None;
+            self.give_up(Cause::CameAndWent, &mut effects);
+        }
+        if let (Joins::Unknown, Phase::Frozen(f)) = (evidence.joins, &mut self.phase) {
+            f.if_nobody_joined = None;
+        }
+        match evidence.audience {
+            Audience::Known { listeners: 1.., .. } => {
+                self.heard = true;
+                self.kept_alive = false;
+                self.bequest = None;
+                self.give_up(Cause::Listener, &mut effects);
+            }
+            _ if evidence.paused => self.give_up(Cause::StreamPaused, &mut effects),
+            Audience::Unknown => self.freeze(&mut effects),
+            Audience::Known { oldest, fresh_until, .. } => {
+                self.on_zero(now, oldest, fresh_until, rules, &mut effects);
+            }
+        }
+        effects
+    }
+
+    fn on_zero(
+        &mut self,
+        now: Timestamp,
+        oldest: Timestamp,
+        fresh_until: Timestamp,
+        rules: Rules<'_>,
+        effects: &mut Effects,
+    ) {
+        let policy = rules.policy;
+        if self.held || self.kept_alive || !policy.enabled {
+            return;
+        }
+        let whole = now.plus(policy.timeout);
+        match self.phase {
+            Phase::Watching => {
+                let (deadline, reason) = match (self.failed, self.bequest.take()) {
+                    (Some(retry_at), _) if now < retry_at => return,
+                    // No more than the last warning, which `Countdown::begin` adds.
+                    (Some(_), _) => (now, Reason::StopFailed),
+                    (None, Some(left)) if now <= left.valid_until => (left.deadline.min(whole), left.reason),
+                    (None, _) => (whole, self.reason()),
+                };
+                let countdown = Countdown::begin(now, deadline, fresh_until, reason, None, policy);
+                effects.push(Effect::Started { ends_at: countdown.deadline, reason });
+                self.phase = Phase::Counting(countdown);
+            }
+            Phase::Counting(ref mut c) => {
+                // The oldest count in the sum is the one that vouches for the zero.
+                c.zero_at = c.zero_at.max(oldest.min(now));
+                c.fresh_until = fresh_until;
+            }
+            Phase::Frozen(f) => {
+                let deadline = f.if_nobody_joined.unwrap_or(now.plus(f.remaining)).min(whole);
+                let countdown = Countdown::begin(now, deadline, fresh_until, f.reason, f.warned, policy);
+                effects.push(Effect::Unfrozen { ends_at: countdown.deadline });
+                self.phase = Phase::Counting(countdown);
+            }
+            Phase::WouldStop | Phase::Stopping(_) => {}
+        }
+        self.advance(now, rules, effects);
+    }
+
+    /// Sends what is due and decides the stop when its hour has come.
+    fn advance(&mut self, now: Timestamp, rules: Rules<'_>, effects: &mut Effects) {
+        let Phase::Counting(ref mut c) = self.phase else { return };
+        let policy = rules.policy;
+        let last = policy.last_warning();
+        let remaining = c.deadline.since(now);
+        let unsent = |w: &Duration| c.warned.is_none_or(|sent| *w < sent.threshold);
+        // A late timer sends only the tightest one that is still true.
+        if let Some(due) = policy.warnings().rev().filter(unsent).find(|w| *w >= remaining) {
+            if Some(due) == last {
+                // The last warning's time goes by in full, however late it is sent.
+                c.deadline = c.deadline.max(now.plus(due));
+                c.overdue = false;
+            }
+            c.warned = Some(Warned { threshold: due, at: now });
+            let seconds = c.deadline.since(now).as_micros().div_ceil(1_000_000) as u32;
+            effects.push(Effect::Warn { seconds, ends_at: c.deadline });
+        }
+        if let (Some(last), Some(sent)) = (last, c.warned) {
+            // A countdown resumed from a freeze may end before the warning's time has gone by.
+            c.deadline = c.deadline.max(sent.at.plus(last));
+        }
+        if now < c.deadline {
+            return;
+        }
+        if now >= c.fresh_until || !rules.may_stop {
+            c.overdue = true;
+            return;
+        }
+        let reason = c.reason;
+        if policy.dry_run {
+            self.phase = Phase::WouldStop;
+            effects.push(Effect::WouldStop);
+        } else {
+            self.stop(now, reason, false, effects);
+        }
+    }
+
+    fn stop(&mut self, now: Timestamp, reason: Reason, force: bool, effects: &mut Effects) {
+        self.generation += 1;
+        self.phase = Phase::Stopping(Stopping { reason, expires: now.plus(STOP_VALIDITY), acked: false, force });
+        effects.push(Effect::EndStream { generation: self.generation, reason, force });
+    }
+
+    fn reason(&self) -> Reason {
+        if self.heard { Reason::AllLeft } else { Reason::NeverJoined }
+    }
+
+    fn freeze(&mut self, effects: &mut Effects) {
+        if let Phase::Counting(c) = self.phase {
+            let remaining = c.deadline.since(c.zero_at);
+            self.phase =
+                Phase::Frozen(Frozen { remaining, reason: c.reason, warned: c.warned, if_nobody_joined: None });
+            effects.push(Effect::Frozen { remaining });
+        }
+    }
+
+    /// Leaves whatever leads to a stop, unless the streamer has already said it obeyed.
+    fn give_up(&mut self, cause: Cause, effects: &mut Effects) {
+        use Cause::{CameAndWent, Listener, StreamPaused};
+        match self.phase {
+            Phase::Watching if self.failed.is_none() => return,
+            // A pause is neither the stream's end nor a person: a failed stop stays loud.
+            Phase::Watching if cause == StreamPaused => return,
+            Phase::Stopping(s) if s.acked || (s.force && matches!(cause, Listener | CameAndWent | StreamPaused)) => {
+                return;
+            }
+            Phase::Stopping(_) => effects.push(Effect::Withdrawn { generation: self.generation, cause }),
+            _ => effects.push(Effect::Cancelled(cause)),
+        }
+        self.phase = Phase::Watching;
+        if cause != StreamPaused {
+            self.failed = None;
+        }
+    }
+
+    /// Wakes at [`Self::next_timeout`], or late.
+    pub fn on_timeout(&mut self, now: Timestamp, rules: Rules<'_>) -> Effects {
+        let mut effects = Effects::new();
+        match self.phase {
+            Phase::Counting(_) => self.advance(now, rules, &mut effects),
+            Phase::Stopping(s) if now >= s.expires => {
+                self.fail(now, StopFailure::Unconfirmed, &mut effects);
+            }
+            _ => {}
+        }
+        effects
+    }
+
+    fn fail(&mut self, now: Timestamp, detail: StopFailure, effects: &mut Effects) {
+        self.phase = Phase::Watching;
+        self.failed = Some(now.plus(STOP_RETRY_EVERY));
+        effects.push(Effect::StopFailed { generation: self.generation, detail });
+    }
+
+    /// When this machine next has something to do by itself.
+    pub fn next_timeout(&self, policy: &Policy) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Counting(c) if c.overdue => None,
+            Phase::Counting(c) => {
+                let next_warning = policy.warnings().find(|w| c.warned.is_none_or(|sent| *w < sent.threshold));
+                Some(next_warning.map_or(c.deadline, |w| c.deadline.minus(w)))
+            }
+            Phase::Stopping(s) => Some(s.expires),
+            Phase::Watching | Phase::Frozen(_) | Phase::WouldStop => None,
+        }
+    }
+
+    /// The streamer acknowledged the stop; only seeing the stream gone confirms it.
+    pub fn on_acked(&mut self) {
+        if let Phase::Stopping(ref mut s) = self.phase {
+            s.acked = true;
+        }
+    }
+
+    /// The streamer would not stop, because somebody is there: the next zero arms in full.
+    pub fn on_refused(&mut self) -> Effects {
+        let mut effects = Effects::new();
+        if let Phase::Stopping(_) = self.phase {
+            effects.push(Effect::Withdrawn { generation: self.generation, cause: Cause::Refused });
+            self.phase = Phase::Watching;
+            self.failed = None;
+            self.heard = true;
+        }
+        effects
+    }
+
+    /// The streamer could not stop.
+    pub fn on_stop_error(&mut self, now: Timestamp, detail: String) -> Effects {
+        let mut effects = Effects::new();
+        if let Phase::Stopping(_) = self.phase {
+            self.fail(now, StopFailure::Reported(detail), &mut effects);
+        }
+        effects
+    }
+
+    /// The stop could not be written down, so it was never offered to anyone: the next fresh zero
+    /// warns once more and decides anew.
+    pub fn on_not_durable(&mut self, now: Timestamp, generation: u32) -> Effects {
+        let mut effects = Effects::new();
+        match self.phase {
+            Phase::Stopping(s) if generation == self.generation && !s.acked => {
+                effects.push(Effect::Withdrawn { generation, cause: Cause::NotDurable });
+                self.phase = Phase::Watching;
+                if s.reason != Reason::Operator {
+                    self.bequest =
+                        Some(Bequest { deadline: now, reason: s.reason, valid_until: now.plus(INHERITANCE) });
+                }
+            }
+            _ => {}
+        }
+        effects
+    }
+
+    /// The last reporter's session is over, last seen at `seen_at`.
+    pub fn on_stream_gone(&mut self, seen_at: Timestamp, unheard: bool) -> Effects {
+        let mut effects = Effects::new();
+        self.leave_bequest(seen_at, unheard);
+        match self.phase {
+            Phase::Stopping(_) => effects.push(Effect::Ended { generation: self.generation }),
+            _ if self.failed.is_some() => effects.push(Effect::Ended { generation: self.generation }),
+            _ => self.give_up(Cause::StreamEnded, &mut effects),
+        }
+        self.forget_session();
+        effects
+    }
+
+    /// A reporter's stream came back under a new session without an end having been seen.
+    pub fn on_new_session(&mut self, seen_at: Timestamp, unheard: bool) -> Effects {
+        let mut effects = Effects::new();
+        self.leave_bequest(seen_at, unheard);
+        match self.phase {
+            // The session that was told to stop is gone: that is what confirms it.
+            Phase::Stopping(s) if s.acked => effects.push(Effect::Ended { generation: self.generation }),
+            _ => self.give_up(Cause::NewSession, &mut effects),
+        }
+        self.forget_session();
+        effects
+    }
+
+    fn leave_bequest(&mut self, seen_at: Timestamp, unheard: bool) {
+        let left = match self.phase {
+            Phase::Counting(c) => Some((c.deadline, c.reason)),
+            Phase::Frozen(f) => Some((seen_at.plus(f.remaining), f.reason)),
+            // Our own stop, a dry run's end and a session that never armed leave nothing.
+            _ => None,
+        };
+        let valid_until = seen_at.plus(INHERITANCE);
+        match left {
+            Some((deadline, reason)) if unheard && self.failed.is_none() => {
+                self.bequest = Some(Bequest { deadline, reason, valid_until });
+            }
+            // A session that vanished before it was armed passes on what it was left itself.
+            _ if unheard && matches!(self.phase, Phase::Watching) => {}
+            _ => self.bequest = None,
+        }
+    }
+
+    fn forget_session(&mut self) {
+        self.phase = Phase::Watching;
+        self.failed = None;
+        self.held = false;
+        self.kept_alive = false;
+        self.heard = false;
+    }
+
+    /// Someone has joined and left before this session's first report: nothing is inherited.
+    pub fn on_heard_before(&mut self) {
+        self.heard = true;
+        self.bequest = None;
+    }
+
+    /// An operator's pause: holds until `resume` or the session's end.
+    pub fn on_pause(&mut self) -> Effects {
+        let mut effects = Effects::new();
+        let held_before = std::mem::replace(&mut self.held, true);
+        self.give_up(Cause::OperatorPaused, &mut effects);
+        if effects.is_empty() && !held_before {
+            effects.push(Effect::Held);
+        }
+        effects
+    }
+
+    pub fn on_resume(&mut self) -> Effects {
+        let mut effects = Effects::new();
+        if std::mem::replace(&mut self.held, false) {
+            effects.push(Effect::Released);
+        }
+        effects
+    }
+
+    /// An operator's "keep alive".
+    pub fn on_cancel(&mut self) -> Effects {
+        let mut effects = Effects::new();
+        self.kept_alive = true;
+        self.give_up(Cause::KeptAlive, &mut effects);
+        effects
+    }
+
+    pub fn on_extend(&mut self, now: Timestamp, by: Duration, policy: &Policy) -> Result<Effects, Refusal> {
+        let mut effects = Effects::new();
+        match self.phase {
+            Phase::Counting(ref mut c) => {
+                c.deadline = c.deadline.max(now).plus(by);
+                c.warn_again(now, policy);
+                effects.push(Effect::Extended { ends_at: c.deadline });
+            }
+            Phase::Frozen(ref mut f) => {
+                f.remaining += by;
+                f.warned = None;
+                f.if_nobody_joined = f.if_nobody_joined.map(|deadline| deadline.plus(by));
+                effects.push(Effect::Frozen { remaining: f.remaining });
+            }
+            _ => return Err(Refusal::NothingToExtend),
+        }
+        Ok(effects)
+    }
+
+    /// An operator's stop: no countdown, but nobody may listen unless it is forced.
+    pub fn on_stop(&mut self, now: Timestamp, audience: Audience, force: bool) -> Result<Effects, Refusal> {
+        let mut effects = Effects::new();
+        if let Phase::Stopping(_) = self.phase {
+            return Err(Refusal::AlreadyStopping);
+        }
+        match audience {
+            _ if force => {}
+            Audience::Unknown => return Err(Refusal::CountUnknown),
+            Audience::Known { listeners: 1.., .. } => return Err(Refusal::SomebodyListens),
+            Audience::Known { .. } => {}
+        }
+        self.stop(now, Reason::Operator, force, &mut effects);
+        Ok(effects)
+    }
+
+    /// A reload changed the policy: live countdowns follow it, and nobody is ended unwarned.
+    pub fn on_policy_change(&mut self, now: Timestamp, old: &Policy, rules: Rules<'_>) -> Effects {
+        let mut effects = Effects::new();
+        let new = rules.policy;
+        if !new.enabled || (new.dry_run && self.is_stopping()) {
+            self.give_up(Cause::Disabled, &mut effects);
+            return effects;
+        }
+        if self.phase == Phase::WouldStop && !new.dry_run {
+            self.phase = Phase::Watching;
+        }
+        let moved = |at: Timestamp| at.plus(new.timeout).minus(old.timeout);
+        match self.phase {
+            Phase::Counting(ref mut c) if c.reason != Reason::StopFailed && old.timeout != new.timeout => {
+                c.deadline = moved(c.deadline);
+                c.warn_again(now, new);
+                effects.push(Effect::Rescheduled { ends_at: c.deadline });
+            }
+            Phase::Counting(ref mut c) if old.warnings != new.warnings => c.warn_again(now, new),
+            Phase::Frozen(ref mut f) if f.reason != Reason::StopFailed => {
+                f.remaining = (f.remaining + new.timeout).saturating_sub(old.timeout);
+                f.warned = None;
+                f.if_nobody_joined = f.if_nobody_joined.map(moved);
+            }
+            _ => {}
+        }
+        self.advance(now, rules, &mut effects);
+        effects
+    }
+
+    /// After a restart nothing is known: a countdown waits, with what was left when its last zero
+    /// was certain, for evidence reported anew.
+    pub fn on_restore(&mut self, last_certain_zero: Timestamp, policy: &Policy) {
+        if let Phase::Counting(c) = self.phase {
+            let zero_at = c.zero_at.max(last_certain_zero);
+            self.phase = Phase::Frozen(Frozen {
+                remaining: c.deadline.since(zero_at).min(policy.timeout),
+                reason: c.reason,
+                // Who heard it may be gone with the old process.
+                warned: None,
+                if_nobody_joined: Some(c.deadline),
+            });
+        }
+    }
+
+    /// Moves every stored timestamp onto another boot's clock.
+    #[must_use]
+    pub fn carried(mut self, carry: impl Fn(Timestamp) -> Timestamp) -> Self {
+        match self.phase {
+            Phase::Counting(ref mut c) => {
+                c.deadline = carry(c.deadline);
+                c.zero_at = carry(c.zero_at);
+                c.fresh_until = Timestamp::ZERO;
+            }
+            Phase::Frozen(ref mut f) => f.if_nobody_joined = f.if_nobody_joined.map(&carry),
+            Phase::Stopping(ref mut s) => s.expires = carry(s.expires),
+            Phase::Watching | Phase::WouldStop => {}
+        }
+        self.failed = self.failed.map(&carry);
+        if let Some(left) = self.bequest.as_mut() {
+            left.deadline = carry(left.deadline);
+            left.valid_until = carry(left.valid_until);
+        }
+        self
+    }
+
+    pub fn phase(&self, policy: &Policy) -> PhaseName {
+        match self.phase {
+            Phase::Stopping(_) => PhaseName::Stopping,
+            _ if self.failed.is_some() => PhaseName::StopFailed,
+            _ if self.held => PhaseName::Paused,
+            _ if !policy.enabled => PhaseName::Off,
+            Phase::Counting(_) => PhaseName::Counting,
+            Phase::Frozen(_) => PhaseName::Frozen,
+            Phase::Watching | Phase::WouldStop => PhaseName::Watching,
+        }
+    }
+
+    /// When the stream ends if nothing happens; `None` while no clock runs.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Counting(c) => Some(c.deadline),
+            _ => None,
+        }
+    }
+
+    pub fn remaining(&self, now: Timestamp) -> Option<Duration> {
+        match self.phase {
+            Phase::Counting(c) => Some(c.deadline.since(now)),
+            Phase::Frozen(f) => Some(f.remaining),
+            _ => None,
+        }
+    }
+
+    pub fn countdown_reason(&self) -> Option<Reason> {
+        match self.phase {
+            Phase::Counting(c) => Some(c.reason),
+            Phase::Frozen(f) => Some(f.reason),
+            _ => None,
+        }
+    }
+
+    /// The last known zero of a running countdown.
+    pub fn zero_at(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Counting(c) => Some(c.zero_at),
+            _ => None,
+        }
+    }
+
+    /// A dry run came to its end and waits for somebody to listen.
+    pub fn would_have_stopped(&self) -> bool {
+        self.phase == Phase::WouldStop
+    }
+
+    pub fn is_overdue(&self) -> bool {
+        matches!(self.phase, Phase::Counting(c) if c.overdue)
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping(_))
+    }
+
+    pub fn is_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    pub fn is_kept_alive(&self) -> bool {
+        self.kept_alive
+    }
+
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+}

@@ -1,0 +1,223 @@
+//! One stop of a stream: a durable command per reporter, and what became of each.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::{auto_end::Reason, evidence::Evidences, policy::STOP_VALIDITY};
+use crate::{
+    clock::{Now, Timestamp},
+    identity::{ChannelId, SessionId, SourceId},
+    protocol::{Ack, CommandView, OnlyIf, Outcome, StopCommand, StopReason},
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stop {
+    pub generation: u32,
+    fence: u64,
+    reason: Reason,
+    force: bool,
+    decided_at: Timestamp,
+    commands: SmallVec<[Held; 1]>,
+    /// Not on disk yet: nobody may hear of it.
+    #[serde(skip)]
+    awaits_disk: bool,
+    /// Handed out for delivery by this process.
+    #[serde(skip)]
+    offered: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Held {
+    source: SourceId,
+    session: SessionId,
+    joins: Option<u64>,
+    state: CommandState,
+    outcome: Option<Outcome>,
+    detail: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum CommandState {
+    Pending,
+    Delivered,
+    Acked,
+    Confirmed,
+    Withdrawn,
+    Failed,
+}
+
+impl CommandState {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Acked => "acked",
+            Self::Confirmed => "confirmed",
+            Self::Withdrawn => "withdrawn",
+            Self::Failed => "failed",
+        }
+    }
+
+    const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Delivered | Self::Acked)
+    }
+}
+
+/// What an acknowledgement means for the stop as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AckVerdict {
+    /// Not of this stop, or settled before.
+    Unknown,
+    /// Taken; other reporters have not answered yet.
+    Noted,
+    AllAcked,
+    Refused,
+    Failed(String),
+}
+
+impl Stop {
+    pub fn new(generation: u32, fence: u64, reason: Reason, force: bool, now: Timestamp, from: &Evidences) -> Self {
+        let commands = from.active().map(|reporter| Held {
+            source: reporter.source.clone(),
+            session: reporter.session.clone(),
+            joins: reporter.joins.filter(|_| reporter.joins_usable),
+            state: CommandState::Pending,
+            outcome: None,
+            detail: None,
+        });
+        let commands = commands.collect();
+        Self { generation, fence, reason, force, decided_at: now, commands, awaits_disk: true, offered: false }
+    }
+
+    fn id(&self, channel: &ChannelId, index: usize) -> String {
+        let held = &self.commands[index];
+        format!("{channel}/g{}.f{}.r{index}/{}", self.generation, self.fence, held.session)
+    }
+
+    /// The channel a command's id names.
+    pub fn channel_of(id: &str) -> Option<&str> {
+        id.split_once('/').map(|(channel, _)| channel)
+    }
+
+    fn command(&self, channel: &ChannelId, index: usize) -> StopCommand {
+        let held = &self.commands[index];
+        StopCommand {
+            id: self.id(channel, index),
+            channel: channel.clone(),
+            source: held.source.clone(),
+            session: held.session.clone(),
+            reason: StopReason::of(self.reason),
+            only_if: (!self.force).then_some(OnlyIf { listeners_at_most: 0, joins: held.joins }),
+            decided_at: self.decided_at,
+            valid_until: self.decided_at.plus(STOP_VALIDITY),
+        }
+    }
+
+    /// The commands that may be delivered from now on; nothing if they already are.
+    pub fn offer(&mut self, channel: &ChannelId) -> Vec<StopCommand> {
+        if std::mem::replace(&mut self.offered, true) {
+            return Vec::new();
+        }
+        (0..self.commands.len())
+            .filter(|i| matches!(self.commands[*i].state, CommandState::Pending | CommandState::Delivered))
+            .map(|i| self.command(channel, i))
+            .collect()
+    }
+
+    pub fn delivered(&mut self, channel: &ChannelId, id: &str) -> bool {
+        let Some(index) = (0..self.commands.len()).find(|i| self.id(channel, *i) == id) else { return false };
+        let held = &mut self.commands[index];
+        let first = held.state == CommandState::Pending;
+        if first {
+            held.state = CommandState::Delivered;
+        }
+        first
+    }
+
+    pub fn ack(&mut self, channel: &ChannelId, source: &SourceId, ack: &Ack) -> AckVerdict {
+        let Some(index) = (0..self.commands.len()).find(|i| self.id(channel, *i) == ack.id) else {
+            return AckVerdict::Unknown;
+        };
+        let held = &mut self.commands[index];
+        if held.source != *source || !matches!(held.state, CommandState::Pending | CommandState::Delivered) {
+            return AckVerdict::Unknown;
+        }
+        held.outcome = Some(ack.outcome);
+        held.detail.clone_from(&ack.detail);
+        held.state = CommandState::Acked;
+        match ack.outcome {
+            Outcome::Ok if self.commands.iter().all(|c| c.state == CommandState::Acked) => AckVerdict::AllAcked,
+            Outcome::Ok => AckVerdict::Noted,
+            Outcome::Refused => AckVerdict::Refused,
+            Outcome::Error => {
+                AckVerdict::Failed(ack.detail.clone().unwrap_or_else(|| "the streamer reported an error".into()))
+            }
+        }
+    }
+
+    fn settle(&mut self, channel: &ChannelId, as_state: CommandState) -> Vec<(SourceId, String)> {
+        let open: Vec<usize> = (0..self.commands.len()).filter(|i| self.commands[*i].state.is_open()).collect();
+        let ids = open.iter().map(|i| (self.commands[*i].source.clone(), self.id(channel, *i))).collect();
+        for index in open {
+            self.commands[index].state = as_state;
+        }
+        ids
+    }
+
+    /// The stream is gone. Answers with what need not be delivered any more, as all of these do.
+    pub fn confirm(&mut self, channel: &ChannelId) -> Vec<(SourceId, String)> {
+        self.settle(channel, CommandState::Confirmed)
+    }
+
+    pub fn withdraw(&mut self, channel: &ChannelId) -> Vec<(SourceId, String)> {
+        self.settle(channel, CommandState::Withdrawn)
+    }
+
+    pub fn fail(&mut self, channel: &ChannelId) -> Vec<(SourceId, String)> {
+        self.settle(channel, CommandState::Failed)
+    }
+
+    pub fn is_forced(&self) -> bool {
+        self.force
+    }
+
+    pub fn on_disk(&mut self, generation: u32) {
+        if generation == self.generation {
+            self.awaits_disk = false;
+        }
+    }
+
+    pub fn may_be_offered(&self) -> bool {
+        !self.awaits_disk && !self.offered
+    }
+
+    #[must_use]
+    pub fn carried(mut self, carry: impl Fn(Timestamp) -> Timestamp) -> Self {
+        self.decided_at = carry(self.decided_at);
+        self
+    }
+
+    pub fn view(&self, channel: &ChannelId, now: Now) -> Vec<CommandView> {
+        let view = |index: usize| {
+            let held = &self.commands[index];
+            CommandView {
+                id: self.id(channel, index),
+                kind: "stop",
+                source: held.source.clone(),
+                session: held.session.to_string(),
+                state: held.state.as_str(),
+                outcome: held.outcome,
+                detail: held.detail.clone(),
+                decided_at: now.wall_of(self.decided_at),
+                valid_until: now.wall_of(self.decided_at.plus(STOP_VALIDITY)),
+            }
+        };
+        (0..self.commands.len()).map(view).collect()
+    }
+}
+
+/// When a command that nobody acknowledged is offered again, counted from its first delivery.
+pub const REDELIVERIES: [Duration; 5] =
+    [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(20)];

@@ -1,0 +1,156 @@
+//! Time, read once per input at the edge and handed to every decision as an argument.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// A point on `CLOCK_BOOTTIME`: microseconds since the machine booted, suspend included.
+///
+/// Every decision is made on this scale; it never runs backwards and no administrator can set it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    pub const ZERO: Self = Self(0);
+    pub const NEVER: Self = Self(u64::MAX);
+
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs * 1_000_000)
+    }
+
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    #[must_use]
+    pub const fn plus(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by.as_micros() as u64))
+    }
+
+    #[must_use]
+    pub const fn minus(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by.as_micros() as u64))
+    }
+
+    /// Time from `earlier` until `self`; zero when `earlier` is the later one.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Wall time in milliseconds since 1970, for people and for other machines; no decision rests on it
+/// except across a reboot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WallTime(i64);
+
+impl WallTime {
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Reads any RFC 3339 timestamp, whatever its offset.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
+    }
+}
+
+impl std::fmt::Display for WallTime {
+    /// RFC 3339, UTC, milliseconds.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let since_epoch = Duration::from_millis(self.0.max(0) as u64);
+        humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_epoch).fmt(f)
+    }
+}
+
+/// What one reading of the clock says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Now {
+    pub at: Timestamp,
+    pub wall: WallTime,
+}
+
+impl Now {
+    /// The wall time of another point on the boot clock, as seen from here.
+    pub fn wall_of(self, at: Timestamp) -> WallTime {
+        let delta = at.0 as i64 - self.at.0 as i64;
+        // Rounded up: a deadline shown to people is never before the real one.
+        WallTime(self.wall.0 + delta.div_euclid(1000) + i64::from(delta.rem_euclid(1000) > 0))
+    }
+}
+
+/// Where time comes from: the kernel, or tokio's clock, which a test can pause and advance.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    System,
+    Runtime { wall0: WallTime, mono0: tokio::time::Instant },
+}
+
+impl Clock {
+    /// A clock that follows tokio's time, for stories in virtual time.
+    pub fn runtime(wall0: WallTime) -> Self {
+        Self::Runtime { wall0, mono0: tokio::time::Instant::now() }
+    }
+
+    pub fn now(&self) -> Now {
+        match *self {
+            Self::System => {
+                let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                let wall = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+                Now {
+                    at: Timestamp(boot.tv_sec as u64 * 1_000_000 + boot.tv_nsec as u64 / 1000),
+                    wall: WallTime(wall.tv_sec * 1000 + wall.tv_nsec / 1_000_000),
+                }
+            }
+            Self::Runtime { wall0, mono0 } => {
+                let elapsed = mono0.elapsed();
+                // Virtual worlds begin an hour after their boot: "an hour ago" exists.
+                let at = Timestamp::from_secs(3600).plus(elapsed);
+                Now { at, wall: WallTime(wall0.0 + elapsed.as_millis() as i64) }
+            }
+        }
+    }
+}
+
+/// Which boot a [`Timestamp`] belongs to; timestamps of two boots cannot be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct BootId(u128);
+
+impl BootId {
+    pub const fn from_u128(id: u128) -> Self {
+        Self(id)
+    }
+
+    /// The kernel's id of this boot; `None` where /proc does not show it.
+    pub fn of_this_boot() -> Option<Self> {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        u128::from_str_radix(&text.trim().replace('-', ""), 16).ok().map(Self)
+    }
+}
+
+/// A reading of the clock that can be compared after a restart and even after a reboot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    pub boot: BootId,
+    pub now: Now,
+}
+
+impl Stamp {
+    /// Moves a timestamp taken on this stamp's scale onto the scale of `here`: unchanged within one
+    /// boot, by the wall clock across boots.
+    pub fn carry(self, at: Timestamp, here: Self) -> Timestamp {
+        if self.boot == here.boot {
+            return at;
+        }
+        let wall_passed = (here.now.wall.0 - self.now.wall.0).saturating_mul(1000);
+        let from_stamp = at.0 as i64 - self.now.at.0 as i64;
+        Timestamp((here.now.at.0 as i64).saturating_add(from_stamp).saturating_sub(wall_passed).max(0) as u64)
+    }
+}

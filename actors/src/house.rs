@@ -1,0 +1,131 @@
+//! Builds the actors of one arbiter, in the order data flows, and hands out their addresses.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+
+use actix::{Actor, Addr, AsyncContext};
+use prometheus::Registry;
+
+use crate::{
+    broker::{Broker, BrokerMetrics},
+    channel::{cell::Cells, metrics::ChannelMetrics},
+    clock::{BootId, Clock},
+    continuity::Continuity,
+    freshness::Freshness,
+    protocol::Rulebook,
+    stats::{LatestSample, StatsActor},
+    store::{Loaded, Store, StoreActor, StoreHealth, StoreMetrics},
+    stream_control::{CommandsWaiting, StreamControl},
+    supervisor::{StoreOutlets, Supervisor, SupervisorMetrics},
+    world::{Attention, Outlets, World},
+};
+
+/// What the house stands on.
+pub struct Foundations {
+    pub clock: Clock,
+    pub boot: BootId,
+    pub rules: Arc<Rulebook>,
+    pub store: Box<dyn Store>,
+    pub loaded: Loaded,
+    pub stats_interval: Duration,
+    pub cells: Arc<Cells>,
+    pub metrics: HouseMetrics,
+    pub health: Arc<StoreHealth>,
+    pub sample: LatestSample,
+    pub commands_waiting: CommandsWaiting,
+    /// Told once a second that the arbiter is alive.
+    pub on_pulse: Option<Box<dyn Fn() + Send>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct HouseMetrics {
+    pub channels: ChannelMetrics,
+    pub supervisor: SupervisorMetrics,
+    pub broker: BrokerMetrics,
+    pub store: StoreMetrics,
+}
+
+impl HouseMetrics {
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            channels: ChannelMetrics::register(registry)?,
+            supervisor: SupervisorMetrics::register(registry)?,
+            broker: BrokerMetrics::register(registry)?,
+            store: StoreMetrics::register(registry)?,
+        })
+    }
+}
+
+/// The addresses of the house; everything else is private to it.
+#[derive(Clone)]
+pub struct House {
+    pub supervisor: Addr<Supervisor>,
+    pub broker: Addr<Broker>,
+    pub control: Addr<StreamControl>,
+    pub store: Addr<StoreActor>,
+    pub stats: Addr<StatsActor>,
+    /// Channels restored from the store.
+    pub restored: usize,
+}
+
+/// Starts everything on the current arbiter.
+pub fn build(f: Foundations) -> House {
+    let started = f.clock.now();
+    let parts = Rc::new(RefCell::new(None));
+    let made = Rc::clone(&parts);
+    let supervisor = Supervisor::create(move |ctx| {
+        let me = ctx.address();
+        let attention = Arc::new(Attention::default());
+        let broker =
+            Broker::new(f.clock, me.clone().recipient(), Arc::clone(&attention), f.metrics.broker.clone()).start();
+        let control = StreamControl::new(f.clock, f.commands_waiting, me.clone().recipient()).start();
+        let stats = StatsActor::new(
+            f.clock,
+            started,
+            f.stats_interval,
+            Arc::clone(&f.cells),
+            broker.clone().recipient(),
+            f.sample,
+        );
+        let stats = stats.start();
+        let world = Rc::new(RefCell::new(None));
+        let shared = Rc::clone(&world);
+        let store = StoreActor::create(|ctx| {
+            let outlets = Outlets {
+                broker: broker.clone().recipient(),
+                offers: control.clone().recipient(),
+                retractions: control.clone().recipient(),
+                store: ctx.address().recipient(),
+                retirement: me.recipient(),
+            };
+            let world = Rc::new(World {
+                clock: f.clock,
+                boot: f.boot,
+                fence: f.loaded.fence,
+                continuity: Continuity::new(started),
+                freshness: Freshness::default(),
+                cells: f.cells,
+                rules: RefCell::new(f.rules),
+                metrics: f.metrics.channels,
+                outlets,
+                attention,
+            });
+            shared.replace(Some(Rc::clone(&world)));
+            StoreActor::new(f.store, world, f.health, f.metrics.store)
+        });
+        let Some(world) = world.take() else { unreachable!("the store's context has just been created") };
+        let outlets = StoreOutlets {
+            records: store.clone().recipient(),
+            erasures: store.clone().recipient(),
+            pulses: store.clone().recipient(),
+        };
+        let on_pulse = f.on_pulse.map(|tell| tell as Box<dyn Fn()>);
+        let mut supervisor = Supervisor::new(world, f.metrics.supervisor, outlets).on_pulse(on_pulse);
+        let restored = supervisor.restore(f.loaded.records, f.loaded.pulse);
+        made.replace(Some((broker, control, store, stats, restored)));
+        supervisor
+    });
+    let Some((broker, control, store, stats, restored)) = parts.take() else {
+        unreachable!("the supervisor's context has just been created")
+    };
+    House { supervisor, broker, control, store, stats, restored }
+}

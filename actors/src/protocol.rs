@@ -1,0 +1,579 @@
+//! Every message that crosses a boundary between rooms. Ticks and timers stay private to their actor.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use actix::{Message, Recipient};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::{
+    broker::subscriptions::Filter,
+    channel::{
+        auto_end::{PhaseName, Reason},
+        journal::Decision,
+        policy::Policy,
+    },
+    clock::{Timestamp, WallTime},
+    identity::{ChannelId, SessionId, SourceId},
+    wire::{self, StreamState, SystemStats, Track},
+};
+
+// ---- Reports: streamers and adapters -> Supervisor -> ChannelActor ----
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Live,
+    Paused,
+    Idle,
+    Stopped,
+}
+
+/// Where a report stands in its source's story.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Identity {
+    Numbered {
+        session: SessionId,
+        started_at: Option<WallTime>,
+        seq: u64,
+    },
+    /// The simplest report: the daemon keeps session and order.
+    Simple,
+}
+
+/// Totals per queue operation within one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueOps(pub [u64; QueueOps::NAMES.len()]);
+
+impl QueueOps {
+    pub const NAMES: [&'static str; 6] = ["add", "remove", "move", "clear", "skip", "priority_add"];
+
+    /// What was done since `before`; a total that went down says nothing.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let mut difference = [0; Self::NAMES.len()];
+        for (d, (now, then)) in difference.iter_mut().zip(self.0.iter().zip(before.0)) {
+            *d = now.saturating_sub(then);
+        }
+        Self(difference)
+    }
+
+    pub fn is_zero(&self) -> bool {
+        self.0.iter().all(|n| *n == 0)
+    }
+}
+
+/// A full snapshot of one stream as its source sees it; what it leaves out is unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    pub identity: Identity,
+    pub status: Status,
+    pub listeners: Option<u32>,
+    pub joins: Option<u64>,
+    pub queue_size: Option<u32>,
+    pub queue_ops: Option<Box<QueueOps>>,
+    pub track: Option<Arc<Track>>,
+    pub observed_at: Option<WallTime>,
+    /// The rhythm of the source; evidence is believed for three of these.
+    pub interval: Duration,
+}
+
+/// Reports of one source that came in together, and what it says of earlier commands.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Batch {
+    pub source: SourceId,
+    pub received: Timestamp,
+    pub reports: Vec<(ChannelId, Report)>,
+    pub acks: Vec<Ack>,
+    pub tally: Arc<Tally>,
+}
+
+/// Counts what became of a batch, and answers when the last of its reports has been dealt with and
+/// what it changed is on disk: whoever still has something to do holds a clone.
+#[derive(Debug)]
+pub struct Tally {
+    accepted: AtomicU32,
+    duplicates: AtomicU32,
+    busy: AtomicBool,
+    full: AtomicBool,
+    reply: Mutex<Option<oneshot::Sender<BatchAnswer>>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchAnswer {
+    pub accepted: u32,
+    pub duplicates: u32,
+    /// Some reports met a full mailbox; sending the batch again is safe.
+    pub busy: bool,
+    /// Some channels were new and there is no room for more.
+    pub full: bool,
+}
+
+impl Tally {
+    pub fn new() -> (Arc<Self>, oneshot::Receiver<BatchAnswer>) {
+        let (reply, answer) = oneshot::channel();
+        let tally = Self {
+            accepted: AtomicU32::new(0),
+            duplicates: AtomicU32::new(0),
+            busy: AtomicBool::new(false),
+            full: AtomicBool::new(false),
+            reply: Mutex::new(Some(reply)),
+        };
+        (Arc::new(tally), answer)
+    }
+
+    pub fn accepted(&self) {
+        self.accepted.fetch_add(1, Relaxed);
+    }
+
+    pub fn duplicate(&self) {
+        self.duplicates.fetch_add(1, Relaxed);
+    }
+
+    pub fn busy(&self) {
+        self.busy.store(true, Relaxed);
+    }
+
+    pub fn full(&self) {
+        self.full.store(true, Relaxed);
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let answer = BatchAnswer {
+            accepted: self.accepted.load(Relaxed),
+            duplicates: self.duplicates.load(Relaxed),
+            busy: self.busy.load(Relaxed),
+            full: self.full.load(Relaxed),
+        };
+        if let Some(reply) = self.reply.get_mut().ok().and_then(Option::take) {
+            // The client may have gone; nobody waits then.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+// ---- Stop commands: ChannelActor -> StreamControl -> streamers and adapters ----
+
+/// Checked by the streamer at the last moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnlyIf {
+    pub listeners_at_most: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joins: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct StopCommand {
+    /// Holds channel, generation, fence, reporter and session; the same at every delivery.
+    pub id: String,
+    pub channel: ChannelId,
+    pub source: SourceId,
+    pub session: SessionId,
+    pub reason: StopReason,
+    pub only_if: Option<OnlyIf>,
+    pub decided_at: Timestamp,
+    /// No outlet delivers or retries it past this.
+    pub valid_until: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    NoListeners,
+    Operator,
+}
+
+impl StopReason {
+    pub const fn of(reason: Reason) -> Self {
+        match reason {
+            Reason::Operator => Self::Operator,
+            Reason::NeverJoined | Reason::AllLeft | Reason::StopFailed => Self::NoListeners,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    pub id: String,
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Ok,
+    Refused,
+    Error,
+}
+
+/// A durable command may be delivered.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Offer(pub StopCommand);
+
+/// A command is settled or no longer wanted: deliver it no more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Retract {
+    pub source: SourceId,
+    pub id: String,
+}
+
+/// A streamer asks for its commands, and may wait for one.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Collect {
+    pub source: SourceId,
+    pub wait: Duration,
+    pub reply: oneshot::Sender<Vec<StopCommand>>,
+}
+
+/// An adapter takes the commands of its sources by message instead of collecting them.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RegisterOutlet {
+    /// Every source whose name begins so.
+    pub source_prefix: String,
+    pub outlet: Option<Recipient<Execute>>,
+}
+
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Execute(pub StopCommand);
+
+/// A command has been handed to its streamer.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Delivered {
+    pub channel: ChannelId,
+    pub id: String,
+}
+
+// ---- Questions and operator actions: HTTP -> Supervisor -> ChannelActor ----
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Pause,
+    Resume,
+    Extend(Duration),
+    Cancel,
+    Stop { force: bool },
+}
+
+impl Action {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Extend(_) => "extend",
+            Self::Cancel => "cancel",
+            Self::Stop { .. } => "stop",
+        }
+    }
+}
+
+/// What an operator gets who asks for the impossible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    #[error("there is no such channel")]
+    NoSuchChannel,
+    #[error("the channel has no such source")]
+    NoSuchSource,
+    #[error("the stream is over")]
+    StreamIsOver,
+    #[error("no countdown runs, so there is nothing to extend")]
+    NothingToExtend,
+    #[error("somebody listens; send force: true to stop it all the same")]
+    SomebodyListens,
+    #[error("the listener count is unknown; send force: true to stop it all the same")]
+    CountUnknown,
+    #[error("a stop is already under way")]
+    AlreadyStopping,
+    #[error("the daemon is too busy; try again in a second")]
+    Busy,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Operate {
+    pub channel: ChannelId,
+    pub action: Action,
+    pub reply: oneshot::Sender<Result<StreamState, ActionError>>,
+}
+
+/// Takes a reporter out of a channel's sum, or the whole channel out of the house.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Forget {
+    pub channel: ChannelId,
+    pub source: Option<String>,
+    pub reply: oneshot::Sender<Result<(), ActionError>>,
+}
+
+/// The state of every channel that has not ended.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Describe {
+    pub reply: oneshot::Sender<Vec<StreamState>>,
+}
+
+/// Everything about one channel.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Inspect {
+    pub channel: ChannelId,
+    pub reply: oneshot::Sender<Option<Box<Inspection>>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    pub state: StreamState,
+    pub policy: Policy,
+    /// The state in one sentence.
+    pub why: String,
+    pub held: bool,
+    pub reporters: Vec<ReporterView>,
+    pub commands: Vec<CommandView>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReporterView {
+    pub source: SourceId,
+    pub session: String,
+    pub state: Status,
+    pub seq: u64,
+    pub listeners: Option<u32>,
+    pub joins: Option<u64>,
+    pub age_seconds: Option<f64>,
+    pub interval_seconds: f64,
+    pub believed: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CommandView {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub source: SourceId,
+    pub session: String,
+    pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    #[serde(serialize_with = "wire::as_text")]
+    pub decided_at: WallTime,
+    #[serde(serialize_with = "wire::as_text")]
+    pub valid_until: WallTime,
+}
+
+/// The sessions a source is believed to run, so that an adapter can report those that are gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct KnownSessions {
+    pub source_prefix: String,
+    pub reply: oneshot::Sender<Vec<KnownSession>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownSession {
+    pub channel: ChannelId,
+    pub source: SourceId,
+    pub session: SessionId,
+    pub started_at: Option<WallTime>,
+    pub seq: u64,
+}
+
+/// What a reload may change in every channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rulebook {
+    pub policy: Policy,
+    pub per_channel: std::collections::BTreeMap<String, Policy>,
+    /// A stream unknown for this long is shown as lost.
+    pub lost_after: Duration,
+    /// An ended channel is forgotten after this long.
+    pub forget_ended_after: Duration,
+    /// Registration stops here.
+    pub max_channels: usize,
+    /// Sources that leave every sum.
+    pub retired_sources: Vec<String>,
+}
+
+impl Default for Rulebook {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            per_channel: std::collections::BTreeMap::new(),
+            lost_after: Duration::from_secs(3600),
+            forget_ended_after: Duration::from_secs(24 * 3600),
+            max_channels: 200_000,
+            retired_sources: Vec::new(),
+        }
+    }
+}
+
+impl Rulebook {
+    pub fn policy_of(&self, channel: &str) -> &Policy {
+        self.per_channel.get(channel).unwrap_or(&self.policy)
+    }
+}
+
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ApplyRules(pub Arc<Rulebook>);
+
+/// An adapter was reloaded: what its sources said before is unknown until they say it anew.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Doubt {
+    pub source_prefix: String,
+}
+
+// ---- Live messages: channels and StatsActor -> Broker -> SessionActor ----
+
+#[derive(Clone, Debug)]
+pub enum Publication {
+    Update(wire::StreamUpdate),
+    Warning(wire::AutoEndWarning),
+    AutoEnd(wire::AutoEndChange),
+    Stats(SystemStats),
+}
+
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Publish {
+    pub at: WallTime,
+    pub publication: Publication,
+}
+
+/// What may stand in for an older message that still waits for a slow client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Replaces {
+    Stats,
+    Listeners(ChannelId),
+    Queue(ChannelId),
+}
+
+/// One encoded WebSocket frame, shared by every session that gets it.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Deliver {
+    pub frame: Bytes,
+    pub kind: wire::MessageType,
+    pub replaces: Option<Replaces>,
+}
+
+/// The hub ends a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub enum Dismiss {
+    /// Close 1001.
+    ShuttingDown,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Subscribe {
+    pub session: u64,
+    pub filter: Filter,
+    pub deliver: Recipient<Deliver>,
+    pub dismiss: Recipient<Dismiss>,
+}
+
+/// A session changes what it wants; `snapshot_of` names the channels it asked for anew.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Refine {
+    pub session: u64,
+    pub filter: Filter,
+    pub snapshot: bool,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Unsubscribe {
+    pub session: u64,
+}
+
+// ---- The store: channels -> StoreActor ----
+
+/// Writes a channel's record and journal; answers are held back until it is on disk.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Save {
+    pub channel: ChannelId,
+    /// The encoded record; `None` leaves it as it is.
+    pub record: Option<Vec<u8>>,
+    pub decisions: Vec<Decision>,
+    /// Who waits for the answer to the reports that caused this.
+    pub tally: Option<Arc<Tally>>,
+    /// A stop that may only be offered once it is on disk.
+    pub stop: Option<(u32, Recipient<Durable>)>,
+}
+
+/// A stop's record is on disk, or could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct Durable {
+    pub generation: u32,
+    pub written: bool,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Erase {
+    pub channel: ChannelId,
+}
+
+/// Proof of life: all countdowns on disk were certain of their zero until `certain_until`.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Pulse {
+    pub certain_until: Timestamp,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ReadJournal {
+    pub channel: ChannelId,
+    pub reply: oneshot::Sender<Result<Vec<Decision>, String>>,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ReadRecord {
+    pub channel: ChannelId,
+    pub reply: oneshot::Sender<Result<Option<Vec<u8>>, String>>,
+}
+
+/// Everything written is on disk, or cannot be; then the store is closed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Flush {
+    pub reply: oneshot::Sender<()>,
+}
+
+/// A phase for gauges kept outside the channel.
+pub const fn phase_code(phase: PhaseName) -> u8 {
+    match phase {
+        PhaseName::Off => 0,
+        PhaseName::Watching => 1,
+        PhaseName::Counting => 2,
+        PhaseName::Frozen => 3,
+        PhaseName::Paused => 4,
+        PhaseName::Stopping => 5,
+        PhaseName::StopFailed => 6,
+    }
+}

@@ -1,0 +1,362 @@
+//! StoreActor: gathers what channels want kept and commits it in groups, off the arbiter. While the
+//! store fails no stop is decided, nothing is forgotten, and it is tried again until it works.
+
+pub mod memory;
+pub mod redb;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    path::PathBuf,
+    rc::Rc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
+use tokio::sync::oneshot;
+
+use crate::{
+    channel::journal::Decision,
+    clock::{Stamp, Timestamp},
+    identity::ChannelId,
+    protocol::{Durable, Erase, Flush, Pulse, ReadJournal, ReadRecord, Save, Tally},
+    world::World,
+};
+
+/// Messages the store may have waiting.
+pub const MAILBOX: usize = 262_144;
+/// Commits follow each other no faster than this, so that what arrives together is written together.
+const COMMIT_SPACING: Duration = Duration::from_millis(5);
+/// A store that failed is tried again after this.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Decisions kept in memory while the store fails; the oldest are dropped and counted.
+const DECISIONS_WAITING: usize = 100_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{path}: {what}; {todo}")]
+    At { path: PathBuf, what: String, todo: &'static str },
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// What is written in one transaction.
+#[derive(Debug, Default)]
+pub struct Group {
+    /// The newest record of each channel; `None` erases it and its journal.
+    pub records: HashMap<ChannelId, Option<Vec<u8>>>,
+    pub decisions: VecDeque<(ChannelId, Decision)>,
+    /// When, and until when every stored countdown was certain of its zero.
+    pub pulse: Option<(Stamp, Timestamp)>,
+}
+
+impl Group {
+    fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.decisions.is_empty() && self.pulse.is_none()
+    }
+
+    /// Puts a group that could not be written in front of what has come since.
+    fn put_back(&mut self, earlier: Self) -> usize {
+        for (channel, record) in earlier.records {
+            self.records.entry(channel).or_insert(record);
+        }
+        let mut decisions = earlier.decisions;
+        decisions.append(&mut self.decisions);
+        let surplus = decisions.len().saturating_sub(DECISIONS_WAITING);
+        decisions.drain(..surplus);
+        self.decisions = decisions;
+        self.pulse = self.pulse.or(earlier.pulse);
+        surplus
+    }
+}
+
+/// What a store hands out when the daemon starts.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    pub records: Vec<(ChannelId, Vec<u8>)>,
+    pub pulse: Option<(Stamp, Timestamp)>,
+    /// Numbers this start of the daemon; already stored.
+    pub fence: u64,
+    /// What had to be put aside, for people.
+    pub notice: Option<String>,
+}
+
+/// Keeps records and journals. Called from one thread at a time; every call may block.
+pub trait Store: Send + 'static {
+    fn commit(&mut self, group: &Group) -> Result<(), StoreError>;
+    fn record(&mut self, channel: &ChannelId) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The newest decisions, oldest first.
+    fn journal(&mut self, channel: &ChannelId) -> Result<Vec<Decision>, StoreError>;
+    /// After an error: makes a fresh attempt possible.
+    fn reopen(&mut self) -> Result<(), StoreError>;
+}
+
+/// What others may know of the store's health.
+#[derive(Debug, Default)]
+pub struct StoreHealth {
+    failing: AtomicBool,
+    detail: Mutex<String>,
+}
+
+impl StoreHealth {
+    /// Why it fails, or nothing.
+    pub fn failure(&self) -> Option<String> {
+        self.failing
+            .load(Relaxed)
+            .then(|| self.detail.lock().map_or_else(|e| e.into_inner().clone(), |detail| detail.clone()))
+    }
+
+    fn set(&self, failure: Option<&StoreError>) {
+        if let (Some(failure), Ok(mut detail)) = (failure, self.detail.lock()) {
+            *detail = failure.to_string();
+        }
+        self.failing.store(failure.is_some(), Relaxed);
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct StoreMetrics {
+    commits: Histogram,
+    errors: IntCounter,
+    failing: IntGauge,
+    dropped_decisions: IntCounter,
+}
+
+impl StoreMetrics {
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let buckets = vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+        let opts = HistogramOpts::new("sattva_store_commit_duration_seconds", "Time one group commit takes.");
+        let metrics = Self {
+            commits: Histogram::with_opts(opts.buckets(buckets))?,
+            errors: IntCounter::new("sattva_store_errors_total", "Store operations that failed.")?,
+            failing: IntGauge::new("sattva_store_failing", "1 while the store cannot be written.")?,
+            dropped_decisions: IntCounter::new(
+                "sattva_store_dropped_decisions_total",
+                "Journal entries lost because the store failed for too long.",
+            )?,
+        };
+        registry.register(Box::new(metrics.commits.clone()))?;
+        registry.register(Box::new(metrics.errors.clone()))?;
+        registry.register(Box::new(metrics.failing.clone()))?;
+        registry.register(Box::new(metrics.dropped_decisions.clone()))?;
+        Ok(metrics)
+    }
+}
+
+/// Who waits for a group to be written.
+#[derive(Default)]
+struct Waiting {
+    tallies: Vec<Arc<Tally>>,
+    stops: Vec<(u32, Recipient<Durable>)>,
+    flushes: Vec<oneshot::Sender<()>>,
+}
+
+enum Read {
+    Journal(ReadJournal),
+    Record(ReadRecord),
+}
+
+pub struct StoreActor {
+    /// Away while a blocking call has it.
+    store: Option<Box<dyn Store>>,
+    world: Rc<World>,
+    health: Arc<StoreHealth>,
+    metrics: StoreMetrics,
+    group: Group,
+    waiting: Waiting,
+    reads: VecDeque<Read>,
+    turn_planned: bool,
+}
+
+impl StoreActor {
+    pub fn new(store: Box<dyn Store>, world: Rc<World>, health: Arc<StoreHealth>, metrics: StoreMetrics) -> Self {
+        Self {
+            store: Some(store),
+            world,
+            health,
+            metrics,
+            group: Group::default(),
+            waiting: Waiting::default(),
+            reads: VecDeque::new(),
+            turn_planned: false,
+        }
+    }
+
+    fn plan_turn(&mut self, ctx: &mut Context<Self>, after: Duration) {
+        if !self.turn_planned && self.store.is_some() {
+            self.turn_planned = true;
+            ctx.run_later(after, |store, ctx| {
+                store.turn_planned = false;
+                store.turn(ctx);
+            });
+        }
+    }
+
+    /// One visit to the store: reads first, then everything that waits to be written.
+    fn turn(&mut self, ctx: &mut Context<Self>) {
+        let Some(mut store) = self.store.take() else { return };
+        let group = std::mem::take(&mut self.group);
+        let waiting = std::mem::take(&mut self.waiting);
+        let reads = std::mem::take(&mut self.reads);
+        let failing = self.health.failing.load(Relaxed);
+        let visit = tokio::task::spawn_blocking(move || {
+            for read in reads {
+                answer(store.as_mut(), read);
+            }
+            let began = Instant::now();
+            let written = if group.is_empty() {
+                Ok(())
+            } else {
+                let reopened = if failing { store.reopen() } else { Ok(()) };
+                reopened.and_then(|()| store.commit(&group))
+            };
+            (store, group, written, began.elapsed())
+        });
+        let finish = visit.into_actor(self).map(move |outcome, actor, ctx| match outcome {
+            Ok((store, group, written, took)) => {
+                actor.store = Some(store);
+                actor.written(ctx, group, waiting, written, took);
+            }
+            Err(error) => {
+                // The store itself is lost with the panic: nothing can be kept any more.
+                tracing::error!(%error, "the store panicked; ending, so that the service manager starts the daemon anew");
+                actor.health.set(Some(&StoreError::Failed(error.to_string())));
+                actix::System::current().stop_with_code(70);
+            }
+        });
+        ctx.spawn(finish);
+    }
+
+    fn written(
+        &mut self,
+        ctx: &mut Context<Self>,
+        group: Group,
+        waiting: Waiting,
+        written: Result<(), StoreError>,
+        took: Duration,
+    ) {
+        let ok = written.is_ok();
+        match written {
+            Ok(()) if group.is_empty() => {}
+            Ok(()) => {
+                self.metrics.commits.observe(took.as_secs_f64());
+                if self.health.failing.load(Relaxed) {
+                    tracing::info!("the store takes writes again; evidence is to be reported anew");
+                    self.health.set(None);
+                    self.metrics.failing.set(0);
+                    self.world.continuity.store_recovered(self.world.clock.now().at);
+                }
+            }
+            Err(error) => {
+                self.metrics.errors.inc();
+                if !self.health.failing.load(Relaxed) {
+                    tracing::error!(%error, "the store cannot be written: no stop is decided until it can; trying again every second");
+                }
+                self.health.set(Some(&error));
+                self.metrics.failing.set(1);
+                self.world.continuity.store_failed();
+                self.metrics.dropped_decisions.inc_by(self.group.put_back(group) as u64);
+            }
+        }
+        for (generation, recipient) in waiting.stops {
+            // Waits for room: a stop must learn whether it may be offered.
+            let told = recipient.send(Durable { generation, written: ok });
+            ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
+        }
+        // Answers that waited go out with the tallies; while the store fails they are not held back.
+        drop(waiting.tallies);
+        for flushed in waiting.flushes {
+            let _ = flushed.send(());
+        }
+        if !self.group.is_empty() || !self.reads.is_empty() || !self.waiting.flushes.is_empty() {
+            self.plan_turn(ctx, if ok { COMMIT_SPACING } else { RETRY_AFTER });
+        }
+    }
+}
+
+fn answer(store: &mut dyn Store, read: Read) {
+    // Whoever asked may have gone.
+    match read {
+        Read::Journal(read) => {
+            let _ = read.reply.send(store.journal(&read.channel).map_err(|e| e.to_string()));
+        }
+        Read::Record(read) => {
+            let _ = read.reply.send(store.record(&read.channel).map_err(|e| e.to_string()));
+        }
+    }
+}
+
+impl Actor for StoreActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<Save> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, save: Save, ctx: &mut Self::Context) {
+        if let Some(record) = save.record {
+            self.group.records.insert(save.channel.clone(), Some(record));
+        }
+        self.group.decisions.extend(save.decisions.into_iter().map(|d| (save.channel.clone(), d)));
+        self.waiting.tallies.extend(save.tally);
+        self.waiting.stops.extend(save.stop);
+        // A stop must not wait for company, and a failing store is visited at its own pace.
+        let failing = self.health.failing.load(Relaxed);
+        self.plan_turn(ctx, if failing { RETRY_AFTER } else { Duration::ZERO });
+    }
+}
+
+impl Handler<Erase> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, erase: Erase, ctx: &mut Self::Context) {
+        self.group.decisions.retain(|(channel, _)| *channel != erase.channel);
+        self.group.records.insert(erase.channel, None);
+        self.plan_turn(ctx, COMMIT_SPACING);
+    }
+}
+
+impl Handler<Pulse> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, pulse: Pulse, ctx: &mut Self::Context) {
+        let now = self.world.clock.now();
+        self.group.pulse = Some((self.world.stamp(now), pulse.certain_until));
+        self.plan_turn(ctx, COMMIT_SPACING);
+    }
+}
+
+impl Handler<ReadJournal> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, read: ReadJournal, ctx: &mut Self::Context) {
+        self.reads.push_back(Read::Journal(read));
+        self.plan_turn(ctx, Duration::ZERO);
+    }
+}
+
+impl Handler<ReadRecord> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, read: ReadRecord, ctx: &mut Self::Context) {
+        self.reads.push_back(Read::Record(read));
+        self.plan_turn(ctx, Duration::ZERO);
+    }
+}
+
+impl Handler<Flush> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, flush: Flush, ctx: &mut Self::Context) {
+        self.waiting.flushes.push(flush.reply);
+        self.plan_turn(ctx, Duration::ZERO);
+    }
+}

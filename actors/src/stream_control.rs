@@ -1,0 +1,203 @@
+//! StreamControl: brings stop commands to the streamers. A streamer collects its commands with its
+//! reports; an adapter gets them by message. What a command is worth is the channel's business.
+
+mod outbox;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use actix::{Actor, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt};
+use tokio::sync::oneshot;
+
+use self::outbox::Outbox;
+use crate::{
+    clock::Clock,
+    identity::SourceId,
+    protocol::{Collect, Delivered, Execute, Offer, RegisterOutlet, Retract, StopCommand},
+};
+
+pub const MAILBOX: usize = 65_536;
+/// Open requests that wait for a command.
+const WAITERS: usize = 10_000;
+
+/// How many commands wait to be collected: while it is 0 nobody needs to ask.
+#[derive(Clone, Debug, Default)]
+pub struct CommandsWaiting(Arc<AtomicUsize>);
+
+impl CommandsWaiting {
+    pub fn any(&self) -> bool {
+        self.0.load(Relaxed) > 0
+    }
+}
+
+pub struct StreamControl {
+    clock: Clock,
+    outbox: Outbox,
+    outlets: Vec<(String, Recipient<Execute>)>,
+    waiters: HashMap<SourceId, Vec<(u64, oneshot::Sender<Vec<StopCommand>>)>>,
+    waiting_requests: usize,
+    next_waiter: u64,
+    commands_waiting: CommandsWaiting,
+    delivered: Recipient<Delivered>,
+}
+
+impl StreamControl {
+    pub fn new(clock: Clock, commands_waiting: CommandsWaiting, delivered: Recipient<Delivered>) -> Self {
+        Self {
+            clock,
+            outbox: Outbox::default(),
+            outlets: Vec::new(),
+            waiters: HashMap::new(),
+            waiting_requests: 0,
+            next_waiter: 0,
+            commands_waiting,
+            delivered,
+        }
+    }
+
+    fn outlet_of(&self, source: &SourceId) -> Option<&Recipient<Execute>> {
+        self.outlets.iter().find(|(prefix, _)| source.as_str().starts_with(prefix)).map(|(_, outlet)| outlet)
+    }
+
+    /// Hands out what is due for one source, to an adapter or to whoever waits.
+    fn deliver(&mut self, ctx: &mut Context<Self>, source: &SourceId) {
+        let now = self.clock.now().at;
+        if let Some(outlet) = self.outlet_of(source).cloned() {
+            for command in self.outbox.take(source, now) {
+                let delivered = Delivered { channel: command.channel.clone(), id: command.id.clone() };
+                // Waits for room rather than drop it; the command's own validity bounds the wait.
+                let sent = outlet.send(Execute(command)).into_actor(self);
+                ctx.spawn(sent.map(move |sent, control, ctx| {
+                    if sent.is_ok() {
+                        control.tell_delivered(ctx, delivered);
+                    }
+                }));
+            }
+        } else if let Some(mut waiters) = self.waiters.remove(source) {
+            let commands = self.outbox.take(source, now);
+            if commands.is_empty() {
+                self.waiters.insert(source.clone(), waiters);
+            } else {
+                self.waiting_requests -= waiters.len();
+                let (_, first) = waiters.swap_remove(0);
+                self.hand_over(ctx, first, commands);
+                for (_, other) in waiters {
+                    let _ = other.send(Vec::new());
+                }
+            }
+        }
+        self.refresh();
+    }
+
+    fn hand_over(
+        &mut self,
+        ctx: &mut Context<Self>,
+        reply: oneshot::Sender<Vec<StopCommand>>,
+        commands: Vec<StopCommand>,
+    ) {
+        let told: Vec<_> =
+            commands.iter().map(|c| Delivered { channel: c.channel.clone(), id: c.id.clone() }).collect();
+        // A client that has gone gets its commands again at the next redelivery.
+        if reply.send(commands).is_ok() {
+            for delivered in told {
+                self.tell_delivered(ctx, delivered);
+            }
+        }
+    }
+
+    fn tell_delivered(&mut self, ctx: &mut Context<Self>, delivered: Delivered) {
+        ctx.spawn(self.delivered.send(delivered).into_actor(self).map(|_, _, _| ()));
+    }
+
+    fn refresh(&self) {
+        self.commands_waiting.0.store(self.outbox.len(), Relaxed);
+    }
+
+    /// Redelivers while anything is open.
+    fn plan(&mut self, ctx: &mut Context<Self>, source: SourceId, after: Duration) {
+        ctx.run_later(after, move |control, ctx| {
+            control.deliver(ctx, &source);
+            let now = control.clock.now().at;
+            if let Some(next) = control.outbox.next_due(&source) {
+                control.plan(ctx, source, next.since(now).max(Duration::from_millis(10)));
+            }
+        });
+    }
+}
+
+impl Actor for StreamControl {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<Offer> for StreamControl {
+    type Result = ();
+
+    fn handle(&mut self, Offer(command): Offer, ctx: &mut Self::Context) {
+        let source = command.source.clone();
+        self.outbox.put(command);
+        self.plan(ctx, source, Duration::ZERO);
+        self.refresh();
+    }
+}
+
+impl Handler<Retract> for StreamControl {
+    type Result = ();
+
+    fn handle(&mut self, retract: Retract, _: &mut Self::Context) {
+        self.outbox.remove(&retract.source, &retract.id);
+        self.refresh();
+    }
+}
+
+impl Handler<Collect> for StreamControl {
+    type Result = ();
+
+    fn handle(&mut self, collect: Collect, ctx: &mut Self::Context) {
+        let Collect { source, wait, reply } = collect;
+        let commands = self.outbox.take(&source, self.clock.now().at);
+        if !commands.is_empty() || wait.is_zero() || self.waiting_requests >= WAITERS {
+            self.hand_over(ctx, reply, commands);
+            self.refresh();
+            return;
+        }
+        let number = self.next_waiter;
+        self.next_waiter += 1;
+        self.waiting_requests += 1;
+        self.waiters.entry(source.clone()).or_default().push((number, reply));
+        ctx.run_later(wait, move |control, _| {
+            let Some(waiters) = control.waiters.get_mut(&source) else { return };
+            if let Some(index) = waiters.iter().position(|(n, _)| *n == number) {
+                let (_, reply) = waiters.swap_remove(index);
+                control.waiting_requests -= 1;
+                let _ = reply.send(Vec::new());
+            }
+            if waiters.is_empty() {
+                control.waiters.remove(&source);
+            }
+        });
+    }
+}
+
+impl Handler<RegisterOutlet> for StreamControl {
+    type Result = ();
+
+    fn handle(&mut self, register: RegisterOutlet, ctx: &mut Self::Context) {
+        self.outlets.retain(|(prefix, _)| *prefix != register.source_prefix);
+        if let Some(outlet) = register.outlet {
+            self.outlets.push((register.source_prefix, outlet));
+            for source in self.outbox.sources() {
+                self.plan(ctx, source, Duration::ZERO);
+            }
+        }
+    }
+}

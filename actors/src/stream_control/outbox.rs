@@ -1,0 +1,149 @@
+//! Commands on their way: pure. Each is handed out at once and again at 2, 5, 10 and 20 s after its
+//! first delivery, until it is taken back or its validity ends.
+
+use std::collections::HashMap;
+
+use crate::{channel::stop::REDELIVERIES, clock::Timestamp, identity::SourceId, protocol::StopCommand};
+
+#[derive(Debug)]
+struct Held {
+    command: StopCommand,
+    first_delivery: Option<Timestamp>,
+    deliveries: usize,
+}
+
+impl Held {
+    fn due_at(&self) -> Option<Timestamp> {
+        match self.first_delivery {
+            None => Some(Timestamp::ZERO),
+            Some(first) => REDELIVERIES.get(self.deliveries).map(|after| first.plus(*after)),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Outbox {
+    by_source: HashMap<SourceId, Vec<Held>>,
+    len: usize,
+}
+
+impl Outbox {
+    pub fn put(&mut self, command: StopCommand) {
+        let held = self.by_source.entry(command.source.clone()).or_default();
+        if held.iter().any(|h| h.command.id == command.id) {
+            return;
+        }
+        held.push(Held { command, first_delivery: None, deliveries: 0 });
+        self.len += 1;
+    }
+
+    pub fn remove(&mut self, source: &SourceId, id: &str) {
+        if let Some(held) = self.by_source.get_mut(source) {
+            let before = held.len();
+            held.retain(|h| h.command.id != id);
+            self.len -= before - held.len();
+            if held.is_empty() {
+                self.by_source.remove(source);
+            }
+        }
+    }
+
+    /// The commands to deliver to a source now.
+    pub fn take(&mut self, source: &SourceId, now: Timestamp) -> Vec<StopCommand> {
+        let Some(held) = self.by_source.get_mut(source) else { return Vec::new() };
+        let before = held.len();
+        held.retain(|h| now < h.command.valid_until);
+        self.len -= before - held.len();
+        let mut due = Vec::new();
+        for h in held.iter_mut() {
+            if h.due_at().is_some_and(|at| at <= now) {
+                h.first_delivery.get_or_insert(now);
+                // A late collector gets one delivery for all the moments it missed.
+                while h.due_at().is_some_and(|at| at <= now) {
+                    h.deliveries += 1;
+                }
+                due.push(h.command.clone());
+            }
+        }
+        if held.is_empty() {
+            self.by_source.remove(source);
+        }
+        due
+    }
+
+    pub fn next_due(&self, source: &SourceId) -> Option<Timestamp> {
+        let held = self.by_source.get(source)?;
+        held.iter().filter_map(|h| h.due_at().or(Some(h.command.valid_until))).min()
+    }
+
+    pub fn sources(&self) -> Vec<SourceId> {
+        self.by_source.keys().cloned().collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{identity::ChannelId, protocol::StopReason};
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn command(id: &str) -> StopCommand {
+        StopCommand {
+            id: id.into(),
+            channel: ChannelId::new("jazz").unwrap(),
+            source: SourceId::new("radio").unwrap(),
+            session: "s".into(),
+            reason: StopReason::NoListeners,
+            only_if: None,
+            decided_at: at(100),
+            valid_until: at(160),
+        }
+    }
+
+    #[test]
+    fn a_command_is_delivered_at_once_and_again_at_2_5_10_and_20_seconds() {
+        let mut outbox = Outbox::default();
+        let radio = SourceId::new("radio").unwrap();
+        outbox.put(command("a"));
+        let deliveries: Vec<u64> =
+            (100..160).filter(|s| !outbox.take(&radio, at(*s)).is_empty()).map(|s| s - 100).collect();
+        assert_eq!(deliveries, [0, 2, 5, 10, 20]);
+        assert_eq!(outbox.len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_delivered_past_its_validity() {
+        let mut outbox = Outbox::default();
+        let radio = SourceId::new("radio").unwrap();
+        outbox.put(command("a"));
+        assert!(outbox.take(&radio, at(160)).is_empty());
+        assert_eq!(outbox.len(), 0);
+    }
+
+    #[test]
+    fn a_command_taken_back_is_not_delivered() {
+        let mut outbox = Outbox::default();
+        let radio = SourceId::new("radio").unwrap();
+        outbox.put(command("a"));
+        outbox.put(command("b"));
+        outbox.remove(&radio, "a");
+        let ids: Vec<_> = outbox.take(&radio, at(101)).into_iter().map(|c| c.id).collect();
+        assert_eq!(ids, ["b"]);
+    }
+
+    #[test]
+    fn offering_the_same_command_twice_delivers_it_once() {
+        let mut outbox = Outbox::default();
+        let radio = SourceId::new("radio").unwrap();
+        outbox.put(command("a"));
+        outbox.put(command("a"));
+        assert_eq!(outbox.take(&radio, at(100)).len(), 1);
+    }
+}

@@ -1,0 +1,469 @@
+//! Supervisor: one ChannelActor per stream. It brings each report to its channel, replaces a channel
+//! that died with one made from the stored record, and looks every second for evidence that expired.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix::{
+    Actor, Addr, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt, prelude::SendError,
+};
+use prometheus::{IntCounter, Registry};
+use smallvec::{SmallVec, smallvec};
+use tokio::sync::oneshot;
+
+use crate::{
+    channel::{
+        Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Operated, Reports, Retired,
+        RulesChanged, Wake, cell::Cell, stop::Stop, stream::Stream,
+    },
+    clock::{Now, Stamp, Timestamp},
+    identity::{ChannelId, SourceId},
+    protocol::{
+        ActionError, ApplyRules, Batch, Delivered, Describe, Doubt, Erase, Forget, Inspect, KnownSessions, Operate,
+        Pulse, ReadRecord, Report,
+    },
+    source_clock::SourceClock,
+    world::World,
+};
+
+/// Batches and questions that may wait.
+pub const MAILBOX: usize = 16_384;
+/// How often expired evidence is looked for and the proof of life is written.
+const PULSE_EVERY: Duration = Duration::from_secs(1);
+/// Dead channels replaced within one window; more is a defect that a new process may cure.
+const RESTARTS_MAX: u32 = 100;
+const RESTART_WINDOW: Duration = Duration::from_secs(60);
+/// Questions to channels whose mailbox was full are repeated this often, this many times.
+const ASK_AGAIN: Duration = Duration::from_millis(10);
+const ASK_TRIES: u32 = 100;
+/// Sources whose clocks are remembered.
+const SOURCES_MAX: usize = 100_000;
+/// The exit code of a daemon that is to be started anew, as sysexits' EX_SOFTWARE.
+pub const EXIT_BROKEN: i32 = 70;
+
+#[derive(Clone, Debug)]
+pub struct SupervisorMetrics {
+    restarts: IntCounter,
+    refused: IntCounter,
+    stalls: IntCounter,
+    clock_anomalies: IntCounter,
+}
+
+impl SupervisorMetrics {
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let counter = |name: &str, help: &str| -> prometheus::Result<IntCounter> {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        Ok(Self {
+            restarts: counter("sattva_channel_restarts_total", "Channels that died and were made anew.")?,
+            refused: counter("sattva_reports_refused_total", "Reports that met a full mailbox or a full house.")?,
+            stalls: counter("sattva_stalls_total", "Times the daemon stood still for more than 2 s.")?,
+            clock_anomalies: counter("sattva_clock_anomalies_total", "Times wall clock and boot clock disagreed.")?,
+        })
+    }
+}
+
+struct Child {
+    addr: Addr<ChannelActor>,
+    slot: usize,
+    /// The batch that last named this channel, and where its reports are gathered.
+    mark: (u64, usize),
+}
+
+pub struct Supervisor {
+    world: Rc<World>,
+    metrics: SupervisorMetrics,
+    children: HashMap<ChannelId, Child>,
+    by_slot: Vec<Option<ChannelId>>,
+    sources: HashMap<SourceId, SourceClock>,
+    batch: u64,
+    restarts: (Timestamp, u32),
+    known_trust: Timestamp,
+    records: Recipient<ReadRecord>,
+    erasures: Recipient<Erase>,
+    pulses: Recipient<Pulse>,
+    /// Called once per pulse: proof that this arbiter is alive.
+    on_pulse: Option<Box<dyn Fn()>>,
+}
+
+/// The store's mailboxes the supervisor may use.
+pub struct StoreOutlets {
+    pub records: Recipient<ReadRecord>,
+    pub erasures: Recipient<Erase>,
+    pub pulses: Recipient<Pulse>,
+}
+
+impl Supervisor {
+    pub fn new(world: Rc<World>, metrics: SupervisorMetrics, store: StoreOutlets) -> Self {
+        let known_trust = world.continuity.trusted_since();
+        Self {
+            world,
+            metrics,
+            children: HashMap::new(),
+            by_slot: Vec::new(),
+            sources: HashMap::new(),
+            batch: 0,
+            restarts: (Timestamp::ZERO, 0),
+            known_trust,
+            records: store.records,
+            erasures: store.erasures,
+            pulses: store.pulses,
+            on_pulse: None,
+        }
+    }
+
+    /// Proof of life for a watchdog.
+    #[must_use]
+    pub fn on_pulse(mut self, tell: Option<Box<dyn Fn()>>) -> Self {
+        self.on_pulse = tell;
+        self
+    }
+
+    /// Starts the channels the store remembers; answers how many.
+    pub fn restore(&mut self, records: Vec<(ChannelId, Vec<u8>)>, pulse: Option<(Stamp, Timestamp)>) -> usize {
+        self.children.reserve(records.len());
+        let now = self.world.clock.now();
+        for (id, record) in records {
+            self.start_from(id, &record, pulse, now);
+        }
+        self.children.len()
+    }
+
+    fn start_from(&mut self, id: ChannelId, record: &[u8], pulse: Option<(Stamp, Timestamp)>, now: Now) {
+        let here = self.world.stamp(now);
+        let certain_until = pulse.filter(|(stamp, _)| stamp.boot == here.boot).map(|(_, until)| until);
+        let rules = Rc::clone(&self.world);
+        let rules = rules.rules.borrow();
+        let policy = rules.policy_of(id.as_str());
+        match Stream::restore(id.clone(), record, certain_until, here, policy) {
+            Ok(restored) => self.start(restored.stream, restored.pinned_zero),
+            Err(error) => {
+                tracing::error!(channel_id = %id, %error, "a stored channel cannot be read; it starts anew with its next report");
+            }
+        }
+    }
+
+    fn start(&mut self, stream: Stream, pinned_zero: Option<Timestamp>) {
+        let id = stream.id.clone();
+        let cell = Arc::new(Cell::new(id.clone()));
+        let slot = self.world.cells.add(Arc::clone(&cell));
+        if slot >= self.by_slot.len() {
+            self.by_slot.resize(slot + 1, None);
+        }
+        self.by_slot[slot] = Some(id.clone());
+        let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), slot, cell).start();
+        self.children.insert(id, Child { addr, slot, mark: (0, 0) });
+    }
+
+    fn remove(&mut self, channel: &str) -> bool {
+        let Some(child) = self.children.remove(channel) else { return false };
+        self.by_slot[child.slot] = None;
+        self.world.cells.remove(child.slot);
+        self.world.freshness.clear(child.slot);
+        true
+    }
+
+    /// A channel died: its place is taken by one made from the record.
+    fn replace(&mut self, ctx: &mut Context<Self>, channel: &ChannelId) {
+        if !self.remove(channel.as_str()) {
+            return;
+        }
+        let now = self.world.clock.now();
+        self.metrics.restarts.inc();
+        if now.at.since(self.restarts.0) > RESTART_WINDOW {
+            self.restarts = (now.at, 0);
+        }
+        self.restarts.1 += 1;
+        if self.restarts.1 > RESTARTS_MAX {
+            tracing::error!(
+                restarts = RESTARTS_MAX,
+                "channels keep dying; ending, so that the service manager starts the daemon anew"
+            );
+            actix::System::current().stop_with_code(EXIT_BROKEN);
+            return;
+        }
+        tracing::error!(channel_id = %channel, "a channel died and is made anew from its stored record; please report the panic above");
+        let (reply, answer) = oneshot::channel();
+        let channel = channel.clone();
+        if self.records.try_send(ReadRecord { channel: channel.clone(), reply }).is_err() {
+            return;
+        }
+        ctx.spawn(answer.into_actor(self).map(move |answer, supervisor, _| {
+            if supervisor.children.contains_key(&channel) {
+                return;
+            }
+            match answer {
+                Ok(Ok(Some(record))) => {
+                    let now = supervisor.world.clock.now();
+                    supervisor.start_from(channel, &record, None, now);
+                }
+                Ok(Ok(None)) | Err(_) => {}
+                Ok(Err(error)) => tracing::error!(channel_id = %channel, %error, "its record cannot be read; it starts anew with its next report"),
+            }
+        }));
+    }
+
+    fn on_beat(&mut self, ctx: &mut Context<Self>) {
+        let now = self.world.clock.now();
+        let (stalls, anomalies) = (self.world.continuity.stalls(), self.world.continuity.clock_anomalies());
+        let trusted_since = self.world.continuity.observe(now);
+        self.metrics
+            .stalls
+            .inc_by(self.world.continuity.stalls() - self.metrics.stalls.get().min(self.world.continuity.stalls()));
+        self.metrics.clock_anomalies.inc_by(
+            self.world.continuity.clock_anomalies()
+                - self.metrics.clock_anomalies.get().min(self.world.continuity.clock_anomalies()),
+        );
+        if (stalls, anomalies) != (self.world.continuity.stalls(), self.world.continuity.clock_anomalies()) {
+            tracing::warn!(
+                "the daemon stood still or its clocks disagree: every count is unknown until it is reported anew"
+            );
+        }
+        let sweep = self.world.freshness.sweep(now.at);
+        let mut dead: Vec<ChannelId> = Vec::new();
+        let mut wake = |id: &ChannelId, child: &Child| {
+            if let Err(SendError::Closed(_)) = child.addr.try_send(Wake) {
+                dead.push(id.clone());
+            }
+        };
+        if trusted_since != self.known_trust {
+            self.known_trust = trusted_since;
+            self.children.iter().for_each(|(id, child)| wake(id, child));
+        } else {
+            for slot in sweep.expired {
+                if let Some(id) = &self.by_slot[slot]
+                    && let Some(child) = self.children.get(id)
+                {
+                    wake(id, child);
+                }
+            }
+        }
+        for id in dead {
+            self.replace(ctx, &id);
+        }
+        // Without this one a restart credits a little less time to the countdowns.
+        let _ = self.pulses.try_send(Pulse { certain_until: sweep.certain_until });
+        if let Some(tell) = &self.on_pulse {
+            tell();
+        }
+        ctx.run_later(PULSE_EVERY, Self::on_beat);
+    }
+
+    /// Asks every channel, and those that had no room again.
+    fn ask(&mut self, ctx: &mut Context<Self>, channels: Vec<ChannelId>, ask: Ask, tries: u32) {
+        let mut again = Vec::new();
+        for id in channels {
+            if let Some(child) = self.children.get(&id)
+                && let Err(SendError::Full(_)) = child.addr.try_send(ask.clone())
+            {
+                again.push(id);
+            }
+        }
+        if !again.is_empty() && tries > 0 {
+            ctx.run_later(ASK_AGAIN, move |supervisor, ctx| supervisor.ask(ctx, again, ask, tries - 1));
+        }
+    }
+
+    fn ask_all(&mut self, ctx: &mut Context<Self>, ask: Ask) {
+        let all = self.children.keys().cloned().collect();
+        self.ask(ctx, all, ask, ASK_TRIES);
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_later(PULSE_EVERY, Self::on_beat);
+    }
+}
+
+impl Handler<Batch> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, batch: Batch, ctx: &mut Self::Context) {
+        let Batch { source, received, reports, acks, tally } = batch;
+        let wall = self.world.clock.now().wall;
+        let rules = Arc::clone(&self.world.rules.borrow());
+        self.batch += 1;
+        // Gathered per channel first: a channel named many times must not overflow its mailbox.
+        let mut pending: Vec<(Addr<ChannelActor>, ChannelId, SmallVec<[(Report, Timestamp); 1]>)> =
+            Vec::with_capacity(reports.len());
+        for (channel, report) in reports {
+            let at = match report.observed_at {
+                Some(observed) => {
+                    if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&source) {
+                        self.sources.clear();
+                    }
+                    let clock = self.sources.entry(source.clone()).or_default();
+                    received.minus(clock.lag(wall, observed))
+                }
+                None => received,
+            };
+            if !self.children.contains_key(&channel) {
+                if self.children.len() >= rules.max_channels {
+                    self.metrics.refused.inc();
+                    tally.full();
+                    continue;
+                }
+                self.start(Stream::new(channel.clone()), None);
+            }
+            let Entry::Occupied(mut entry) = self.children.entry(channel) else { continue };
+            if entry.get().mark.0 == self.batch {
+                pending[entry.get().mark.1].2.push((report, at));
+            } else {
+                entry.get_mut().mark = (self.batch, pending.len());
+                pending.push((entry.get().addr.clone(), entry.key().clone(), smallvec![(report, at)]));
+            }
+        }
+        for (addr, id, reports) in pending {
+            let count = reports.len() as u64;
+            let message = Reports { source: source.clone(), reports, tally: Arc::clone(&tally) };
+            if let Err(error) = addr.try_send(message) {
+                self.metrics.refused.inc_by(count);
+                tally.busy();
+                if let SendError::Closed(_) = error {
+                    self.replace(ctx, &id);
+                }
+            }
+        }
+        for ack in acks {
+            let child = Stop::channel_of(&ack.id).and_then(|channel| self.children.get(channel));
+            match child {
+                Some(child) => {
+                    if child.addr.try_send(Acked { source: source.clone(), ack, tally: Arc::clone(&tally) }).is_err() {
+                        tally.busy();
+                    }
+                }
+                None => {
+                    tracing::warn!(%source, id = %ack.id, "an acknowledgement names no command of ours and is ignored")
+                }
+            }
+        }
+    }
+}
+
+impl Handler<Delivered> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, delivered: Delivered, ctx: &mut Self::Context) {
+        let Some(child) = self.children.get(&delivered.channel) else { return };
+        let told = child.addr.send(CommandDelivered(delivered.id));
+        ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
+    }
+}
+
+impl Handler<Operate> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Operate { channel, action, reply }: Operate, _: &mut Self::Context) {
+        let Some(child) = self.children.get(&channel) else {
+            let _ = reply.send(Err(ActionError::NoSuchChannel));
+            return;
+        };
+        if let Err(error) = child.addr.try_send(Operated { action, reply }) {
+            let (SendError::Full(operated) | SendError::Closed(operated)) = error;
+            let _ = operated.reply.send(Err(ActionError::Busy));
+        }
+    }
+}
+
+impl Handler<Forget> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Forget { channel, source, reply }: Forget, _: &mut Self::Context) {
+        let Some(child) = self.children.get(&channel) else {
+            let _ = reply.send(Err(ActionError::NoSuchChannel));
+            return;
+        };
+        let Some(source) = source else {
+            self.remove(channel.as_str());
+            let erased = self.erasures.try_send(Erase { channel }).map_err(|_| ActionError::Busy);
+            let _ = reply.send(erased);
+            return;
+        };
+        if let Err(error) = child.addr.try_send(ForgetSource { source, reply: Some(reply) }) {
+            let (SendError::Full(forget) | SendError::Closed(forget)) = error;
+            if let Some(reply) = forget.reply {
+                let _ = reply.send(Err(ActionError::Busy));
+            }
+        }
+    }
+}
+
+impl Handler<Describe> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Describe { reply }: Describe, ctx: &mut Self::Context) {
+        self.ask_all(ctx, Ask::State(Gather::new(reply)));
+    }
+}
+
+impl Handler<Inspect> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Inspect { channel, reply }: Inspect, ctx: &mut Self::Context) {
+        let (found, answer) = oneshot::channel();
+        self.ask(ctx, vec![channel], Ask::Inspection(Gather::new(found)), ASK_TRIES);
+        ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
+            let _ = reply.send(answer.ok().and_then(|mut found| found.pop()));
+        }));
+    }
+}
+
+impl Handler<KnownSessions> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, known: KnownSessions, ctx: &mut Self::Context) {
+        self.ask_all(ctx, Ask::Sessions(known.source_prefix.into(), Gather::new(known.reply)));
+    }
+}
+
+impl Handler<Doubt> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, doubt: Doubt, _: &mut Self::Context) {
+        let prefix: Arc<str> = doubt.source_prefix.into();
+        for child in self.children.values() {
+            if child.addr.try_send(DoubtSource(Arc::clone(&prefix))).is_err() {
+                tracing::warn!(source = %prefix, "a busy channel was not told that its source is in doubt; its evidence expires by itself");
+            }
+        }
+    }
+}
+
+impl Handler<ApplyRules> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, ApplyRules(rules): ApplyRules, ctx: &mut Self::Context) {
+        *self.world.rules.borrow_mut() = Arc::clone(&rules);
+        for child in self.children.values() {
+            // Waits for room: no channel may go on under rules that are no longer in force.
+            let told = child.addr.send(RulesChanged(Arc::clone(&rules)));
+            ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
+            for source in &rules.retired_sources {
+                let forget = ForgetSource { source: source.clone(), reply: None };
+                ctx.spawn(child.addr.send(forget).into_actor(self).map(|_, _, _| ()));
+            }
+        }
+    }
+}
+
+impl Handler<Retired> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Retired { channel }: Retired, _: &mut Self::Context) {
+        if self.remove(channel.as_str()) {
+            tracing::info!(channel_id = %channel, "an ended channel has left the house");
+            // Kept by mistake it is forgotten after the next start.
+            let _ = self.erasures.try_send(Erase { channel });
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The JSON shared with browsers and other readers. Fields may be added, never change meaning.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    channel::auto_end::{PhaseName, Reason},
+    clock::WallTime,
+    identity::{ChannelId, SourceId},
+    protocol::Status,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Track {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artist: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+}
+
+/// One message on `/ws/stats`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Message<T> {
+    #[serde(rename = "type")]
+    pub kind: MessageType,
+    #[serde(serialize_with = "as_text")]
+    pub timestamp: WallTime,
+    pub data: T,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageType {
+    Stats,
+    StreamUpdate,
+    AutoEndWarning,
+    AutoEnd,
+    Snapshot,
+    Error,
+    Pong,
+}
+
+impl MessageType {
+    pub const ALL: [Self; 7] =
+        [Self::Stats, Self::StreamUpdate, Self::AutoEndWarning, Self::AutoEnd, Self::Snapshot, Self::Error, Self::Pong];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stats => "stats",
+            Self::StreamUpdate => "stream_update",
+            Self::AutoEndWarning => "auto_end_warning",
+            Self::AutoEnd => "auto_end",
+            Self::Snapshot => "snapshot",
+            Self::Error => "error",
+            Self::Pong => "pong",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SystemStats {
+    pub active_streams: u64,
+    pub total_listeners: u64,
+    pub queue_items: u64,
+    /// `null` until the host has been sampled, or where it cannot be.
+    pub cpu_percent: Option<f64>,
+    pub memory_percent: Option<f64>,
+    pub uptime_seconds: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamEvent {
+    Started,
+    Stopped,
+    TrackChanged,
+    ListenersChanged,
+    QueueChanged,
+    Paused,
+    Resumed,
+    Unknown,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct StreamUpdate {
+    pub channel_id: ChannelId,
+    pub event: StreamEvent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_track: Option<Arc<Track>>,
+    pub listeners: u32,
+    pub listeners_known: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_size: Option<u32>,
+    pub state: StreamStatus,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct AutoEndWarning {
+    pub channel_id: ChannelId,
+    pub seconds_remaining: u32,
+    pub reason: &'static str,
+    #[serde(serialize_with = "as_text")]
+    pub ends_at: WallTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AutoEndEvent {
+    Started,
+    Cancelled,
+    Extended,
+    Frozen,
+    Unfrozen,
+    Stopping,
+    WouldStop,
+    Ended,
+    StopFailed,
+    Paused,
+    Resumed,
+}
+
+impl AutoEndEvent {
+    pub const ALL: [Self; 11] = [
+        Self::Started,
+        Self::Cancelled,
+        Self::Extended,
+        Self::Frozen,
+        Self::Unfrozen,
+        Self::Stopping,
+        Self::WouldStop,
+        Self::Ended,
+        Self::StopFailed,
+        Self::Paused,
+        Self::Resumed,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Cancelled => "cancelled",
+            Self::Extended => "extended",
+            Self::Frozen => "frozen",
+            Self::Unfrozen => "unfrozen",
+            Self::Stopping => "stopping",
+            Self::WouldStop => "would_stop",
+            Self::Ended => "ended",
+            Self::StopFailed => "stop_failed",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct AutoEndChange {
+    pub channel_id: ChannelId,
+    pub event: AutoEndEvent,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    pub ends_at: Option<WallTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining_seconds: Option<u64>,
+    /// For programs; `because` says it to people.
+    pub reason: &'static str,
+    pub because: String,
+    pub phase: PhaseName,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamStatus {
+    Live,
+    Paused,
+    Idle,
+    Stopped,
+    /// Nothing certain for so long that it no longer counts as active.
+    Lost,
+}
+
+impl From<Status> for StreamStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Live => Self::Live,
+            Status::Paused => Self::Paused,
+            Status::Idle => Self::Idle,
+            Status::Stopped => Self::Stopped,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct StreamState {
+    pub channel_id: ChannelId,
+    pub sources: Vec<SourceId>,
+    pub session: Option<String>,
+    pub state: StreamStatus,
+    #[serde(serialize_with = "as_optional_text")]
+    pub started_at: Option<WallTime>,
+    pub listeners: u32,
+    pub listeners_known: bool,
+    /// `null` until something has been reported since the daemon started.
+    pub evidence_age_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joins: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_track: Option<Arc<Track>>,
+    pub auto_end: AutoEndState,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct AutoEndState {
+    pub phase: PhaseName,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    pub ends_at: Option<WallTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Snapshot {
+    pub streams: Vec<StreamState>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ClientError {
+    pub code: &'static str,
+    pub message: String,
+}
+
+pub fn as_text<S: serde::Serializer>(at: &WallTime, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(at)
+}
+
+pub fn as_optional_text<S: serde::Serializer>(at: &Option<WallTime>, s: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => s.collect_str(at),
+        None => s.serialize_none(),
+    }
+}

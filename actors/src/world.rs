@@ -1,0 +1,59 @@
+//! What all channels of one arbiter share: the clock, the rules in force, the tables they write and
+//! the outlets they may use. Given at construction; a channel knows nothing else of the house.
+
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
+};
+
+use actix::Recipient;
+
+use crate::{
+    channel::{Retired, cell::Cells, metrics::ChannelMetrics},
+    clock::{BootId, Clock, Now, Stamp},
+    continuity::Continuity,
+    freshness::Freshness,
+    protocol::{Offer, Publish, Retract, Rulebook, Save},
+};
+
+#[derive(Debug)]
+pub struct World {
+    pub clock: Clock,
+    pub boot: BootId,
+    /// Numbers the starts of the daemon.
+    pub fence: u64,
+    pub continuity: Continuity,
+    pub freshness: Freshness,
+    pub cells: Arc<Cells>,
+    pub rules: RefCell<Arc<Rulebook>>,
+    pub metrics: ChannelMetrics,
+    pub outlets: Outlets,
+    pub attention: Arc<Attention>,
+}
+
+/// Whether anyone looks at what channels publish.
+#[derive(Debug, Default)]
+pub struct Attention {
+    /// Sessions that are subscribed; without any, nothing is published.
+    pub sessions: AtomicUsize,
+    /// A publication found the broker's mailbox full: everybody needs a new snapshot.
+    pub overflowed: AtomicBool,
+}
+
+#[derive(Debug)]
+pub struct Outlets {
+    pub broker: Recipient<Publish>,
+    pub offers: Recipient<Offer>,
+    pub retractions: Recipient<Retract>,
+    pub store: Recipient<Save>,
+    pub retirement: Recipient<Retired>,
+}
+
+impl World {
+    pub fn stamp(&self, now: Now) -> Stamp {
+        Stamp { boot: self.boot, now }
+    }
+}

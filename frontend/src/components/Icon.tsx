@@ -1,0 +1,34 @@
+/** Line icons on a 20 by 20 grid; always beside a text, so never read aloud. */
+const PATHS = {
+  pause: 'M7 4.5v11M13 4.5v11',
+  resume: 'M6 4.2v11.6l9.5-5.8z',
+  extend: 'M10 4v12M4 10h12',
+  cancel:
+    'M10 16.5s-6.5-3.8-6.5-8.4A3.6 3.6 0 0 1 10 6a3.6 3.6 0 0 1 6.5 2.1c0 4.6-6.5 8.4-6.5 8.4z',
+  stop: 'M5 5h10v10H5z',
+  clock: 'M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6.5V10l2.5 1.8',
+  alert: 'M10 3.2 18 16.8H2zM10 8.2v3.6M10 14.3v.1',
+  question:
+    'M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM8 8.2a2 2 0 1 1 2.9 1.8c-.6.3-.9.7-.9 1.3M10 13.7v.1',
+  eye: 'M2.5 10S5 5 10 5s7.5 5 7.5 5-2.5 5-7.5 5-7.5-5-7.5-5zM10 8a2 2 0 1 0 0 4 2 2 0 0 0 0-4z',
+  off: 'M10 3.5v6M6 5.6a6 6 0 1 0 8 0',
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function Icon({ name }: { name: IconName }) {
+  return (
+    <svg
+      viewBox="0 0 20 20"
+      className="size-4 shrink-0"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.7"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}

@@ -1,0 +1,102 @@
+import { fireEvent, render, screen, waitFor } from '@testing-library/react';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { dispatch, initialState, useMonitorStore } from '@/data/store';
+import { at, NOON, stream } from '@/testing/messages';
+import { StreamActions } from './StreamActions';
+
+const counting = { phase: 'counting', ends_at: at(100) } as const;
+const daemon = vi.fn<typeof fetch>();
+
+beforeEach(() => {
+  daemon.mockReset().mockImplementation(async () => Response.json({}));
+  vi.stubGlobal('fetch', daemon);
+  useMonitorStore.setState(initialState, true);
+});
+
+const press = (name: string) => fireEvent.click(screen.getByRole('button', { name }));
+const asked = () =>
+  daemon.mock.calls.map(([path, init]) => [path, JSON.parse(String(init?.body ?? 'null'))]);
+
+describe('an operator', () => {
+  test.each([
+    ['Pause auto-end', 'pause', {}],
+    ['+5 min', 'extend', { seconds: 300 }],
+    ['Keep alive', 'cancel', {}],
+  ])('who presses "%s" asks the daemon to %s', async (label, action, body) => {
+    render(<StreamActions stream={stream('a/b', { auto_end: counting })} />);
+    press(`${label}: a/b`);
+    await waitFor(() =>
+      expect(asked()).toEqual([[`/api/v1/streams/a%2Fb/auto-end/${action}`, body]]),
+    );
+  });
+
+  test('sees the pause at once, from the answer', async () => {
+    const jazz = stream('jazz');
+    const data = { streams: [jazz] };
+    dispatch({ type: 'snapshot', timestamp: at(0), at: NOON, data });
+    render(<StreamActions stream={jazz} />);
+    press('Pause auto-end: jazz');
+    await waitFor(() =>
+      expect(useMonitorStore.getState().streams.jazz?.auto_end.phase).toBe('paused'),
+    );
+  });
+
+  test('reads why not, in the words of the daemon', async () => {
+    const problem = { code: 'somebody_listens', title: 'Conflict', detail: 'somebody listens' };
+    daemon.mockResolvedValue(Response.json(problem, { status: 409 }));
+    render(<StreamActions stream={stream('jazz')} />);
+    press('Pause auto-end: jazz');
+    expect(await screen.findByRole('alert')).toHaveTextContent('Not done: somebody listens');
+  });
+
+  test('reads what to do when the daemon cannot be reached', async () => {
+    daemon.mockRejectedValue(new TypeError('Failed to fetch'));
+    render(<StreamActions stream={stream('jazz')} />);
+    press('Pause auto-end: jazz');
+    expect(await screen.findByRole('alert')).toHaveTextContent(
+      'Check the connection and try again',
+    );
+  });
+});
+
+describe('stopping', () => {
+  test('asks first, and does nothing when told to let it play', () => {
+    render(<StreamActions stream={stream('jazz')} />);
+    press('Stop: jazz');
+    expect(screen.getByRole('dialog', { name: 'Stop jazz?' })).toHaveTextContent(
+      '3 people hear it',
+    );
+    press('Let it play');
+    expect(screen.queryByRole('dialog')).toBeNull();
+    expect(daemon).not.toHaveBeenCalled();
+  });
+
+  test.each([
+    ['an empty stream is not forced', { listeners: 0 }, 'Stop the stream', {}],
+    [
+      'a heard stream is forced, once that was said',
+      { listeners: 3 },
+      'Stop it anyway',
+      { force: true },
+    ],
+    [
+      'a stream of unknown count too',
+      { listeners_known: false },
+      'Stop it anyway',
+      { force: true },
+    ],
+  ])('%s', async (_, rest, button, body) => {
+    render(<StreamActions stream={stream('jazz', rest)} />);
+    press('Stop: jazz');
+    press(button);
+    await waitFor(() => expect(asked()).toEqual([['/api/v1/streams/jazz/stop', body]]));
+  });
+
+  test('is never forced by a listener who came while the question stood', async () => {
+    const view = render(<StreamActions stream={stream('jazz', { listeners: 0 })} />);
+    press('Stop: jazz');
+    view.rerender(<StreamActions stream={stream('jazz', { listeners: 1 })} />);
+    press('Stop the stream');
+    await waitFor(() => expect(asked()).toEqual([['/api/v1/streams/jazz/stop', {}]]));
+  });
+});

@@ -1,0 +1,51 @@
+/** What an operator asks of the daemon. A refusal becomes an error with the daemon's own words. */
+import * as v from 'valibot';
+import { dispatch } from './store';
+import type { Action } from './stream';
+import { AutoEnd } from './wire';
+
+export const EXTEND_SECONDS = 300;
+const ANSWER_WITHIN_MS = 10_000;
+
+/** RFC 9457; everything in it is optional. */
+const Problem = v.object({ title: v.optional(v.string()), detail: v.optional(v.string()) });
+
+/** A yes may come with the stream's state; nothing depends on it. */
+const Told = v.object({ auto_end: AutoEnd });
+
+/** The daemon could not be reached, or did not answer in time. */
+export class Unreachable extends Error {}
+
+export interface Wish {
+  action: Action;
+  /** Stop although somebody hears it, or nobody knows: only after a person has said so. */
+  force?: boolean;
+}
+
+export async function act(channelId: string, { action, force }: Wish): Promise<void> {
+  const stream = `/api/v1/streams/${encodeURIComponent(channelId)}`;
+  const path = action === 'stop' ? `${stream}/stop` : `${stream}/auto-end/${action}`;
+  const body = action === 'extend' ? { seconds: EXTEND_SECONDS } : force ? { force: true } : {};
+  let answer: Response;
+  try {
+    answer = await fetch(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+  } catch (cause) {
+    throw new Unreachable('no answer', { cause });
+  }
+  if (!answer.ok) throw new Error(await whyNot(answer));
+  const told = v.safeParse(Told, await answer.json().catch(() => undefined));
+  const auto_end = told.success ? told.output.auto_end : undefined;
+  dispatch({ type: 'acted', channel_id: channelId, action, auto_end, at: Date.now() });
+}
+
+async function whyNot(answer: Response): Promise<string> {
+  const status = `HTTP ${answer.status} ${answer.statusText}`.trim();
+  const problem = v.safeParse(Problem, await answer.json().catch(() => undefined));
+  if (!problem.success) return status;
+  return problem.output.detail ?? problem.output.title ?? status;
+}

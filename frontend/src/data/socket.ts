@@ -1,0 +1,74 @@
+/**
+ * The one connection to the daemon, shared by everything on the page. It reconnects by itself,
+ * backing off, for as long as somebody holds it.
+ */
+import ReconnectingWebSocket from 'partysocket/ws';
+import { dispatch } from './store';
+import { readMessage } from './wire';
+
+const RECONNECT_AFTER_MS = { min: 500, jitter: 1_000, max: 15_000, factor: 1.7 };
+const CONNECT_WITHIN_MS = 10_000;
+/** Silence after which the daemon is asked, and after which the connection counts as dead. */
+export const PING_AFTER_MS = 20_000;
+export const DEAD_AFTER_MS = 40_000;
+const CHECK_EVERY_MS = 5_000;
+
+let holders = 0;
+let close: (() => void) | undefined;
+
+/** Keeps the connection open until the returned function is called. */
+export function holdConnection(): () => void {
+  holders += 1;
+  if (holders === 1) close = open(statsAddress(window.location));
+  let held = true;
+  return () => {
+    if (!held) return;
+    held = false;
+    holders -= 1;
+    if (holders === 0) close?.();
+  };
+}
+
+export function statsAddress({ protocol, host }: Pick<Location, 'protocol' | 'host'>): string {
+  return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/ws/stats`;
+}
+
+function open(address: string): () => void {
+  const socket = new ReconnectingWebSocket(address, [], {
+    // Jitter, so that a restarted daemon is not met by every page in the same instant.
+    minReconnectionDelay: RECONNECT_AFTER_MS.min + Math.random() * RECONNECT_AFTER_MS.jitter,
+    maxReconnectionDelay: RECONNECT_AFTER_MS.max,
+    reconnectionDelayGrowFactor: RECONNECT_AFTER_MS.factor,
+    connectionTimeout: CONNECT_WITHIN_MS,
+    maxEnqueuedMessages: 0,
+  });
+  let lastHeard = Date.now();
+
+  socket.addEventListener('open', () => {
+    lastHeard = Date.now();
+  });
+  socket.addEventListener('message', ({ data }) => {
+    lastHeard = Date.now();
+    try {
+      const message = readMessage(String(data));
+      if (message) dispatch({ ...message, at: lastHeard });
+    } catch (problem) {
+      const detail = problem instanceof Error ? problem.message : String(problem);
+      dispatch({ type: 'unreadable', detail, at: lastHeard });
+    }
+  });
+  socket.addEventListener('close', () => dispatch({ type: 'disconnected', at: Date.now() }));
+
+  // A cable that is pulled closes nothing: a browser would show old figures as live for minutes.
+  const watchdog = setInterval(() => {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    const silence = Date.now() - lastHeard;
+    if (silence >= DEAD_AFTER_MS) socket.reconnect();
+    else if (silence >= PING_AFTER_MS) socket.send('{"type":"ping"}');
+  }, CHECK_EVERY_MS);
+
+  return () => {
+    clearInterval(watchdog);
+    socket.close();
+  };
+}

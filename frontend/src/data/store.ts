@@ -1,0 +1,178 @@
+/**
+ * What the page knows. `apply` is pure: everything that happens, the clock included, comes in as
+ * a `Happening`, so every story can be replayed in a test.
+ */
+import { create } from 'zustand';
+import { type Action, autoEndAfter, blankStream, streamAfter } from './stream';
+import type { AutoEnd, AutoEndWarning, Fault, Message, StreamState, SystemStats } from './wire';
+
+/** An ended stream stays this long on the page, so that its end is seen and not guessed. */
+export const ENDED_SHOWN_MS = 5_000;
+/** A stream this close to its end is shown as warned even where its warning came before we did. */
+const WARNED_WITHIN_SECONDS = 60;
+/** An offset that falls by more than this is a stepped clock, not a slow network. */
+const CLOCK_STEP_MS = 2_000;
+
+export type Stream = StreamState & { ended_ms?: number };
+export type Warning = AutoEndWarning & { ends_at: string };
+
+interface Acted {
+  type: 'acted';
+  channel_id: string;
+  action: Action;
+  auto_end?: AutoEnd;
+}
+
+export type Happening = { at: number } & (
+  | Message
+  | { type: 'disconnected' }
+  | { type: 'unreadable'; detail: string }
+  | { type: 'fault_dismissed' }
+  | Acted
+);
+
+export interface MonitorState {
+  stats?: SystemStats;
+  streams: Readonly<Record<string, Stream>>;
+  warnings: Readonly<Record<string, Warning>>;
+  /** True from the snapshot on: only then are the figures live. */
+  isConnected: boolean;
+  /** When the figures stopped being live; absent while they are, or before there were any. */
+  staleSince?: number;
+  /** Server clock minus ours; absent until the first message of a connection. */
+  clockOffset?: number;
+  error?: Fault;
+}
+
+export const initialState: MonitorState = { streams: {}, warnings: {}, isConnected: false };
+
+export function apply(state: MonitorState, happening: Happening): MonitorState {
+  switch (happening.type) {
+    case 'disconnected':
+      return {
+        ...state,
+        isConnected: false,
+        staleSince: state.isConnected ? happening.at : state.staleSince,
+      };
+    case 'unreadable':
+      return { ...state, error: { code: 'unreadable_message', message: happening.detail } };
+    case 'fault_dismissed':
+      return { ...state, error: undefined };
+    case 'acted':
+      return onActed(state, happening);
+    default:
+      return onMessage(state, happening);
+  }
+}
+
+function onMessage(before: MonitorState, message: { at: number } & Message): MonitorState {
+  const sent = Date.parse(message.timestamp);
+  const state = {
+    ...before,
+    streams: withoutLongEnded(before.streams, message.at),
+    clockOffset: offsetAfter(before.clockOffset, sent - message.at),
+  };
+  switch (message.type) {
+    case 'snapshot': {
+      const streams = Object.fromEntries(message.data.streams.map((s) => [s.channel_id, s]));
+      return {
+        streams,
+        warnings: warningsOf(message.data.streams, sent),
+        isConnected: true,
+        clockOffset: sent - message.at,
+      };
+    }
+    case 'stats':
+      return { ...state, stats: message.data };
+    case 'error':
+      return { ...state, error: message.data };
+    case 'auto_end_warning': {
+      const ends_at =
+        message.data.ends_at ??
+        new Date(sent + message.data.seconds_remaining * 1000).toISOString();
+      const warning = { ...message.data, ends_at };
+      return { ...state, warnings: { ...state.warnings, [warning.channel_id]: warning } };
+    }
+    case 'stream_update': {
+      const { channel_id, event } = message.data;
+      const known = state.streams[channel_id];
+      if (event === 'stopped') return known ? ended(state, known, message.at) : state;
+      const stream = streamAfter(known ?? blankStream(channel_id), message.data, message.timestamp);
+      const next = withStream(state, stream);
+      return event === 'started' ? withoutWarning(next, channel_id) : next;
+    }
+    case 'auto_end': {
+      const { channel_id, event } = message.data;
+      const known = state.streams[channel_id];
+      if (!known) return state;
+      if (event === 'ended') return ended(state, known, message.at);
+      const auto_end = autoEndAfter(known.auto_end, message.data);
+      // Arming, extending and freezing send their warnings again, so the old one is void.
+      return withoutWarning(withStream(state, { ...known, auto_end }), channel_id);
+    }
+  }
+}
+
+/**
+ * The daemon said yes. Only pause and resume are read from its answer: they may be sent to nobody
+ * when no countdown runs, and for all else a message that has overtaken the answer is newer.
+ */
+function onActed(state: MonitorState, { channel_id, action, auto_end }: Acted): MonitorState {
+  const stream = state.streams[channel_id];
+  if (!stream) return state;
+  if (action === 'pause') {
+    const paused = { ...stream, auto_end: auto_end ?? { phase: 'paused' as const } };
+    return withoutWarning(withStream(state, paused), channel_id);
+  }
+  if (action === 'resume' && stream.auto_end.phase === 'paused') {
+    return withStream(state, { ...stream, auto_end: auto_end ?? { phase: 'watching' } });
+  }
+  return state;
+}
+
+function ended(state: MonitorState, stream: Stream, at: number): MonitorState {
+  const ended_ms = stream.ended_ms ?? at;
+  return withoutWarning(withStream(state, { ...stream, ended_ms }), stream.channel_id);
+}
+
+function withStream(state: MonitorState, stream: Stream): MonitorState {
+  return { ...state, streams: { ...state.streams, [stream.channel_id]: stream } };
+}
+
+function withoutWarning(state: MonitorState, id: string): MonitorState {
+  if (!(id in state.warnings)) return state;
+  const { [id]: _, ...warnings } = state.warnings;
+  return { ...state, warnings };
+}
+
+// Swept by whatever comes next (`stats` comes every few seconds): no timer of our own to leak.
+function withoutLongEnded(streams: MonitorState['streams'], at: number) {
+  const gone = (s: Stream) => s.ended_ms !== undefined && at - s.ended_ms >= ENDED_SHOWN_MS;
+  if (!Object.values(streams).some(gone)) return streams;
+  return Object.fromEntries(Object.entries(streams).filter(([, s]) => !gone(s)));
+}
+
+// The network only ever makes a message look older, so the largest offset is the truest one.
+function offsetAfter(known: number | undefined, seen: number): number {
+  if (known === undefined || seen > known || known - seen > CLOCK_STEP_MS) return seen;
+  return known;
+}
+
+function warningsOf(streams: StreamState[], now: number): Record<string, Warning> {
+  const warnings: Record<string, Warning> = {};
+  for (const { channel_id, auto_end } of streams) {
+    if (auto_end.phase !== 'counting' || !auto_end.ends_at) continue;
+    const seconds_remaining = Math.ceil((Date.parse(auto_end.ends_at) - now) / 1000);
+    if (seconds_remaining < 0 || seconds_remaining > WARNED_WITHIN_SECONDS) continue;
+    const reason = auto_end.reason ?? 'no_listeners';
+    warnings[channel_id] = { channel_id, seconds_remaining, reason, ends_at: auto_end.ends_at };
+  }
+  return warnings;
+}
+
+export const useMonitorStore = create<MonitorState>(() => initialState);
+
+export function dispatch(happening: Happening): void {
+  // Replaced whole, not merged: a merge would keep fields that `apply` has dropped.
+  useMonitorStore.setState((state) => apply(state, happening), true);
+}

@@ -1,0 +1,105 @@
+import { act, renderHook } from '@testing-library/react';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { DEAD_AFTER_MS, PING_AFTER_MS, statsAddress } from '@/data/socket';
+import { initialState, useMonitorStore } from '@/data/store';
+import { FakeWebSocket } from '@/testing/FakeWebSocket';
+import { NOON, STATS, stream, wire } from '@/testing/messages';
+import { useMonitoringWebSocket } from './useMonitoringWebSocket';
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOON });
+  vi.stubGlobal('WebSocket', FakeWebSocket);
+  FakeWebSocket.all = [];
+  useMonitorStore.setState(initialState, true);
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
+const say = (text: string) => act(() => FakeWebSocket.latest.say(text));
+
+async function connected() {
+  const hook = renderHook(useMonitoringWebSocket);
+  await pass(0);
+  FakeWebSocket.latest.accept();
+  say(wire('snapshot', { streams: [stream('jazz-10'), stream('jazz-9')] }));
+  return hook;
+}
+
+describe('useMonitoringWebSocket', () => {
+  test('asks the host the page came from, by TLS where the page did', () => {
+    expect(statsAddress({ protocol: 'http:', host: 'radio.test' })).toBe(
+      'ws://radio.test/ws/stats',
+    );
+    expect(statsAddress({ protocol: 'https:', host: 'radio.test' })).toBe(
+      'wss://radio.test/ws/stats',
+    );
+  });
+
+  test('tells what the daemon says', async () => {
+    const { result } = await connected();
+    say(wire('stats', STATS));
+    say(
+      wire('auto_end_warning', {
+        channel_id: 'jazz-9',
+        seconds_remaining: 60,
+        reason: 'no_listeners',
+      }),
+    );
+    expect(FakeWebSocket.latest.url).toBe('ws://radio.test/ws/stats');
+    expect(result.current).toMatchObject({ isConnected: true, stats: STATS, error: undefined });
+    expect(result.current.streams.map((s) => s.channel_id)).toEqual(['jazz-9', 'jazz-10']);
+    expect(result.current.warnings).toMatchObject([
+      { channel_id: 'jazz-9', seconds_remaining: 60 },
+    ]);
+  });
+
+  test('is not connected before the snapshot', async () => {
+    const { result } = renderHook(useMonitoringWebSocket);
+    await pass(0);
+    act(() => FakeWebSocket.latest.accept());
+    expect(result.current.isConnected).toBe(false);
+  });
+
+  test('names the field of a message it cannot read, and goes on', async () => {
+    const { result } = await connected();
+    say(wire('stats', { ...STATS, queue_items: 'many' }));
+    expect(result.current.error?.message).toContain('queue_items');
+    say(wire('stats', STATS));
+    expect(result.current.stats).toEqual(STATS);
+  });
+
+  test('says since when it is offline, and comes back by itself', async () => {
+    const { result } = await connected();
+    act(() => FakeWebSocket.latest.breakOff());
+    expect(result.current).toMatchObject({ isConnected: false, staleSince: NOON });
+    await pass(2_000);
+    expect(FakeWebSocket.all).toHaveLength(2);
+    FakeWebSocket.latest.accept();
+    say(wire('snapshot', { streams: [] }));
+    expect(result.current).toMatchObject({ isConnected: true, staleSince: undefined, streams: [] });
+  });
+
+  test('asks a silent daemon for a sign of life, then gives the connection up', async () => {
+    const { result } = await connected();
+    const first = FakeWebSocket.latest;
+    await pass(PING_AFTER_MS);
+    expect(first.sent).toContain('{"type":"ping"}');
+    await pass(DEAD_AFTER_MS - PING_AFTER_MS);
+    expect(result.current.isConnected).toBe(false);
+    await pass(2_000);
+    expect(FakeWebSocket.latest).not.toBe(first);
+  });
+
+  test('holds one connection for all who use it, and closes it with the last', async () => {
+    const one = await connected();
+    const two = renderHook(useMonitoringWebSocket);
+    await pass(0);
+    expect(FakeWebSocket.all).toHaveLength(1);
+    one.unmount();
+    expect(FakeWebSocket.latest.readyState).toBe(FakeWebSocket.OPEN);
+    two.unmount();
+    expect(FakeWebSocket.latest.readyState).toBe(FakeWebSocket.CLOSED);
+  });
+});

@@ -1,0 +1,132 @@
+import type { Entry, Key } from '@/i18n';
+
+export const ru: Record<Key, Entry> = {
+  'page.title': 'Sattva Monitor',
+  'page.subtitle': 'Прямые эфиры и те, кто их слышит',
+
+  'connection.live': 'На связи',
+  'connection.connecting': 'Подключение…',
+  'connection.lost': 'Нет связи с {time}',
+  'connection.stale':
+    'Связь с демоном потеряна. Всё, что ниже, — по состоянию на {time}; подключаемся снова.',
+  'connection.never':
+    'Демон по адресу {host} пока не отвечает. Если так и останется, проверьте, что sattva-monitor запущен и прокси перед ним пропускает WebSocket на /ws/.',
+
+  'fault.title': 'Демон сообщает о проблеме',
+  'fault.unreadable':
+    'Сообщение демона не удалось прочитать ({detail}). Обновите страницу; если не помогло, версии панели и демона расходятся.',
+  'fault.dismiss': 'Закрыть',
+
+  'metrics.title': 'Система',
+  'metrics.streams': 'Активные эфиры',
+  'metrics.listeners': 'Слушатели',
+  'metrics.queue': 'Треки в очередях',
+  'metrics.cpu': 'Процессор',
+  'metrics.memory': 'Память',
+  'metrics.uptime': 'Время работы',
+  'metrics.unknown_streams': {
+    one: '+ {count} эфир с неизвестным числом',
+    few: '+ {count} эфира с неизвестным числом',
+    many: '+ {count} эфиров с неизвестным числом',
+    other: '+ {count} эфира с неизвестным числом',
+  },
+  'uptime.days': '{days} д {hours} ч',
+  'uptime.hours': '{hours} ч {minutes} мин',
+  'uptime.minutes': '{minutes} мин',
+  'uptime.seconds': '{seconds} с',
+
+  'warnings.title': 'Требуют внимания',
+  'warnings.ends_in': 'Никто не слушает. До завершения',
+  'warnings.spoken': {
+    one: '{channel} завершится через {count} секунду: никто не слушает.',
+    few: '{channel} завершится через {count} секунды: никто не слушает.',
+    many: '{channel} завершится через {count} секунд: никто не слушает.',
+    other: '{channel} завершится через {count} секунды: никто не слушает.',
+  },
+  'warnings.retry_in': 'Повтор через',
+  'warnings.more': {
+    one: 'и ещё {count}',
+    few: 'и ещё {count}',
+    many: 'и ещё {count}',
+    other: 'и ещё {count}',
+  },
+  'warnings.show': 'Показать',
+
+  'streams.title': 'Эфиры',
+  'streams.count': {
+    one: '{count} эфир',
+    few: '{count} эфира',
+    many: '{count} эфиров',
+    other: '{count} эфира',
+  },
+  'streams.waiting': 'Ждём от демона список эфиров…',
+
+  'stream.listeners': {
+    one: 'слушатель',
+    few: 'слушателя',
+    many: 'слушателей',
+    other: 'слушателя',
+  },
+  'stream.listeners_unknown': 'слушатели: неизвестно',
+  'stream.last_known': '(последнее известное: {count})',
+  'stream.queue': 'в очереди',
+  'stream.queue_unknown': 'очередь: неизвестно',
+  'stream.no_track': 'Трек не сообщён',
+  'stream.on_air_since': 'с {time}',
+  'stream.ended': 'Завершён',
+  'state.live': 'В эфире',
+  'state.idle': 'Между треками',
+  'state.paused': 'На паузе',
+  'state.stopped': 'Остановлен',
+  'state.lost': 'Потерян',
+  'state.unknown': 'Неизвестно',
+
+  'phase.off': 'Автозавершение выключено',
+  'phase.watching': 'Завершится сам, когда никто не слушает',
+  'phase.watching.would_stop': 'Пробный режим: сейчас был бы завершён',
+  'phase.counting': 'Никто не слушает. До завершения',
+  'phase.frozen': 'Отсчёт остановлен: число слушателей неизвестно',
+  'phase.watching.kept_alive': 'Оставлен, пока кто-нибудь не придёт и не уйдёт',
+  'phase.counting.never_joined': 'Никто ещё не пришёл. До завершения',
+  'phase.counting.all_left': 'Все ушли. До завершения',
+  'phase.paused': 'Автозавершение приостановлено оператором',
+  'phase.stopping': 'Останавливается…',
+  'phase.stop_failed': 'Остановить не удалось: эфир идёт',
+  'failure.unconfirmed': 'никто не подтвердил',
+  'phase.unknown': 'Автозавершение: неизвестное этой странице состояние',
+
+  'action.pause': 'Пауза отсчёта',
+  'action.pause_long': 'Не завершать, пока автозавершение не возобновят',
+  'action.resume': 'Вернуть отсчёт',
+  'action.resume_long': 'Снова завершать, когда никто не слушает',
+  'action.extend': '+5 мин',
+  'action.extend_long': 'Продлить на 5 минут',
+  'action.cancel': 'Не завершать',
+  'action.cancel_long': 'Не завершать, пока кто-нибудь не придёт и не уйдёт',
+  'action.stop': 'Стоп',
+  'action.stop_long': 'Остановить эфир',
+  'action.for': '{action}: {channel}',
+  'action.failed': 'Не выполнено: {detail}',
+  'action.unreachable': 'демон не ответил. Проверьте связь и повторите.',
+
+  'stop.title': 'Остановить {channel}?',
+  'stop.nobody': 'Никто не слушает. Эфир завершится сразу.',
+  'stop.heard': {
+    one: 'Его слышит {count} человек, для него эфир оборвётся.',
+    few: 'Его слышат {count} человека, для них эфир оборвётся.',
+    many: 'Его слышат {count} человек, для них эфир оборвётся.',
+    other: 'Его слышат {count} человека, для них эфир оборвётся.',
+  },
+  'stop.unknown': 'Сколько человек его слышит — неизвестно. Для них эфир оборвётся.',
+  'stop.confirm': 'Остановить эфир',
+  'stop.confirm_force': 'Всё равно остановить',
+  'stop.keep': 'Пусть играет',
+
+  'empty.title': 'Эфиров пока нет',
+  'empty.lead':
+    'Сообщите демону, сколько человек слышит эфир, и он сразу появится здесь. Попробуйте из терминала:',
+  'empty.next':
+    'Повторяйте отчёт каждые несколько секунд с текущим числом. При 0 начнётся отсчёт, слушатель его отменит.',
+  'empty.copy': 'Копировать',
+  'empty.copied': 'Скопировано',
+};
