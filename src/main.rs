@@ -1,1 +1,5 @@
-fn main(){}
+#![allow(dead_code)] // until the command line uses the configuration
+
+mod config;
+
+fn main() {}
