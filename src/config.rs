@@ -22,6 +22,9 @@ mod sections;
 mod urls;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
