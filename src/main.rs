@@ -1,3 +1,12 @@
-mod config;
+//! Sattva Monitor: the process around the actors.
 
-fn main() {}
+mod cli;
+mod config;
+mod http;
+mod log;
+mod reload;
+mod wiring;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -8,7 +8,8 @@ use super::{Config, key::Key};
 
 /// Settings that are read once: the listeners, the threads, the store and the log's writer stand
 /// before the first connection. A whole section is named by its own name. All else changes live.
-const RESTART: [&str; 6] = ["http.listen", "http.workers", "store", "metrics.enabled", "metrics.port", "log.format"];
+const RESTART: [&str; 7] =
+    ["http.listen", "http.max_body_bytes", "http.workers", "store", "metrics.enabled", "metrics.port", "log.format"];
 
 /// The settings that differ, sorted. Icecast servers go by their names: `icecast.radio-1.url`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
