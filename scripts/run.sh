@@ -18,7 +18,7 @@ stop() {
 trap 'stop; exit 0' INT TERM
 for _ in $(seq 100); do
     kill -0 "$daemon" 2>/dev/null || { wait "$daemon" || true; echo "the daemon did not start; see the line above" >&2; exit 1; }
-    curl -fsS "http://$listen/readyz" >/dev/null 2>&1 && break
+    (exec 3<>"/dev/tcp/${listen%:*}/${listen##*:}") 2>/dev/null && break
     sleep 0.1
 done
 "$binary" simulate --url "http://$listen" --channels "$channels" --rate 4 --seed 1 &

@@ -17,7 +17,7 @@ use sattva_actors::{
     clock::{BootId, Clock},
     house::{self, Foundations, House, HouseMetrics},
     protocol::{ApplyRules, Flush, Rulebook},
-    stats::{LatestSample, SetInterval},
+    stats::{LatestSample, Rhythm},
     store::{StoreHealth, redb::RedbStore},
     stream_control::CommandsWaiting,
 };
@@ -89,6 +89,10 @@ pub fn rulebook(config: &Config) -> Rulebook {
         max_channels: config.ingest.max_channels,
         retired_sources: config.ingest.retired_sources.clone(),
     }
+}
+
+fn rhythm(config: &Config) -> Rhythm {
+    Rhythm { sample: config.stats.sample_interval, broadcast: config.stats.broadcast_interval }
 }
 
 /// Binds a listener whose connections cannot hold unsent data for ever.
@@ -166,7 +170,7 @@ impl Daemon {
             rules: Arc::new(rulebook(&config)),
             store: Box::new(store),
             loaded,
-            stats_interval: config.stats.broadcast_interval,
+            rhythm: rhythm(&config),
             cells: Arc::clone(&cells),
             metrics: HouseMetrics::register(&registry)?,
             health: Arc::clone(&health),
@@ -236,7 +240,7 @@ impl Daemon {
                 if self.house.supervisor.try_send(ApplyRules(Arc::new(rulebook(&config)))).is_err() {
                     tracing::error!("the supervisor took no new rules; send SIGHUP again");
                 }
-                if self.house.stats.try_send(SetInterval(config.stats.broadcast_interval)).is_err() {
+                if self.house.stats.try_send(rhythm(&config)).is_err() {
                     tracing::error!("the statistics keep their old interval; send SIGHUP again");
                 }
                 self.log_level.set(&config.log.level);

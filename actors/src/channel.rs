@@ -142,11 +142,18 @@ pub(crate) enum Ask {
     Sessions(Arc<str>, Arc<Gather<KnownSession>>),
 }
 
-/// A channel whose stream ended long ago leaves the house.
+/// An operator wants the channel forgotten.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Leave;
+
+/// A channel has left the house: its stream ended long ago, or an operator wants it forgotten.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Retired {
     pub channel: ChannelId,
+    /// Which of the actors that have borne this name.
+    pub number: u64,
 }
 
 pub struct ChannelActor {
@@ -155,6 +162,7 @@ pub struct ChannelActor {
     world: Rc<World>,
     cell: Arc<Cell>,
     slot: usize,
+    number: u64,
     shown: Shown,
     lost: bool,
     /// Restored from the store as counting, and not yet saved as standing still: its last certain zero.
@@ -169,7 +177,7 @@ impl ChannelActor {
         stream: Stream,
         pinned_zero: Option<Timestamp>,
         world: Rc<World>,
-        slot: usize,
+        (number, slot): (u64, usize),
         cell: Arc<Cell>,
     ) -> Self {
         let policy = world.rules.borrow().policy_of(stream.id.as_str()).clone();
@@ -179,6 +187,7 @@ impl ChannelActor {
             world,
             cell,
             slot,
+            number,
             shown: Shown::default(),
             lost: false,
             pinned_zero,
@@ -207,7 +216,12 @@ impl ChannelActor {
     ) {
         let read = self.read_clock();
         let m = Self::moment(&self.policy, &self.world, read);
+        let was_over = self.stream.is_over();
         let (effects, save) = decide(&mut self.stream, m);
+        if was_over {
+            // That a stream has begun is told before what is decided about it.
+            self.tell_changes(read);
+        }
         let decisions = self.perform(read, &effects);
         if save || !effects.is_empty() {
             self.save(ctx, read.0, decisions, &effects, tally);
@@ -531,12 +545,17 @@ impl ChannelActor {
 
     fn retire_if_due(&mut self, ctx: &mut Context<Self>, now: Timestamp) -> bool {
         let after = self.world.rules.borrow().forget_ended_after;
-        let due = self.stream.ended().is_some_and(|ended| now.since(ended) >= after);
-        if due && self.world.outlets.retirement.try_send(Retired { channel: self.stream.id.clone() }).is_ok() {
-            ctx.stop();
-            return true;
+        self.stream.ended().is_some_and(|ended| now.since(ended) >= after) && self.retire(ctx)
+    }
+
+    /// The place is given back by the supervisor once this actor writes to it no more.
+    fn retire(&mut self, ctx: &mut Context<Self>) -> bool {
+        let retired = Retired { channel: self.stream.id.clone(), number: self.number };
+        if self.world.outlets.retirement.try_send(retired).is_err() {
+            return false;
         }
-        false
+        ctx.stop();
+        true
     }
 }
 
@@ -548,10 +567,6 @@ impl Actor for ChannelActor {
         // A restored channel shows what it was and waits for evidence; a new one gets its first report.
         let read = self.read_clock();
         self.after(ctx, read);
-    }
-
-    fn stopped(&mut self, _: &mut Self::Context) {
-        self.world.freshness.clear(self.slot);
     }
 }
 
@@ -584,6 +599,18 @@ impl Handler<Acked> for ChannelActor {
     fn handle(&mut self, message: Acked, ctx: &mut Self::Context) {
         self.world.metrics.stop_command(CommandFate::Acked, 1);
         self.input(ctx, Some(&message.tally), |stream, m| (stream.on_ack(m, &message.source, &message.ack), true));
+    }
+}
+
+impl Handler<Leave> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
+        self.retract(CommandFate::Withdrawn);
+        if !self.retire(ctx) {
+            // The supervisor is busy; nothing else happens here until it has room.
+            ctx.notify_later(Leave, SAVE_RETRY);
+        }
     }
 }
 

@@ -306,10 +306,10 @@ impl Handler<Save> for StoreActor {
             self.group.records.insert(save.channel.clone(), Some(record));
         }
         self.group.decisions.extend(save.decisions.into_iter().map(|d| (save.channel.clone(), d)));
-        self.waiting.tallies.extend(save.tally);
         self.waiting.stops.extend(save.stop);
-        // A stop must not wait for company, and a failing store is visited at its own pace.
+        // A failing store is visited at its own pace, and no answer waits for it.
         let failing = self.health.failing.load(Relaxed);
+        self.waiting.tallies.extend(save.tally.filter(|_| !failing));
         self.plan_turn(ctx, if failing { RETRY_AFTER } else { Duration::ZERO });
     }
 }

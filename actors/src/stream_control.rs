@@ -36,11 +36,14 @@ impl CommandsWaiting {
     }
 }
 
+/// An open request that waits for a command, by its number.
+type Waiter = (u64, oneshot::Sender<Vec<StopCommand>>);
+
 pub struct StreamControl {
     clock: Clock,
     outbox: Outbox,
     outlets: Vec<(String, Recipient<Execute>)>,
-    waiters: HashMap<SourceId, Vec<(u64, oneshot::Sender<Vec<StopCommand>>)>>,
+    waiters: HashMap<SourceId, Vec<Waiter>>,
     waiting_requests: usize,
     next_waiter: u64,
     commands_waiting: CommandsWaiting,

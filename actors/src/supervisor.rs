@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     channel::{
-        Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Operated, Reports, Retired,
-        RulesChanged, Wake, cell::Cell, stop::Stop, stream::Stream,
+        Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Leave, Operated, Reports,
+        Retired, RulesChanged, Wake, cell::Cell, stop::Stop, stream::Stream,
     },
     clock::{Now, Stamp, Timestamp},
     identity::{ChannelId, SourceId},
@@ -72,9 +72,15 @@ impl SupervisorMetrics {
 struct Child {
     addr: Addr<ChannelActor>,
     slot: usize,
+    number: u64,
+    /// Forgotten: it takes no more reports.
+    leaving: bool,
     /// The batch that last named this channel, and where its reports are gathered.
     mark: (u64, usize),
 }
+
+/// One channel's reports out of a batch.
+type Pending = (Addr<ChannelActor>, ChannelId, SmallVec<[(Report, Timestamp); 1]>);
 
 pub struct Supervisor {
     world: Rc<World>,
@@ -82,6 +88,7 @@ pub struct Supervisor {
     children: HashMap<ChannelId, Child>,
     by_slot: Vec<Option<ChannelId>>,
     sources: HashMap<SourceId, SourceClock>,
+    next_number: u64,
     batch: u64,
     restarts: (Timestamp, u32),
     known_trust: Timestamp,
@@ -108,6 +115,7 @@ impl Supervisor {
             children: HashMap::new(),
             by_slot: Vec::new(),
             sources: HashMap::new(),
+            next_number: 0,
             batch: 0,
             restarts: (Timestamp::ZERO, 0),
             known_trust,
@@ -157,8 +165,10 @@ impl Supervisor {
             self.by_slot.resize(slot + 1, None);
         }
         self.by_slot[slot] = Some(id.clone());
-        let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), slot, cell).start();
-        self.children.insert(id, Child { addr, slot, mark: (0, 0) });
+        let number = self.next_number;
+        self.next_number += 1;
+        let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), (number, slot), cell).start();
+        self.children.insert(id, Child { addr, slot, number, leaving: false, mark: (0, 0) });
     }
 
     fn remove(&mut self, channel: &str) -> bool {
@@ -294,8 +304,7 @@ impl Handler<Batch> for Supervisor {
         let rules = Arc::clone(&self.world.rules.borrow());
         self.batch += 1;
         // Gathered per channel first: a channel named many times must not overflow its mailbox.
-        let mut pending: Vec<(Addr<ChannelActor>, ChannelId, SmallVec<[(Report, Timestamp); 1]>)> =
-            Vec::with_capacity(reports.len());
+        let mut pending: Vec<Pending> = Vec::with_capacity(reports.len());
         for (channel, report) in reports {
             let at = match report.observed_at {
                 Some(observed) => {
@@ -316,6 +325,10 @@ impl Handler<Batch> for Supervisor {
                 self.start(Stream::new(channel.clone()), None);
             }
             let Entry::Occupied(mut entry) = self.children.entry(channel) else { continue };
+            if entry.get().leaving {
+                tally.busy();
+                continue;
+            }
             if entry.get().mark.0 == self.batch {
                 pending[entry.get().mark.1].2.push((report, at));
             } else {
@@ -379,14 +392,14 @@ impl Handler<Forget> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, Forget { channel, source, reply }: Forget, _: &mut Self::Context) {
-        let Some(child) = self.children.get(&channel) else {
+        let Some(child) = self.children.get_mut(&channel) else {
             let _ = reply.send(Err(ActionError::NoSuchChannel));
             return;
         };
         let Some(source) = source else {
-            self.remove(channel.as_str());
-            let erased = self.erasures.try_send(Erase { channel }).map_err(|_| ActionError::Busy);
-            let _ = reply.send(erased);
+            let told = child.addr.try_send(Leave).map_err(|_| ActionError::Busy);
+            child.leaving = told.is_ok();
+            let _ = reply.send(told);
             return;
         };
         if let Err(error) = child.addr.try_send(ForgetSource { source, reply: Some(reply) }) {
@@ -459,9 +472,10 @@ impl Handler<ApplyRules> for Supervisor {
 impl Handler<Retired> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Retired { channel }: Retired, _: &mut Self::Context) {
-        if self.remove(channel.as_str()) {
-            tracing::info!(channel_id = %channel, "an ended channel has left the house");
+    fn handle(&mut self, Retired { channel, number }: Retired, _: &mut Self::Context) {
+        let is_it = self.children.get(&channel).is_some_and(|child| child.number == number);
+        if is_it && self.remove(channel.as_str()) {
+            tracing::info!(channel_id = %channel, "a channel has left the house");
             // Kept by mistake it is forgotten after the next start.
             let _ = self.erasures.try_send(Erase { channel });
         }

@@ -20,12 +20,6 @@ pub struct Changes {
     pub needs_restart: Vec<String>,
 }
 
-impl Changes {
-    pub fn is_empty(&self) -> bool {
-        self.applied.is_empty() && self.needs_restart.is_empty()
-    }
-}
-
 /// Compares setting by setting. Values are not in the answer: one may be a secret.
 pub fn diff(old: &Config, new: &Config) -> Changes {
     let mut keys = Vec::new();

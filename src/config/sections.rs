@@ -26,7 +26,7 @@ pub struct Http {
     pub open_to_the_network: bool,
     /// Pages of other origins that may use the API, each as browsers send it: `https://radio.example`.
     pub allowed_origins: Vec<String>,
-    /// Largest body of a request, in bytes.
+    /// Largest body of a request, in bytes. Restart.
     #[schemars(range(min = *limits::MAX_BODY_BYTES.start(), max = *limits::MAX_BODY_BYTES.end()))]
     pub max_body_bytes: usize,
 }

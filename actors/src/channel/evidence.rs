@@ -46,19 +46,18 @@ pub struct Reporter {
 
 /// Hashes of superseded session ids.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Past(Option<Box<Vec<u64>>>);
+struct Past(Vec<u64>);
 
 impl Past {
     fn contains(&self, session: &str) -> bool {
-        self.0.as_ref().is_some_and(|past| past.contains(&fingerprint(session)))
+        self.0.contains(&fingerprint(session))
     }
 
     fn push(&mut self, session: &str) {
-        let past = self.0.get_or_insert_default();
-        if past.len() == PAST_SESSIONS {
-            past.remove(0);
+        if self.0.len() == PAST_SESSIONS {
+            self.0.remove(0);
         }
-        past.push(fingerprint(session));
+        self.0.push(fingerprint(session));
     }
 }
 
@@ -316,6 +315,9 @@ impl Evidences {
 
     /// The sum of `joins`, if every reporter counts them.
     pub fn joins(&self) -> Option<u64> {
+        if self.is_over() {
+            return None;
+        }
         self.active().try_fold(0u64, |sum, r| Some(sum.saturating_add(r.joins.filter(|_| r.joins_usable)?)))
     }
 

@@ -138,7 +138,7 @@ impl Stream {
             auto_end.on_heard_before();
         }
         let over = self.kept.evidences.is_over();
-        if over && !was_over {
+        if over && (!was_over || self.kept.ended.is_none()) {
             self.kept.ended = Some(m.now.at);
         } else if !over && (was_over || matches!(accepted.session, Progress::Replaced { .. })) {
             self.kept.ended = None;
