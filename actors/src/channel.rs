@@ -95,6 +95,11 @@ pub(crate) struct ForgetSource {
     pub reply: Option<oneshot::Sender<Result<(), ActionError>>>,
 }
 
+/// The channel leaves the house at once, and its stop with it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Leave;
+
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct RulesChanged(pub Arc<Rulebook>);
@@ -549,10 +554,6 @@ impl Actor for ChannelActor {
         let read = self.read_clock();
         self.after(ctx, read);
     }
-
-    fn stopped(&mut self, _: &mut Self::Context) {
-        self.world.freshness.clear(self.slot);
-    }
 }
 
 impl Handler<Reports> for ChannelActor {
@@ -656,6 +657,18 @@ impl Handler<ForgetSource> for ChannelActor {
             // Whoever asked may have gone.
             let _ = reply.send(answer);
         }
+    }
+}
+
+impl Handler<Leave> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
+        if self.stream.auto_end().is_stopping() {
+            self.retract(CommandFate::Withdrawn);
+        }
+        // Its timers would keep it alive, deciding for a channel that others have begun anew.
+        ctx.stop();
     }
 }
 

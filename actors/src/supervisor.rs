@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     channel::{
-        Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Operated, Reports, Retired,
-        RulesChanged, Wake, cell::Cell, stop::Stop, stream::Stream,
+        Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Leave, Operated, Reports,
+        Retired, RulesChanged, Wake, cell::Cell, stop::Stop, stream::Stream,
     },
     clock::{Now, Stamp, Timestamp},
     identity::{ChannelId, SourceId},
@@ -163,10 +163,14 @@ impl Supervisor {
 
     fn remove(&mut self, channel: &str) -> bool {
         let Some(child) = self.children.remove(channel) else { return false };
-        self.by_slot[child.slot] = None;
-        self.world.cells.remove(child.slot);
-        self.world.freshness.clear(child.slot);
+        self.release(child.slot);
         true
+    }
+
+    fn release(&mut self, slot: usize) {
+        self.by_slot[slot] = None;
+        self.world.cells.remove(slot);
+        self.world.freshness.clear(slot);
     }
 
     /// A channel died: its place is taken by one made from the record.
@@ -378,15 +382,21 @@ impl Handler<Operate> for Supervisor {
 impl Handler<Forget> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Forget { channel, source, reply }: Forget, _: &mut Self::Context) {
+    fn handle(&mut self, Forget { channel, source, reply }: Forget, ctx: &mut Self::Context) {
         let Some(child) = self.children.get(&channel) else {
             let _ = reply.send(Err(ActionError::NoSuchChannel));
             return;
         };
         let Some(source) = source else {
-            self.remove(channel.as_str());
-            let erased = self.erasures.try_send(Erase { channel }).map_err(|_| ActionError::Busy);
-            let _ = reply.send(erased);
+            let Some(child) = self.children.remove(channel.as_str()) else { return };
+            // Its slot and record are kept until it has left, for it may still write to both.
+            let left = child.addr.send(Leave).into_actor(self);
+            ctx.spawn(left.map(move |_, supervisor, _| {
+                supervisor.release(child.slot);
+                let begun_anew = supervisor.children.contains_key(&channel);
+                let erased = begun_anew || supervisor.erasures.try_send(Erase { channel }).is_ok();
+                let _ = reply.send(if erased { Ok(()) } else { Err(ActionError::Busy) });
+            }));
             return;
         };
         if let Err(error) = child.addr.try_send(ForgetSource { source, reply: Some(reply) }) {
