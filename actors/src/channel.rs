@@ -95,6 +95,11 @@ pub(crate) struct ForgetSource {
     pub reply: Option<oneshot::Sender<Result<(), ActionError>>>,
 }
 
+/// The channel leaves the house at once, and its stop with it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Leave;
+
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct RulesChanged(pub Arc<Rulebook>);
@@ -142,12 +147,7 @@ pub(crate) enum Ask {
     Sessions(Arc<str>, Arc<Gather<KnownSession>>),
 }
 
-/// An operator wants the channel forgotten.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Leave;
-
-/// A channel has left the house: its stream ended long ago, or an operator wants it forgotten.
+/// A channel whose stream ended long ago leaves the house.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Retired {
@@ -602,18 +602,6 @@ impl Handler<Acked> for ChannelActor {
     }
 }
 
-impl Handler<Leave> for ChannelActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
-        self.retract(CommandFate::Withdrawn);
-        if !self.retire(ctx) {
-            // The supervisor is busy; nothing else happens here until it has room.
-            ctx.notify_later(Leave, SAVE_RETRY);
-        }
-    }
-}
-
 impl Handler<Wake> for ChannelActor {
     type Result = ();
 
@@ -683,6 +671,18 @@ impl Handler<ForgetSource> for ChannelActor {
             // Whoever asked may have gone.
             let _ = reply.send(answer);
         }
+    }
+}
+
+impl Handler<Leave> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
+        if self.stream.auto_end().is_stopping() {
+            self.retract(CommandFate::Withdrawn);
+        }
+        // Its timers would keep it alive, deciding for a channel that others have begun anew.
+        ctx.stop();
     }
 }
 

@@ -73,8 +73,6 @@ struct Child {
     addr: Addr<ChannelActor>,
     slot: usize,
     number: u64,
-    /// Forgotten: it takes no more reports.
-    leaving: bool,
     /// The batch that last named this channel, and where its reports are gathered.
     mark: (u64, usize),
 }
@@ -168,15 +166,19 @@ impl Supervisor {
         let number = self.next_number;
         self.next_number += 1;
         let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), (number, slot), cell).start();
-        self.children.insert(id, Child { addr, slot, number, leaving: false, mark: (0, 0) });
+        self.children.insert(id, Child { addr, slot, number, mark: (0, 0) });
     }
 
     fn remove(&mut self, channel: &str) -> bool {
         let Some(child) = self.children.remove(channel) else { return false };
-        self.by_slot[child.slot] = None;
-        self.world.cells.remove(child.slot);
-        self.world.freshness.clear(child.slot);
+        self.release(child.slot);
         true
+    }
+
+    fn release(&mut self, slot: usize) {
+        self.by_slot[slot] = None;
+        self.world.cells.remove(slot);
+        self.world.freshness.clear(slot);
     }
 
     /// A channel died: its place is taken by one made from the record.
@@ -325,10 +327,6 @@ impl Handler<Batch> for Supervisor {
                 self.start(Stream::new(channel.clone()), None);
             }
             let Entry::Occupied(mut entry) = self.children.entry(channel) else { continue };
-            if entry.get().leaving {
-                tally.busy();
-                continue;
-            }
             if entry.get().mark.0 == self.batch {
                 pending[entry.get().mark.1].2.push((report, at));
             } else {
@@ -391,15 +389,21 @@ impl Handler<Operate> for Supervisor {
 impl Handler<Forget> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Forget { channel, source, reply }: Forget, _: &mut Self::Context) {
-        let Some(child) = self.children.get_mut(&channel) else {
+    fn handle(&mut self, Forget { channel, source, reply }: Forget, ctx: &mut Self::Context) {
+        let Some(child) = self.children.get(&channel) else {
             let _ = reply.send(Err(ActionError::NoSuchChannel));
             return;
         };
         let Some(source) = source else {
-            let told = child.addr.try_send(Leave).map_err(|_| ActionError::Busy);
-            child.leaving = told.is_ok();
-            let _ = reply.send(told);
+            let Some(child) = self.children.remove(channel.as_str()) else { return };
+            // Its slot and record are kept until it has left, for it may still write to both.
+            let left = child.addr.send(Leave).into_actor(self);
+            ctx.spawn(left.map(move |_, supervisor, _| {
+                supervisor.release(child.slot);
+                let begun_anew = supervisor.children.contains_key(&channel);
+                let erased = begun_anew || supervisor.erasures.try_send(Erase { channel }).is_ok();
+                let _ = reply.send(if erased { Ok(()) } else { Err(ActionError::Busy) });
+            }));
             return;
         };
         if let Err(error) = child.addr.try_send(ForgetSource { source, reply: Some(reply) }) {
