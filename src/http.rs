@@ -28,6 +28,7 @@ use sattva_actors::{
     channel::cell::Cells,
     clock::{Clock, Now},
     house::House,
+    mailbox::MailboxDepth,
     session::SessionMetrics,
     stats::LatestSample,
     store::StoreHealth,
@@ -67,6 +68,7 @@ pub struct Front {
     pub store_notice: Option<String>,
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
+    pub supervisor_depth: MailboxDepth,
     pub places: Arc<Places>,
     /// Replaced whole by a reload.
     pub config: ArcSwap<Config>,
@@ -85,6 +87,7 @@ pub struct FrontParts {
     pub store_notice: Option<String>,
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
+    pub supervisor_depth: MailboxDepth,
     pub config: Config,
 }
 
@@ -104,6 +107,7 @@ impl Front {
             store_notice: parts.store_notice,
             reload: parts.reload,
             commands_waiting: parts.commands_waiting,
+            supervisor_depth: parts.supervisor_depth,
             places: Arc::default(),
             config: ArcSwap::from_pointee(parts.config),
             stage: AtomicU8::new(Stage::Starting as u8),
