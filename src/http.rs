@@ -7,6 +7,7 @@ pub mod health;
 pub mod ingest;
 pub mod metrics;
 pub mod observe;
+pub mod openapi;
 pub mod problem;
 pub mod stats;
 pub mod streams;
@@ -141,6 +142,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(streams::forget)
         .service(ingest::ingest)
         .service(ingest::listeners)
+        .service(openapi::get)
         .service(websocket::open)
         .service(dashboard::root)
         .service(dashboard::bare)
