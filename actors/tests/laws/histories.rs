@@ -117,7 +117,6 @@ struct Entry {
     session: String,
     count: Option<u32>,
     joins: Option<u64>,
-    usable: bool,
     at: Timestamp,
     status: Status,
     /// Has said since the last restart that nobody joined meanwhile.
@@ -134,7 +133,8 @@ struct Ledger {
     run: Option<(Timestamp, Timestamp)>,
     extra: Duration,
     held: bool,
-    kept_alive: bool,
+    /// The smallest whole count since an operator's keep-alive.
+    kept_alive: Option<u32>,
     /// What the last session left: when it vanished.
     left_at: Option<Timestamp>,
     /// The last proof of zero before a restart, while nobody has spoiled it.
@@ -150,11 +150,20 @@ impl Ledger {
         self.entries.values().filter(|e| e.status != Status::Stopped)
     }
 
+    fn count(&self, now: Timestamp, trusted: Timestamp) -> Option<u32> {
+        let believed = |e: &Entry| e.count.filter(|_| e.at >= trusted && now < e.at.plus(INTERVAL * 3));
+        self.active().next()?;
+        self.active().try_fold(0, |sum, e| Some(sum + believed(e)?))
+    }
+
+    /// Every reporter says that nobody listens, and is believed.
+    fn is_empty(&self, now: Timestamp, trusted: Timestamp) -> bool {
+        let empty = |e: &Entry| e.count == Some(0) && e.at >= trusted && now < e.at.plus(INTERVAL * 3);
+        self.active().next().is_some() && self.active().all(empty)
+    }
+
     fn is_zero(&self, now: Timestamp, trusted: Timestamp) -> bool {
-        self.active().next().is_some()
-            && self.active().all(|e| {
-                e.count == Some(0) && e.status != Status::Paused && e.at >= trusted && now < e.at.plus(INTERVAL * 3)
-            })
+        self.is_empty(now, trusted) && self.active().all(|e| e.status != Status::Paused)
     }
 
     fn arm_anew(&mut self) {
@@ -174,6 +183,9 @@ impl Ledger {
 
     /// What is known at this moment, by the reports taken in so far.
     fn observe(&mut self, now: Timestamp, trusted: Timestamp) {
+        if let (Some(least), Some(count)) = (self.kept_alive, self.count(now, trusted)) {
+            self.kept_alive = (count <= least).then_some(count);
+        }
         if !self.is_zero(now, trusted) {
             self.close_run();
             return;
@@ -205,16 +217,19 @@ impl Ledger {
 
     /// The stream as a whole vanished, last seen at `seen`.
     fn gone(&mut self, seen: Timestamp, unheard: bool) {
-        self.close_run();
+        // Its deadline is inherited, so the time until it vanished counts.
+        if let Some((begin, _)) = self.run.take() {
+            self.credit += seen.since(begin);
+        }
         let inherits = unheard && self.open.is_none() && self.failed_at.is_none() && !self.would_stop;
         let left_at = self.left_at.unwrap_or(seen);
-        if inherits && !self.held && !self.kept_alive {
+        if inherits && !self.held && self.kept_alive.is_none() {
             self.left_at = Some(left_at);
         } else {
             self.arm_anew();
         }
         self.held = false;
-        self.kept_alive = false;
+        self.kept_alive = None;
         self.failed_at = None;
     }
 }
@@ -321,7 +336,6 @@ impl World {
             session: said.session.clone(),
             count: said.listeners,
             joins: known_joins.max(said.joins),
-            usable: said.joins.is_some() && said.joins >= known_joins,
             at,
             status: said.status,
             vouched,
@@ -329,7 +343,10 @@ impl World {
         l.entries.insert(i, entry);
         if came {
             l.arm_anew();
-            l.kept_alive = false;
+            let somebody = said.listeners.is_some_and(|n| n > 0);
+            if rose || somebody && l.kept_alive == Some(0) {
+                l.kept_alive = None;
+            }
             l.failed_at = None;
         }
         if !vouched {
@@ -386,7 +403,7 @@ impl World {
             let known = self.ids.entry(command.id.clone()).or_insert_with(|| command.clone());
             assert_eq!((&known.session, &known.only_if), (&command.session, &command.only_if), "one id, one command");
             if let Some(guard) = command.only_if {
-                assert!(self.ledger.is_zero(at, self.jazz.trusted_since), "offered though the count is not zero");
+                assert!(self.ledger.is_empty(at, self.jazz.trusted_since), "offered though the count is not zero");
                 assert_eq!(guard.listeners_at_most, 0);
             }
             let entry = self.ledger.active().find(|e| e.session == command.session.as_str());
@@ -416,7 +433,7 @@ impl World {
         }
         assert!(l.active().all(|e| at.since(e.at) < INTERVAL), "a zero is older than one report interval");
         assert!(l.active().all(|e| e.status != Status::Paused), "the streamer is paused");
-        assert!(!l.held && !l.kept_alive, "an operator holds it");
+        assert!(!l.held && l.kept_alive.is_none(), "an operator holds it");
         assert!(policy.enabled && self.jazz.may_stop, "not allowed");
         let last = policy.last_warning().unwrap();
         let warned = earlier.iter().rposition(|(_, e)| matches!(e, Effect::Warn { .. })).expect("never warned");
@@ -636,7 +653,7 @@ impl World {
             Action::Resume => self.ledger.held = false,
             Action::Cancel => {
                 self.ledger.arm_anew();
-                self.ledger.kept_alive = true;
+                self.ledger.kept_alive = Some(u32::MAX);
                 self.ledger.failed_at = None;
             }
             Action::Extend(by) => self.ledger.extra += by,

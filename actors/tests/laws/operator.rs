@@ -52,6 +52,17 @@ proptest! {
     }
 
     #[test]
+    fn law_18_keep_alive_is_not_ended_by_who_was_there_already(n in 1u32..9, looks in 1usize..9, another: bool) {
+        let mut jazz = Subject::default();
+        jazz.say(says(n));
+        jazz.operate(Action::Cancel).1.unwrap();
+        for _ in 0..looks { jazz.say(says(n)); }
+        if another { jazz.say(says(n + 1)); }
+        let effects = jazz.keep_saying(&says(0), secs(310));
+        prop_assert_eq!(stops(&effects), usize::from(another));
+    }
+
+    #[test]
     fn law_18_extend_moves_the_deadline(elapsed in 0u64..299, by in 0u64..100_000) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0), secs(elapsed));
