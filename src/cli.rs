@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     config::{self, Flags, Sources},
-    log, wiring,
+    log, simulate, wiring,
 };
 
 /// As sysexits' EX_CONFIG: a service manager need not try again.
@@ -41,6 +41,8 @@ enum Command {
         #[arg(long)]
         schema: bool,
     },
+    /// Report made-up streams to a daemon, to look at or to try it on.
+    Simulate(simulate::Args),
     /// Print the completions for a shell.
     Completions { shell: clap_complete::Shell },
     /// Print the manual page.
@@ -62,6 +64,7 @@ pub fn run() -> ExitCode {
         }
         Command::CheckConfig { schema: true, .. } => print(&pretty(&config::schema())),
         Command::CheckConfig { files, schema: false } => check_config(files.config),
+        Command::Simulate(args) => simulate(args),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "sattva-monitor", &mut out);
@@ -94,6 +97,14 @@ fn serve(sources: Sources) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ wiring::StartError::Config(_)) => fail(&error, EXIT_CONFIG),
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn simulate(args: simulate::Args) -> ExitCode {
+    log::start("info", config::LogFormat::Auto);
+    match actix_rt::System::new().block_on(simulate::run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
     }
 }

@@ -5,6 +5,7 @@ mod config;
 mod http;
 mod log;
 mod reload;
+mod simulate;
 mod wiring;
 
 fn main() -> std::process::ExitCode {
