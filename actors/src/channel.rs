@@ -95,6 +95,11 @@ pub(crate) struct ForgetSource {
     pub reply: Option<oneshot::Sender<Result<(), ActionError>>>,
 }
 
+/// The channel leaves the house at once, and its stop with it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Leave;
+
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct RulesChanged(pub Arc<Rulebook>);
@@ -147,6 +152,8 @@ pub(crate) enum Ask {
 #[rtype(result = "()")]
 pub struct Retired {
     pub channel: ChannelId,
+    /// Which of the actors that have borne this name.
+    pub number: u64,
 }
 
 pub struct ChannelActor {
@@ -155,6 +162,7 @@ pub struct ChannelActor {
     world: Rc<World>,
     cell: Arc<Cell>,
     slot: usize,
+    number: u64,
     shown: Shown,
     lost: bool,
     /// Restored from the store as counting, and not yet saved as standing still: its last certain zero.
@@ -169,7 +177,7 @@ impl ChannelActor {
         stream: Stream,
         pinned_zero: Option<Timestamp>,
         world: Rc<World>,
-        slot: usize,
+        (number, slot): (u64, usize),
         cell: Arc<Cell>,
     ) -> Self {
         let policy = world.rules.borrow().policy_of(stream.id.as_str()).clone();
@@ -179,6 +187,7 @@ impl ChannelActor {
             world,
             cell,
             slot,
+            number,
             shown: Shown::default(),
             lost: false,
             pinned_zero,
@@ -207,7 +216,12 @@ impl ChannelActor {
     ) {
         let read = self.read_clock();
         let m = Self::moment(&self.policy, &self.world, read);
+        let was_over = self.stream.is_over();
         let (effects, save) = decide(&mut self.stream, m);
+        if was_over {
+            // That a stream has begun is told before what is decided about it.
+            self.tell_changes(read);
+        }
         let decisions = self.perform(read, &effects);
         if save || !effects.is_empty() {
             self.save(ctx, read.0, decisions, &effects, tally);
@@ -531,12 +545,17 @@ impl ChannelActor {
 
     fn retire_if_due(&mut self, ctx: &mut Context<Self>, now: Timestamp) -> bool {
         let after = self.world.rules.borrow().forget_ended_after;
-        let due = self.stream.ended().is_some_and(|ended| now.since(ended) >= after);
-        if due && self.world.outlets.retirement.try_send(Retired { channel: self.stream.id.clone() }).is_ok() {
-            ctx.stop();
-            return true;
+        self.stream.ended().is_some_and(|ended| now.since(ended) >= after) && self.retire(ctx)
+    }
+
+    /// The place is given back by the supervisor once this actor writes to it no more.
+    fn retire(&mut self, ctx: &mut Context<Self>) -> bool {
+        let retired = Retired { channel: self.stream.id.clone(), number: self.number };
+        if self.world.outlets.retirement.try_send(retired).is_err() {
+            return false;
         }
-        false
+        ctx.stop();
+        true
     }
 }
 
@@ -548,10 +567,6 @@ impl Actor for ChannelActor {
         // A restored channel shows what it was and waits for evidence; a new one gets its first report.
         let read = self.read_clock();
         self.after(ctx, read);
-    }
-
-    fn stopped(&mut self, _: &mut Self::Context) {
-        self.world.freshness.clear(self.slot);
     }
 }
 
@@ -656,6 +671,18 @@ impl Handler<ForgetSource> for ChannelActor {
             // Whoever asked may have gone.
             let _ = reply.send(answer);
         }
+    }
+}
+
+impl Handler<Leave> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
+        if self.stream.auto_end().is_stopping() {
+            self.retract(CommandFate::Withdrawn);
+        }
+        // Its timers would keep it alive, deciding for a channel that others have begun anew.
+        ctx.stop();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Builds the actors of one arbiter, in the order data flows, and hands out their addresses.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use actix::{Actor, Addr, AsyncContext};
 use prometheus::Registry;
@@ -12,7 +12,7 @@ use crate::{
     continuity::Continuity,
     freshness::Freshness,
     protocol::Rulebook,
-    stats::{LatestSample, StatsActor},
+    stats::{LatestSample, Rhythm, StatsActor},
     store::{Loaded, Store, StoreActor, StoreHealth, StoreMetrics},
     stream_control::{CommandsWaiting, StreamControl},
     supervisor::{StoreOutlets, Supervisor, SupervisorMetrics},
@@ -26,7 +26,7 @@ pub struct Foundations {
     pub rules: Arc<Rulebook>,
     pub store: Box<dyn Store>,
     pub loaded: Loaded,
-    pub stats_interval: Duration,
+    pub rhythm: Rhythm,
     pub cells: Arc<Cells>,
     pub metrics: HouseMetrics,
     pub health: Arc<StoreHealth>,
@@ -78,14 +78,8 @@ pub fn build(f: Foundations) -> House {
         let broker =
             Broker::new(f.clock, me.clone().recipient(), Arc::clone(&attention), f.metrics.broker.clone()).start();
         let control = StreamControl::new(f.clock, f.commands_waiting, me.clone().recipient()).start();
-        let stats = StatsActor::new(
-            f.clock,
-            started,
-            f.stats_interval,
-            Arc::clone(&f.cells),
-            broker.clone().recipient(),
-            f.sample,
-        );
+        let stats =
+            StatsActor::new(f.clock, started, f.rhythm, Arc::clone(&f.cells), broker.clone().recipient(), f.sample);
         let stats = stats.start();
         let world = Rc::new(RefCell::new(None));
         let shared = Rc::clone(&world);

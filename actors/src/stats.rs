@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, WrapFuture, fut::ActorFutureExt};
+use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle, WrapFuture, fut::ActorFutureExt};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use crate::{
@@ -52,27 +52,32 @@ pub fn system_stats(cells: &Cells, sample: HostSample, started: Now, now: Now) -
     }
 }
 
-#[derive(Clone, Copy, Debug, Message)]
+/// How often the host is looked at, and how often everybody is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub struct SetInterval(pub Duration);
+pub struct Rhythm {
+    pub sample: Duration,
+    pub broadcast: Duration,
+}
 
 pub struct StatsActor {
     clock: Clock,
     started: Now,
-    interval: Duration,
+    rhythm: Rhythm,
     cells: Arc<Cells>,
     broker: Recipient<Publish>,
     latest: LatestSample,
     /// One `System`, kept: the CPU's load is the difference between two looks.
     system: Option<System>,
-    next: Option<actix::SpawnHandle>,
+    next_sample: Option<SpawnHandle>,
+    next_broadcast: Option<SpawnHandle>,
 }
 
 impl StatsActor {
     pub fn new(
         clock: Clock,
         started: Now,
-        interval: Duration,
+        rhythm: Rhythm,
         cells: Arc<Cells>,
         broker: Recipient<Publish>,
         latest: LatestSample,
@@ -87,57 +92,57 @@ impl StatsActor {
                 None
             }
         };
-        Self { clock, started, interval, cells, broker, latest, system, next: None }
+        Self { clock, started, rhythm, cells, broker, latest, system, next_sample: None, next_broadcast: None }
     }
 
-    fn plan(&mut self, ctx: &mut Context<Self>, after: Duration) {
-        if let Some(planned) = self.next.take() {
+    // Both are re-armed each time rather than run at an interval, which would burst after a stall.
+
+    fn plan_sample(&mut self, ctx: &mut Context<Self>, after: Duration) {
+        if let Some(planned) = self.next_sample.replace(ctx.run_later(after, Self::sample)) {
             ctx.cancel_future(planned);
         }
-        // Re-armed each time rather than run at an interval, which would burst after a stall.
-        self.next = Some(ctx.run_later(after, Self::sample));
+    }
+
+    fn plan_broadcast(&mut self, ctx: &mut Context<Self>, after: Duration) {
+        if let Some(planned) = self.next_broadcast.replace(ctx.run_later(after, Self::broadcast)) {
+            ctx.cancel_future(planned);
+        }
     }
 
     fn sample(&mut self, ctx: &mut Context<Self>) {
-        let Some(mut system) = self.system.take() else {
-            self.publish();
-            let interval = self.interval;
-            self.plan(ctx, interval);
-            return;
-        };
+        let Some(mut system) = self.system.take() else { return };
         let look = tokio::task::spawn_blocking(move || {
             system.refresh_cpu_usage();
             system.refresh_memory();
             system
         });
-        ctx.spawn(look.into_actor(self).map(|looked, stats, ctx| {
-            match looked {
-                Ok(system) => {
-                    // No memory at all means that /proc is hidden from us.
-                    let visible = system.total_memory() > 0;
-                    let percent = |part: u64, whole: u64| part as f64 * 100.0 / whole as f64;
-                    let round = |p: f64| (p.clamp(0.0, 100.0) * 10.0).round() / 10.0;
-                    stats.latest.set(HostSample {
-                        cpu_percent: visible.then(|| round(f64::from(system.global_cpu_usage()))),
-                        memory_percent: visible.then(|| round(percent(system.used_memory(), system.total_memory()))),
-                    });
-                    stats.system = Some(system);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the host could not be sampled; CPU and memory stay as they were")
-                }
+        ctx.spawn(look.into_actor(self).map(|looked, stats, ctx| match looked {
+            Ok(system) => {
+                // No memory at all means that /proc is hidden from us.
+                let visible = system.total_memory() > 0;
+                let percent = |part: u64, whole: u64| part as f64 * 100.0 / whole as f64;
+                let round = |p: f64| (p.clamp(0.0, 100.0) * 10.0).round() / 10.0;
+                stats.latest.set(HostSample {
+                    cpu_percent: visible.then(|| round(f64::from(system.global_cpu_usage()))),
+                    memory_percent: visible.then(|| round(percent(system.used_memory(), system.total_memory()))),
+                });
+                stats.system = Some(system);
+                let after = stats.rhythm.sample;
+                stats.plan_sample(ctx, after);
             }
-            stats.publish();
-            let interval = stats.interval;
-            stats.plan(ctx, interval);
+            Err(error) => {
+                tracing::error!(%error, "the host could not be sampled; CPU and memory stay as they were until a restart");
+            }
         }));
     }
 
-    fn publish(&self) {
+    fn broadcast(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
         let stats = system_stats(&self.cells, self.latest.get(), self.started, now);
-        // A missed sample is followed by the next one.
+        // A missed one is followed by the next.
         let _ = self.broker.try_send(Publish { at: now.wall, publication: Publication::Stats(stats) });
+        let after = self.rhythm.broadcast;
+        self.plan_broadcast(ctx, after);
     }
 }
 
@@ -145,15 +150,22 @@ impl Actor for StatsActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.plan(ctx, FIRST_LOOK);
+        self.plan_sample(ctx, FIRST_LOOK);
+        // The first statistics carry the first look.
+        self.plan_broadcast(ctx, FIRST_LOOK * 2);
     }
 }
 
-impl Handler<SetInterval> for StatsActor {
+impl Handler<Rhythm> for StatsActor {
     type Result = ();
 
-    fn handle(&mut self, SetInterval(interval): SetInterval, ctx: &mut Self::Context) {
-        self.interval = interval;
-        self.plan(ctx, interval);
+    fn handle(&mut self, rhythm: Rhythm, ctx: &mut Self::Context) {
+        let old = std::mem::replace(&mut self.rhythm, rhythm);
+        if old.sample != rhythm.sample {
+            self.plan_sample(ctx, rhythm.sample);
+        }
+        if old.broadcast != rhythm.broadcast {
+            self.plan_broadcast(ctx, rhythm.broadcast);
+        }
     }
 }

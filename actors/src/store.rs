@@ -196,7 +196,7 @@ impl StoreActor {
         }
     }
 
-    /// One visit to the store: reads first, then everything that waits to be written.
+    /// One visit to the store: everything that waits to be written, then the reads, which see it.
     fn turn(&mut self, ctx: &mut Context<Self>) {
         let Some(mut store) = self.store.take() else { return };
         let group = std::mem::take(&mut self.group);
@@ -204,9 +204,6 @@ impl StoreActor {
         let reads = std::mem::take(&mut self.reads);
         let failing = self.health.failing.load(Relaxed);
         let visit = tokio::task::spawn_blocking(move || {
-            for read in reads {
-                answer(store.as_mut(), read);
-            }
             let began = Instant::now();
             let written = if group.is_empty() {
                 Ok(())
@@ -214,7 +211,11 @@ impl StoreActor {
                 let reopened = if failing { store.reopen() } else { Ok(()) };
                 reopened.and_then(|()| store.commit(&group))
             };
-            (store, group, written, began.elapsed())
+            let took = began.elapsed();
+            for read in reads {
+                answer(store.as_mut(), &group, read);
+            }
+            (store, group, written, took)
         });
         let finish = visit.into_actor(self).map(move |outcome, actor, ctx| match outcome {
             Ok((store, group, written, took)) => {
@@ -278,14 +279,19 @@ impl StoreActor {
     }
 }
 
-fn answer(store: &mut dyn Store, read: Read) {
+fn answer(store: &mut dyn Store, group: &Group, read: Read) {
     // Whoever asked may have gone.
     match read {
         Read::Journal(read) => {
             let _ = read.reply.send(store.journal(&read.channel).map_err(|e| e.to_string()));
         }
         Read::Record(read) => {
-            let _ = read.reply.send(store.record(&read.channel).map_err(|e| e.to_string()));
+            // A newer record that could not be written yet is still the truth.
+            let record = match group.records.get(&read.channel) {
+                Some(newest) => Ok(newest.clone()),
+                None => store.record(&read.channel).map_err(|e| e.to_string()),
+            };
+            let _ = read.reply.send(record);
         }
     }
 }
@@ -306,10 +312,10 @@ impl Handler<Save> for StoreActor {
             self.group.records.insert(save.channel.clone(), Some(record));
         }
         self.group.decisions.extend(save.decisions.into_iter().map(|d| (save.channel.clone(), d)));
-        self.waiting.tallies.extend(save.tally);
         self.waiting.stops.extend(save.stop);
-        // A stop must not wait for company, and a failing store is visited at its own pace.
+        // A failing store is visited at its own pace, and no answer waits for it.
         let failing = self.health.failing.load(Relaxed);
+        self.waiting.tallies.extend(save.tally.filter(|_| !failing));
         self.plan_turn(ctx, if failing { RETRY_AFTER } else { Duration::ZERO });
     }
 }

@@ -36,11 +36,14 @@ impl CommandsWaiting {
     }
 }
 
+/// An open request that waits for a command, by its number.
+type Waiter = (u64, oneshot::Sender<Vec<StopCommand>>);
+
 pub struct StreamControl {
     clock: Clock,
     outbox: Outbox,
     outlets: Vec<(String, Recipient<Execute>)>,
-    waiters: HashMap<SourceId, Vec<(u64, oneshot::Sender<Vec<StopCommand>>)>>,
+    waiters: HashMap<SourceId, Vec<Waiter>>,
     waiting_requests: usize,
     next_waiter: u64,
     commands_waiting: CommandsWaiting,
@@ -124,6 +127,8 @@ impl StreamControl {
         ctx.run_later(after, move |control, ctx| {
             control.deliver(ctx, &source);
             let now = control.clock.now().at;
+            control.outbox.expire(&source, now);
+            control.refresh();
             if let Some(next) = control.outbox.next_due(&source) {
                 control.plan(ctx, source, next.since(now).max(Duration::from_millis(10)));
             }
@@ -164,7 +169,12 @@ impl Handler<Collect> for StreamControl {
 
     fn handle(&mut self, collect: Collect, ctx: &mut Self::Context) {
         let Collect { source, wait, reply } = collect;
-        let commands = self.outbox.take(&source, self.clock.now().at);
+        let now = self.clock.now().at;
+        let commands = self.outbox.take(&source, now);
+        if let Some(next) = self.outbox.next_due(&source).filter(|_| !commands.is_empty()) {
+            // Whoever waits next gets the redeliveries as they fall due.
+            self.plan(ctx, source.clone(), next.since(now));
+        }
         if !commands.is_empty() || wait.is_zero() || self.waiting_requests >= WAITERS {
             self.hand_over(ctx, reply, commands);
             self.refresh();

@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     channel::{
-        Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Operated, Reports, Retired,
-        RulesChanged, Wake, cell::Cell, stop::Stop, stream::Stream,
+        Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Leave, Operated, Reports,
+        Retired, RulesChanged, Wake, cell::Cell, stop::Stop, stream::Stream,
     },
     clock::{Now, Stamp, Timestamp},
     identity::{ChannelId, SourceId},
@@ -72,9 +72,13 @@ impl SupervisorMetrics {
 struct Child {
     addr: Addr<ChannelActor>,
     slot: usize,
+    number: u64,
     /// The batch that last named this channel, and where its reports are gathered.
     mark: (u64, usize),
 }
+
+/// One channel's reports out of a batch.
+type Pending = (Addr<ChannelActor>, ChannelId, SmallVec<[(Report, Timestamp); 1]>);
 
 pub struct Supervisor {
     world: Rc<World>,
@@ -82,6 +86,7 @@ pub struct Supervisor {
     children: HashMap<ChannelId, Child>,
     by_slot: Vec<Option<ChannelId>>,
     sources: HashMap<SourceId, SourceClock>,
+    next_number: u64,
     batch: u64,
     restarts: (Timestamp, u32),
     known_trust: Timestamp,
@@ -108,6 +113,7 @@ impl Supervisor {
             children: HashMap::new(),
             by_slot: Vec::new(),
             sources: HashMap::new(),
+            next_number: 0,
             batch: 0,
             restarts: (Timestamp::ZERO, 0),
             known_trust,
@@ -157,16 +163,22 @@ impl Supervisor {
             self.by_slot.resize(slot + 1, None);
         }
         self.by_slot[slot] = Some(id.clone());
-        let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), slot, cell).start();
-        self.children.insert(id, Child { addr, slot, mark: (0, 0) });
+        let number = self.next_number;
+        self.next_number += 1;
+        let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), (number, slot), cell).start();
+        self.children.insert(id, Child { addr, slot, number, mark: (0, 0) });
     }
 
     fn remove(&mut self, channel: &str) -> bool {
         let Some(child) = self.children.remove(channel) else { return false };
-        self.by_slot[child.slot] = None;
-        self.world.cells.remove(child.slot);
-        self.world.freshness.clear(child.slot);
+        self.release(child.slot);
         true
+    }
+
+    fn release(&mut self, slot: usize) {
+        self.by_slot[slot] = None;
+        self.world.cells.remove(slot);
+        self.world.freshness.clear(slot);
     }
 
     /// A channel died: its place is taken by one made from the record.
@@ -294,8 +306,7 @@ impl Handler<Batch> for Supervisor {
         let rules = Arc::clone(&self.world.rules.borrow());
         self.batch += 1;
         // Gathered per channel first: a channel named many times must not overflow its mailbox.
-        let mut pending: Vec<(Addr<ChannelActor>, ChannelId, SmallVec<[(Report, Timestamp); 1]>)> =
-            Vec::with_capacity(reports.len());
+        let mut pending: Vec<Pending> = Vec::with_capacity(reports.len());
         for (channel, report) in reports {
             let at = match report.observed_at {
                 Some(observed) => {
@@ -378,15 +389,21 @@ impl Handler<Operate> for Supervisor {
 impl Handler<Forget> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Forget { channel, source, reply }: Forget, _: &mut Self::Context) {
+    fn handle(&mut self, Forget { channel, source, reply }: Forget, ctx: &mut Self::Context) {
         let Some(child) = self.children.get(&channel) else {
             let _ = reply.send(Err(ActionError::NoSuchChannel));
             return;
         };
         let Some(source) = source else {
-            self.remove(channel.as_str());
-            let erased = self.erasures.try_send(Erase { channel }).map_err(|_| ActionError::Busy);
-            let _ = reply.send(erased);
+            let Some(child) = self.children.remove(channel.as_str()) else { return };
+            // Its slot and record are kept until it has left, for it may still write to both.
+            let left = child.addr.send(Leave).into_actor(self);
+            ctx.spawn(left.map(move |_, supervisor, _| {
+                supervisor.release(child.slot);
+                let begun_anew = supervisor.children.contains_key(&channel);
+                let erased = begun_anew || supervisor.erasures.try_send(Erase { channel }).is_ok();
+                let _ = reply.send(if erased { Ok(()) } else { Err(ActionError::Busy) });
+            }));
             return;
         };
         if let Err(error) = child.addr.try_send(ForgetSource { source, reply: Some(reply) }) {
@@ -459,9 +476,10 @@ impl Handler<ApplyRules> for Supervisor {
 impl Handler<Retired> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Retired { channel }: Retired, _: &mut Self::Context) {
-        if self.remove(channel.as_str()) {
-            tracing::info!(channel_id = %channel, "an ended channel has left the house");
+    fn handle(&mut self, Retired { channel, number }: Retired, _: &mut Self::Context) {
+        let is_it = self.children.get(&channel).is_some_and(|child| child.number == number);
+        if is_it && self.remove(channel.as_str()) {
+            tracing::info!(channel_id = %channel, "a channel has left the house");
             // Kept by mistake it is forgotten after the next start.
             let _ = self.erasures.try_send(Erase { channel });
         }

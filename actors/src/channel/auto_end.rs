@@ -37,6 +37,8 @@ pub enum Joins {
 pub struct Evidence {
     pub audience: Audience,
     pub joins: Joins,
+    /// At least one listener is known of, even where the whole count is not.
+    pub somebody: bool,
     /// The streamer itself says it is paused.
     pub paused: bool,
 }
@@ -73,6 +75,7 @@ pub enum Cause {
     Disabled,
     Refused,
     NotDurable,
+    Undelivered,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +161,8 @@ struct Countdown {
     warned: Option<Warned>,
     /// The deadline has passed; only a fresh zero is missing.
     overdue: bool,
+    /// What operators added to the timeout.
+    extra: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +172,7 @@ struct Frozen {
     warned: Option<Warned>,
     /// The deadline before a restart: it still holds if `joins` proves that nobody came meanwhile.
     if_nobody_joined: Option<Timestamp>,
+    extra: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,6 +201,7 @@ struct Bequest {
     deadline: Timestamp,
     reason: Reason,
     valid_until: Timestamp,
+    extra: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,7 +230,8 @@ impl Countdown {
         warned: Option<Warned>,
         policy: &Policy,
     ) -> Self {
-        let mut countdown = Self { deadline, reason, zero_at: now, fresh_until, warned, overdue: false };
+        let mut countdown =
+            Self { deadline, reason, zero_at: now, fresh_until, warned, overdue: false, extra: Duration::ZERO };
         if warned.is_none() {
             countdown.warn_again(now, policy);
         }
@@ -271,23 +279,23 @@ impl AutoEnd {
     /// Takes in what is known now; every input of a channel ends here.
     pub fn on_evidence(&mut self, now: Timestamp, evidence: Evidence, rules: Rules<'_>) -> Effects {
         let mut effects = Effects::new();
-        if evidence.joins == Joins::Rose {
+        let somebody = evidence.somebody || matches!(evidence.audience, Audience::Known { listeners: 1.., .. });
+        if somebody || evidence.joins == Joins::Rose {
             self.heard = true;
             self.kept_alive = false;
             self.bequest = None;
-            self.give_up(Cause::CameAndWent, &mut effects);
+            self.give_up(if somebody { Cause::Listener } else { Cause::CameAndWent }, &mut effects);
         }
         if let (Joins::Unknown, Phase::Frozen(f)) = (evidence.joins, &mut self.phase) {
             f.if_nobody_joined = None;
         }
         match evidence.audience {
-            Audience::Known { listeners: 1.., .. } => {
-                self.heard = true;
-                self.kept_alive = false;
+            _ if somebody => {}
+            _ if evidence.paused => {
+                // Its return to live arms in full: nothing is inherited past a pause.
                 self.bequest = None;
-                self.give_up(Cause::Listener, &mut effects);
+                self.give_up(Cause::StreamPaused, &mut effects);
             }
-            _ if evidence.paused => self.give_up(Cause::StreamPaused, &mut effects),
             Audience::Unknown => self.freeze(&mut effects),
             Audience::Known { oldest, fresh_until, .. } => {
                 self.on_zero(now, oldest, fresh_until, rules, &mut effects);
@@ -311,14 +319,17 @@ impl AutoEnd {
         let whole = now.plus(policy.timeout);
         match self.phase {
             Phase::Watching => {
-                let (deadline, reason) = match (self.failed, self.bequest.take()) {
+                let (deadline, reason, extra) = match (self.failed, self.bequest.take()) {
                     (Some(retry_at), _) if now < retry_at => return,
                     // No more than the last warning, which `Countdown::begin` adds.
-                    (Some(_), _) => (now, Reason::StopFailed),
-                    (None, Some(left)) if now <= left.valid_until => (left.deadline.min(whole), left.reason),
-                    (None, _) => (whole, self.reason()),
+                    (Some(_), _) => (now, Reason::StopFailed, Duration::ZERO),
+                    (None, Some(left)) if now <= left.valid_until => {
+                        (left.deadline.min(whole.plus(left.extra)), left.reason, left.extra)
+                    }
+                    (None, _) => (whole, self.reason(), Duration::ZERO),
                 };
-                let countdown = Countdown::begin(now, deadline, fresh_until, reason, None, policy);
+                let mut countdown = Countdown::begin(now, deadline, fresh_until, reason, None, policy);
+                countdown.extra = extra;
                 effects.push(Effect::Started { ends_at: countdown.deadline, reason });
                 self.phase = Phase::Counting(countdown);
             }
@@ -328,8 +339,9 @@ impl AutoEnd {
                 c.fresh_until = fresh_until;
             }
             Phase::Frozen(f) => {
-                let deadline = f.if_nobody_joined.unwrap_or(now.plus(f.remaining)).min(whole);
-                let countdown = Countdown::begin(now, deadline, fresh_until, f.reason, f.warned, policy);
+                let deadline = f.if_nobody_joined.unwrap_or(now.plus(f.remaining)).min(whole.plus(f.extra));
+                let mut countdown = Countdown::begin(now, deadline, fresh_until, f.reason, f.warned, policy);
+                countdown.extra = f.extra;
                 effects.push(Effect::Unfrozen { ends_at: countdown.deadline });
                 self.phase = Phase::Counting(countdown);
             }
@@ -389,8 +401,13 @@ impl AutoEnd {
     fn freeze(&mut self, effects: &mut Effects) {
         if let Phase::Counting(c) = self.phase {
             let remaining = c.deadline.since(c.zero_at);
-            self.phase =
-                Phase::Frozen(Frozen { remaining, reason: c.reason, warned: c.warned, if_nobody_joined: None });
+            self.phase = Phase::Frozen(Frozen {
+                remaining,
+                reason: c.reason,
+                warned: c.warned,
+                if_nobody_joined: None,
+                extra: c.extra,
+            });
             effects.push(Effect::Frozen { remaining });
         }
     }
@@ -402,9 +419,9 @@ impl AutoEnd {
             Phase::Watching if self.failed.is_none() => return,
             // A pause is neither the stream's end nor a person: a failed stop stays loud.
             Phase::Watching if cause == StreamPaused => return,
-            Phase::Stopping(s) if s.acked || (s.force && matches!(cause, Listener | CameAndWent | StreamPaused)) => {
-                return;
-            }
+            Phase::Stopping(s) if s.acked || (s.force && matches!(cause, Listener | CameAndWent)) => return,
+            // Who asks for the end of a stream wants a paused one ended too.
+            Phase::Stopping(s) if s.reason == Reason::Operator && cause == StreamPaused => return,
             Phase::Stopping(_) => effects.push(Effect::Withdrawn { generation: self.generation, cause }),
             _ => effects.push(Effect::Cancelled(cause)),
         }
@@ -420,16 +437,17 @@ impl AutoEnd {
         match self.phase {
             Phase::Counting(_) => self.advance(now, rules, &mut effects),
             Phase::Stopping(s) if now >= s.expires => {
-                self.fail(now, StopFailure::Unconfirmed, &mut effects);
+                // Counted from its expiry, however late that is noticed.
+                self.fail(s.expires, StopFailure::Unconfirmed, &mut effects);
             }
             _ => {}
         }
         effects
     }
 
-    fn fail(&mut self, now: Timestamp, detail: StopFailure, effects: &mut Effects) {
+    fn fail(&mut self, at: Timestamp, detail: StopFailure, effects: &mut Effects) {
         self.phase = Phase::Watching;
-        self.failed = Some(now.plus(STOP_RETRY_EVERY));
+        self.failed = Some(at.plus(STOP_RETRY_EVERY));
         effects.push(Effect::StopFailed { generation: self.generation, detail });
     }
 
@@ -474,22 +492,31 @@ impl AutoEnd {
         effects
     }
 
-    /// The stop could not be written down, so it was never offered to anyone: the next fresh zero
-    /// warns once more and decides anew.
+    /// The stop could not be written down, so it was never offered to anyone.
     pub fn on_not_durable(&mut self, now: Timestamp, generation: u32) -> Effects {
         let mut effects = Effects::new();
-        match self.phase {
-            Phase::Stopping(s) if generation == self.generation && !s.acked => {
-                effects.push(Effect::Withdrawn { generation, cause: Cause::NotDurable });
-                self.phase = Phase::Watching;
-                if s.reason != Reason::Operator {
-                    self.bequest =
-                        Some(Bequest { deadline: now, reason: s.reason, valid_until: now.plus(INHERITANCE) });
-                }
-            }
-            _ => {}
+        if generation == self.generation {
+            self.decide_anew(now, Cause::NotDurable, &mut effects);
         }
         effects
+    }
+
+    /// The stop's validity ended before anyone was offered it: nobody has failed to obey.
+    pub fn on_undelivered(&mut self, now: Timestamp) -> Effects {
+        let mut effects = Effects::new();
+        self.decide_anew(now, Cause::Undelivered, &mut effects);
+        effects
+    }
+
+    /// The next fresh zero warns once more and decides anew.
+    fn decide_anew(&mut self, now: Timestamp, cause: Cause, effects: &mut Effects) {
+        let Phase::Stopping(s) = self.phase else { return };
+        effects.push(Effect::Withdrawn { generation: self.generation, cause });
+        self.phase = Phase::Watching;
+        if s.reason != Reason::Operator {
+            let valid_until = Timestamp::NEVER;
+            self.bequest = Some(Bequest { deadline: now, reason: s.reason, valid_until, extra: Duration::ZERO });
+        }
     }
 
     /// The last reporter's session is over, last seen at `seen_at`.
@@ -505,7 +532,17 @@ impl AutoEnd {
         effects
     }
 
-    /// A reporter's stream came back under a new session without an end having been seen.
+    /// A reporter began a session while others go on: the stream as a whole is not over, but a stop
+    /// that knows nothing of that session must not come true.
+    pub fn on_session_beside(&mut self) -> Effects {
+        let mut effects = Effects::new();
+        if self.is_stopping() {
+            self.give_up(Cause::NewSession, &mut effects);
+        }
+        effects
+    }
+
+    /// The only reporter's stream came back under a new session without an end having been seen.
     pub fn on_new_session(&mut self, seen_at: Timestamp, unheard: bool) -> Effects {
         let mut effects = Effects::new();
         self.leave_bequest(seen_at, unheard);
@@ -520,18 +557,24 @@ impl AutoEnd {
 
     fn leave_bequest(&mut self, seen_at: Timestamp, unheard: bool) {
         let left = match self.phase {
-            Phase::Counting(c) => Some((c.deadline, c.reason)),
-            Phase::Frozen(f) => Some((seen_at.plus(f.remaining), f.reason)),
+            // When it vanished is not known any more.
+            _ if seen_at == Timestamp::ZERO => None,
+            Phase::Counting(c) => Some((c.deadline, c.reason, c.extra)),
+            Phase::Frozen(f) => Some((seen_at.plus(f.remaining), f.reason, f.extra)),
             // Our own stop, a dry run's end and a session that never armed leave nothing.
             _ => None,
         };
         let valid_until = seen_at.plus(INHERITANCE);
         match left {
-            Some((deadline, reason)) if unheard && self.failed.is_none() => {
-                self.bequest = Some(Bequest { deadline, reason, valid_until });
+            Some((deadline, reason, extra)) if unheard && self.failed.is_none() => {
+                self.bequest = Some(Bequest { deadline, reason, valid_until, extra });
             }
             // A session that vanished before it was armed passes on what it was left itself.
-            _ if unheard && matches!(self.phase, Phase::Watching) => {}
+            _ if unheard && matches!(self.phase, Phase::Watching) => {
+                if let Some(left) = self.bequest.as_mut() {
+                    left.valid_until = left.valid_until.min(valid_until);
+                }
+            }
             _ => self.bequest = None,
         }
     }
@@ -542,12 +585,6 @@ impl AutoEnd {
         self.held = false;
         self.kept_alive = false;
         self.heard = false;
-    }
-
-    /// Someone has joined and left before this session's first report: nothing is inherited.
-    pub fn on_heard_before(&mut self) {
-        self.heard = true;
-        self.bequest = None;
     }
 
     /// An operator's pause: holds until `resume` or the session's end.
@@ -582,11 +619,13 @@ impl AutoEnd {
         match self.phase {
             Phase::Counting(ref mut c) => {
                 c.deadline = c.deadline.max(now).plus(by);
+                c.extra = c.extra.saturating_add(by);
                 c.warn_again(now, policy);
                 effects.push(Effect::Extended { ends_at: c.deadline });
             }
             Phase::Frozen(ref mut f) => {
-                f.remaining += by;
+                f.remaining = f.remaining.saturating_add(by);
+                f.extra = f.extra.saturating_add(by);
                 f.warned = None;
                 f.if_nobody_joined = f.if_nobody_joined.map(|deadline| deadline.plus(by));
                 effects.push(Effect::Frozen { remaining: f.remaining });
@@ -612,10 +651,14 @@ impl AutoEnd {
         Ok(effects)
     }
 
-    /// A reload changed the policy: live countdowns follow it, and nobody is ended unwarned.
-    pub fn on_policy_change(&mut self, now: Timestamp, old: &Policy, rules: Rules<'_>) -> Effects {
+    /// A reload changed the policy: live countdowns follow it, and nobody is ended unwarned. What falls
+    /// due by it is decided by the look at the evidence that follows, for that may have come into doubt.
+    pub fn on_policy_change(&mut self, now: Timestamp, old: &Policy, new: &Policy) -> Effects {
         let mut effects = Effects::new();
-        let new = rules.policy;
+        // An operator's stop is not auto-end's: no policy takes it back.
+        if old == new || self.is_stopping_for_operator() {
+            return effects;
+        }
         if !new.enabled || (new.dry_run && self.is_stopping()) {
             self.give_up(Cause::Disabled, &mut effects);
             return effects;
@@ -632,13 +675,12 @@ impl AutoEnd {
             }
             Phase::Counting(ref mut c) if old.warnings != new.warnings => c.warn_again(now, new),
             Phase::Frozen(ref mut f) if f.reason != Reason::StopFailed => {
-                f.remaining = (f.remaining + new.timeout).saturating_sub(old.timeout);
+                f.remaining = f.remaining.saturating_add(new.timeout).saturating_sub(old.timeout);
                 f.warned = None;
                 f.if_nobody_joined = f.if_nobody_joined.map(moved);
             }
             _ => {}
         }
-        self.advance(now, rules, &mut effects);
         effects
     }
 
@@ -648,18 +690,30 @@ impl AutoEnd {
         if let Phase::Counting(c) = self.phase {
             let zero_at = c.zero_at.max(last_certain_zero);
             self.phase = Phase::Frozen(Frozen {
-                remaining: c.deadline.since(zero_at).min(policy.timeout),
+                remaining: c.deadline.since(zero_at).min(policy.timeout.saturating_add(c.extra)),
                 reason: c.reason,
                 // Who heard it may be gone with the old process.
                 warned: None,
                 if_nobody_joined: Some(c.deadline),
+                extra: c.extra,
             });
+        }
+        // The daemon was started anew to decide nothing: what it had decided must not come true either.
+        let commands_nothing = !policy.enabled || policy.dry_run;
+        if commands_nothing && self.is_stopping() && !self.is_stopping_for_operator() {
+            self.phase = Phase::Watching;
+        }
+        // A dry run's end stands only while it is a dry run.
+        if self.phase == Phase::WouldStop && !policy.dry_run {
+            self.phase = Phase::Watching;
         }
     }
 
-    /// Moves every stored timestamp onto another boot's clock.
+    /// Moves every stored timestamp onto another boot's clock. A wall clock set back between the two
+    /// must not make anything last longer than it may.
     #[must_use]
-    pub fn carried(mut self, carry: impl Fn(Timestamp) -> Timestamp) -> Self {
+    pub fn carried(mut self, now: Timestamp, carry: impl Fn(Timestamp) -> Timestamp) -> Self {
+        let within = |span: Duration| move |at: Timestamp| at.min(now.plus(span));
         match self.phase {
             Phase::Counting(ref mut c) => {
                 c.deadline = carry(c.deadline);
@@ -667,13 +721,13 @@ impl AutoEnd {
                 c.fresh_until = Timestamp::ZERO;
             }
             Phase::Frozen(ref mut f) => f.if_nobody_joined = f.if_nobody_joined.map(&carry),
-            Phase::Stopping(ref mut s) => s.expires = carry(s.expires),
+            Phase::Stopping(ref mut s) => s.expires = within(STOP_VALIDITY)(carry(s.expires)),
             Phase::Watching | Phase::WouldStop => {}
         }
-        self.failed = self.failed.map(&carry);
+        self.failed = self.failed.map(&carry).map(within(STOP_RETRY_EVERY));
         if let Some(left) = self.bequest.as_mut() {
             left.deadline = carry(left.deadline);
-            left.valid_until = carry(left.valid_until);
+            left.valid_until = within(INHERITANCE)(carry(left.valid_until));
         }
         self
     }
@@ -733,6 +787,20 @@ impl AutoEnd {
 
     pub fn is_stopping(&self) -> bool {
         matches!(self.phase, Phase::Stopping(_))
+    }
+
+    fn is_stopping_for_operator(&self) -> bool {
+        matches!(self.phase, Phase::Stopping(s) if s.reason == Reason::Operator)
+    }
+
+    /// What must survive the daemon though no effect tells of it.
+    pub fn standing(&self) -> impl PartialEq + use<> {
+        (self.held, self.kept_alive, self.heard)
+    }
+
+    /// A stop is open, but no longer valid.
+    pub fn is_past_validity(&self, now: Timestamp) -> bool {
+        matches!(self.phase, Phase::Stopping(s) if now >= s.expires)
     }
 
     pub fn is_failed(&self) -> bool {

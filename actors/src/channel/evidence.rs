@@ -46,19 +46,18 @@ pub struct Reporter {
 
 /// Hashes of superseded session ids.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Past(Option<Box<Vec<u64>>>);
+struct Past(Vec<u64>);
 
 impl Past {
     fn contains(&self, session: &str) -> bool {
-        self.0.as_ref().is_some_and(|past| past.contains(&fingerprint(session)))
+        self.0.contains(&fingerprint(session))
     }
 
     fn push(&mut self, session: &str) {
-        let past = self.0.get_or_insert_default();
-        if past.len() == PAST_SESSIONS {
-            past.remove(0);
+        if self.0.len() == PAST_SESSIONS {
+            self.0.remove(0);
         }
-        past.push(fingerprint(session));
+        self.0.push(fingerprint(session));
     }
 }
 
@@ -88,14 +87,11 @@ pub struct Accepted {
 pub enum Progress {
     Continued,
     /// The first session of this reporter, or one after its stream had ended.
-    Began {
-        heard_before: bool,
-    },
+    Began,
     /// A newer session without an end of the one before.
     Replaced {
         seen_at: Timestamp,
         unheard: bool,
-        heard_before: bool,
     },
     /// The reporter says its stream is over.
     Ended {
@@ -130,7 +126,11 @@ impl Reporter {
     }
 
     pub fn expires_at(&self) -> Timestamp {
-        if self.at == Timestamp::ZERO { Timestamp::ZERO } else { self.at.plus(self.interval * INTERVALS_BELIEVED) }
+        if self.at == Timestamp::ZERO {
+            Timestamp::ZERO
+        } else {
+            self.at.plus(self.interval.saturating_mul(INTERVALS_BELIEVED))
+        }
     }
 
     /// The count, if it can be believed now.
@@ -140,11 +140,10 @@ impl Reporter {
 
     /// Is a session that is not ours older than ours?
     fn supersedes(&self, session: &str, started_at: Option<WallTime>) -> bool {
-        match (self.started_at, started_at) {
-            (Some(ours), Some(theirs)) if ours != theirs => theirs < ours,
-            // Without two starts to compare, the one that arrived first is the older one.
-            _ => self.past.contains(session),
-        }
+        // Without two starts to compare, the one that arrived first is the older one; and one that was
+        // superseded once stays so, whatever start it claims later.
+        let began_earlier = self.started_at.zip(started_at).is_some_and(|(ours, theirs)| theirs < ours);
+        began_earlier || self.past.contains(session)
     }
 
     /// The stream was last known to be empty.
@@ -158,8 +157,7 @@ impl Reporter {
         self.listeners = report.listeners;
         self.queue_size = report.queue_size;
         self.interval = report.interval;
-        // A report may be taken in late, but evidence never grows older by it.
-        self.at = self.at.max(at);
+        self.at = at;
         if self.track.as_deref() != report.track.as_deref() {
             self.track.clone_from(&report.track);
         }
@@ -199,7 +197,12 @@ impl Evidences {
             // The simple report has no session of its own: the daemon keeps one while it lasts.
             Identity::Simple => match known.map(|i| &self.0[i]) {
                 Some(r) if !r.is_gone() => (r.session.clone(), r.started_at, r.seq + 1),
-                _ => (format!("simple-{}", now.wall.as_millis()).into(), Some(now.wall), 1),
+                // A wall clock that was set back must not make the new session the older one.
+                last => {
+                    let after_last = last.and_then(|r| r.started_at).map_or(i64::MIN, |at| at.as_millis() + 1);
+                    let began = now.wall.max(WallTime::from_millis(after_last));
+                    (format!("simple-{}", began.as_millis()).into(), Some(began), 1)
+                }
             },
         };
         let Some(index) = known else {
@@ -221,6 +224,8 @@ impl Evidences {
             let was_gone = reporter.is_gone();
             let unheard = reporter.unheard();
             let (joins, queue_ops) = reporter.take(report, seq, at);
+            // What the last report adds counts too: somebody may have come since the one before.
+            let unheard = unheard && joins != Joins::Rose && report.listeners.is_none_or(|n| n == 0);
             let session = match (was_gone, report.status) {
                 (false, Status::Stopped) => Progress::Ended { unheard },
                 _ => Progress::Continued,
@@ -252,14 +257,15 @@ impl Evidences {
         if report.queue_ops.is_none() {
             reporter.queue_ops = None;
         }
-        let heard_before = report.joins.is_some_and(|joins| joins > 0);
+        // Whoever joined before this first report has come: it is news to the countdown.
+        let joins = if report.joins.is_some_and(|joins| joins > 0) { Joins::Rose } else { Joins::Unknown };
         let session = match (report.status, left) {
             (Status::Stopped, None) => Progress::NeverRan,
             (Status::Stopped, Some((_, unheard))) => Progress::Ended { unheard },
-            (_, None) => Progress::Began { heard_before },
-            (_, Some((seen_at, unheard))) => Progress::Replaced { seen_at, unheard, heard_before },
+            (_, None) => Progress::Began,
+            (_, Some((seen_at, unheard))) => Progress::Replaced { seen_at, unheard },
         };
-        Accepted { session, joins: Joins::Unknown, queue_ops }
+        Accepted { session, joins, queue_ops }
     }
 
     /// Reporters whose stream is not over.
@@ -290,6 +296,11 @@ impl Evidences {
         Audience::Known { listeners: sum, oldest, fresh_until }
     }
 
+    /// Somebody is known to listen, whatever other reporters may hide.
+    pub fn somebody(&self, now: Timestamp, trusted_since: Timestamp) -> bool {
+        self.active().any(|r| r.believed(now, trusted_since).is_some_and(|n| n > 0))
+    }
+
     /// The last counts heard, believed or not.
     pub fn last_known(&self) -> u32 {
         self.active().fold(0, |sum, r| sum.saturating_add(r.listeners.unwrap_or(0)))
@@ -316,6 +327,9 @@ impl Evidences {
 
     /// The sum of `joins`, if every reporter counts them.
     pub fn joins(&self) -> Option<u64> {
+        if self.is_over() {
+            return None;
+        }
         self.active().try_fold(0u64, |sum, r| Some(sum.saturating_add(r.joins.filter(|_| r.joins_usable)?)))
     }
 

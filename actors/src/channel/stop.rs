@@ -183,6 +183,11 @@ impl Stop {
         self.force
     }
 
+    /// No streamer and no adapter was ever offered it, by this process or the one before.
+    pub fn reached_nobody(&self) -> bool {
+        !self.offered && self.commands.iter().all(|c| c.state == CommandState::Pending)
+    }
+
     pub fn on_disk(&mut self, generation: u32) {
         if generation == self.generation {
             self.awaits_disk = false;
@@ -193,9 +198,10 @@ impl Stop {
         !self.awaits_disk && !self.offered
     }
 
+    /// Moves it onto another boot's clock, on which it cannot have been decided later than now.
     #[must_use]
-    pub fn carried(mut self, carry: impl Fn(Timestamp) -> Timestamp) -> Self {
-        self.decided_at = carry(self.decided_at);
+    pub fn carried(mut self, now: Timestamp, carry: impl Fn(Timestamp) -> Timestamp) -> Self {
+        self.decided_at = carry(self.decided_at).min(now);
         self
     }
 

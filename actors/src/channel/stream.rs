@@ -104,9 +104,10 @@ impl Stream {
         kept.auto_end.on_restore(pinned_zero.unwrap_or(Timestamp::ZERO), policy);
         if stamp.boot != here.boot {
             let carry = |at: Timestamp| stamp.carry(at, here);
-            kept.auto_end = kept.auto_end.carried(carry);
-            kept.stop = kept.stop.map(|stop| Box::new(stop.carried(carry)));
-            kept.ended = kept.ended.map(carry);
+            let now = here.now.at;
+            kept.auto_end = kept.auto_end.carried(now, carry);
+            kept.stop = kept.stop.map(|stop| Box::new(stop.carried(now, carry)));
+            kept.ended = kept.ended.map(|at| carry(at).min(now));
         }
         let unknown_since = (!kept.evidences.is_over()).then_some(here.now.at);
         Ok(Restored { stream: Self { id, kept, unknown_since }, pinned_zero })
@@ -120,37 +121,34 @@ impl Stream {
             Verdict::Duplicate => return Reaction::default(),
         };
         let auto_end = &mut self.kept.auto_end;
-        let mut effects = Effects::new();
-        let mut heard_in_advance = false;
-        match accepted.session {
-            Progress::Continued | Progress::NeverRan => {}
-            Progress::Began { heard_before } => heard_in_advance = heard_before,
-            Progress::Replaced { seen_at, unheard, heard_before } => {
-                effects.extend(auto_end.on_new_session(seen_at, unheard));
-                heard_in_advance = heard_before;
-            }
-            Progress::Ended { unheard } if self.kept.evidences.is_over() => {
-                effects.extend(auto_end.on_stream_gone(at, unheard));
-            }
-            Progress::Ended { .. } => {}
-        }
-        if heard_in_advance {
-            auto_end.on_heard_before();
-        }
+        let standing = auto_end.standing();
+        let alone = self.kept.evidences.active().nth(1).is_none();
+        let mut effects = match accepted.session {
+            Progress::Replaced { seen_at, unheard } if alone => auto_end.on_new_session(seen_at, unheard),
+            Progress::Began | Progress::Replaced { .. } if !was_over => auto_end.on_session_beside(),
+            Progress::Ended { unheard } if self.kept.evidences.is_over() => auto_end.on_stream_gone(at, unheard),
+            _ => Effects::new(),
+        };
         let over = self.kept.evidences.is_over();
-        if over && !was_over {
+        if over && (!was_over || self.kept.ended.is_none()) {
             self.kept.ended = Some(m.now.at);
         } else if !over && (was_over || matches!(accepted.session, Progress::Replaced { .. })) {
             self.kept.ended = None;
             self.kept.began = self.kept.evidences.active().find_map(|r| r.started_at).or(Some(m.now.wall));
         }
-        effects.extend(self.settle(m, accepted.joins));
-        let session_changed = accepted.session != Progress::Continued;
+        // A listener counts even where the report that tells of it came too late to be believed.
+        let somebody = report.listeners.is_some_and(|n| n > 0);
+        effects.extend(self.look(m, accepted.joins, somebody));
+        let session_changed = accepted.session != Progress::Continued || self.kept.auto_end.standing() != standing;
         Reaction { accepted: true, queue_ops: accepted.queue_ops, effects, session_changed }
     }
 
-    /// Looks at what is known now, whatever the input was.
-    fn settle(&mut self, m: Moment<'_>, joins: Joins) -> Effects {
+    /// Looks at what is known now, after an input that is no report.
+    fn settle(&mut self, m: Moment<'_>) -> Effects {
+        self.look(m, Joins::Unchanged, false)
+    }
+
+    fn look(&mut self, m: Moment<'_>, joins: Joins, somebody: bool) -> Effects {
         let audience = self.audience(m);
         self.unknown_since = match audience {
             Audience::Unknown if !self.kept.evidences.is_over() => self.unknown_since.or(Some(m.now.at)),
@@ -159,7 +157,8 @@ impl Stream {
         if self.kept.evidences.is_over() {
             return Effects::new();
         }
-        let evidence = Evidence { audience, joins, paused: self.kept.evidences.is_paused() };
+        let somebody = somebody || self.kept.evidences.somebody(m.now.at, m.trusted_since);
+        let evidence = Evidence { audience, joins, somebody, paused: self.kept.evidences.is_paused() };
         let effects = self.kept.auto_end.on_evidence(m.now.at, evidence, m.rules);
         self.follow(m, &effects);
         effects
@@ -177,8 +176,14 @@ impl Stream {
 
     /// A timer or the sweep: evidence may have expired, a deadline may have passed.
     pub fn on_wake(&mut self, m: Moment<'_>) -> Effects {
-        let mut effects = self.settle(m, Joins::Unchanged);
-        let due = self.kept.auto_end.on_timeout(m.now.at, m.rules);
+        let mut effects = self.settle(m);
+        let auto_end = &mut self.kept.auto_end;
+        let reached_nobody = self.kept.stop.as_ref().is_some_and(|stop| stop.reached_nobody());
+        let due = if reached_nobody && auto_end.is_past_validity(m.now.at) {
+            auto_end.on_undelivered(m.now.at)
+        } else {
+            auto_end.on_timeout(m.now.at, m.rules)
+        };
         self.follow(m, &due);
         effects.extend(due);
         effects
@@ -194,7 +199,7 @@ impl Stream {
             AckVerdict::Refused => effects = self.kept.auto_end.on_refused(),
             AckVerdict::Failed(detail) => effects = self.kept.auto_end.on_stop_error(m.now.at, detail),
         }
-        effects.extend(self.settle(m, Joins::Unchanged));
+        effects.extend(self.settle(m));
         effects
     }
 
@@ -249,14 +254,13 @@ impl Stream {
             Action::Stop { force } => auto_end.on_stop(now, audience, force).map_err(refused)?,
         };
         self.follow(m, &effects);
-        effects.extend(self.settle(m, Joins::Unchanged));
+        effects.extend(self.settle(m));
         Ok(effects)
     }
 
     pub fn on_policy_change(&mut self, m: Moment<'_>, old: &Policy) -> Effects {
-        let mut effects = self.kept.auto_end.on_policy_change(m.now.at, old, m.rules);
-        self.follow(m, &effects);
-        effects.extend(self.settle(m, Joins::Unchanged));
+        let mut effects = self.kept.auto_end.on_policy_change(m.now.at, old, m.rules.policy);
+        effects.extend(self.settle(m));
         effects
     }
 
@@ -267,7 +271,7 @@ impl Stream {
                 reporter.at = Timestamp::ZERO;
             }
         }
-        self.settle(m, Joins::Unchanged)
+        self.settle(m)
     }
 
     /// An operator takes a reporter out of the sum.
@@ -278,7 +282,7 @@ impl Stream {
             effects.extend(self.kept.auto_end.on_stream_gone(m.now.at, false));
             self.kept.ended = Some(m.now.at);
         }
-        effects.extend(self.settle(m, Joins::Unchanged));
+        effects.extend(self.settle(m));
         Ok(effects)
     }
 

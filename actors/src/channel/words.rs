@@ -28,6 +28,7 @@ impl From<Cause> for Words {
             Cause::Disabled => ("disabled", "the configuration switched auto-end off"),
             Cause::Refused => ("refused", "the streamer refused: somebody is there"),
             Cause::NotDurable => ("not_durable", "the stop could not be stored"),
+            Cause::Undelivered => ("undelivered", "the stop could not be delivered in time"),
         };
         Self::new(reason, because)
     }

@@ -48,12 +48,22 @@ impl Outbox {
         }
     }
 
+    /// Lets go of what is no longer valid.
+    pub fn expire(&mut self, source: &SourceId, now: Timestamp) {
+        if let Some(held) = self.by_source.get_mut(source) {
+            let before = held.len();
+            held.retain(|h| now < h.command.valid_until);
+            self.len -= before - held.len();
+            if held.is_empty() {
+                self.by_source.remove(source);
+            }
+        }
+    }
+
     /// The commands to deliver to a source now.
     pub fn take(&mut self, source: &SourceId, now: Timestamp) -> Vec<StopCommand> {
+        self.expire(source, now);
         let Some(held) = self.by_source.get_mut(source) else { return Vec::new() };
-        let before = held.len();
-        held.retain(|h| now < h.command.valid_until);
-        self.len -= before - held.len();
         let mut due = Vec::new();
         for h in held.iter_mut() {
             if h.due_at().is_some_and(|at| at <= now) {
@@ -65,15 +75,14 @@ impl Outbox {
                 due.push(h.command.clone());
             }
         }
-        if held.is_empty() {
-            self.by_source.remove(source);
-        }
         due
     }
 
+    /// When there is something to do for a source: a redelivery, or an end of validity. A command that
+    /// nobody has taken yet waits for its taker.
     pub fn next_due(&self, source: &SourceId) -> Option<Timestamp> {
-        let held = self.by_source.get(source)?;
-        held.iter().filter_map(|h| h.due_at().or(Some(h.command.valid_until))).min()
+        let due = |h: &Held| h.first_delivery.and_then(|_| h.due_at()).unwrap_or(h.command.valid_until);
+        self.by_source.get(source)?.iter().map(due).min()
     }
 
     pub fn sources(&self) -> Vec<SourceId> {

@@ -1,0 +1,53 @@
+# Two commands are enough: `make run` shows a living dashboard, `make test` runs every test.
+# Both install what is missing and say so; the second time they are quick.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LISTEN ?= 127.0.0.1:8080
+STATE_DIR ?= .state
+CHANNELS ?= 12
+
+.PHONY: help
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: build ## Build everything and run the daemon with simulated streams
+	@scripts/run.sh "$(LISTEN)" "$(STATE_DIR)" "$(CHANNELS)"
+
+.PHONY: build
+build: frontend ## Build the dashboard and the daemon
+	cargo build --release
+
+.PHONY: frontend
+frontend: frontend/dist/index.html ## Build the dashboard
+
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json
+	@scripts/install.sh build
+	cd frontend && npm ci --no-audit --no-fund
+	@touch $@
+
+frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend/src frontend/public -type f) frontend/index.html frontend/vite.config.ts
+	cd frontend && npm run build
+	@touch $@
+
+.PHONY: test
+test: ## Install what the tests need and run all of them
+	@scripts/test.sh
+
+.PHONY: lint
+lint: ## Formatting and lints, as errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cd frontend && npm run lint && npm run check
+
+.PHONY: bench
+bench: ## Measure, and write docs/benchmarks.md
+	@bench/run.sh
+
+.PHONY: clean
+clean: ## Remove what was built
+	cargo clean
+	rm -rf frontend/dist frontend/node_modules $(STATE_DIR)

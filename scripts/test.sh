@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Every test, each runner with its own summary; ends with all summaries together.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/install.sh test
+
+summaries=$(mktemp)
+trap 'rm -f "$summaries"' EXIT
+step() { # step NAME COMMAND...
+    local name=$1 log; shift
+    log=$(mktemp)
+    echo "== $name: $*"
+    if ! "$@" > >(tee "$log") 2>&1; then
+        echo "FAILED: $name"
+        rm -f "$log"
+        exit 1
+    fi
+    # The runner's own last word; tools that say nothing when all is well get a line of ours.
+    { echo "== $name"; grep -aE 'Summary \[|^test result|Tests  |Test Files|^(PASS|FAIL)|ok$|Checked ' "$log" | tail -n 4 || true; } >> "$summaries"
+    rm -f "$log"
+}
+
+make --no-print-directory frontend
+step rustfmt cargo fmt --all --check
+step clippy cargo clippy --workspace --all-targets --locked -- -D warnings
+step cargo-deny cargo deny --log-level error check bans licenses sources
+step nextest cargo nextest run --workspace --locked --no-fail-fast
+step doctests cargo test --workspace --doc --locked --quiet
+step biome npm --prefix frontend run --silent lint
+step typescript npm --prefix frontend run --silent check
+step vitest npm --prefix frontend run --silent test
+step smoke scripts/smoke.sh
+
+echo
+echo "==== all tests passed; the runners' own summaries:"
+cat "$summaries"

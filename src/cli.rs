@@ -1,0 +1,140 @@
+//! The command line.
+
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::{
+    config::{self, Flags, Sources},
+    log, wiring,
+};
+
+/// As sysexits' EX_CONFIG: a service manager need not try again.
+const EXIT_CONFIG: u8 = 78;
+
+/// Watches live audio streams, shows who listens, and ends the ones nobody hears.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon.
+    Serve {
+        #[command(flatten)]
+        files: ConfigFile,
+        /// Address and port to listen on.
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<SocketAddr>,
+        /// Directory of the embedded store.
+        #[arg(long, value_name = "DIR")]
+        state_dir: Option<PathBuf>,
+    },
+    /// Check the configuration and say what would be used.
+    CheckConfig {
+        #[command(flatten)]
+        files: ConfigFile,
+        /// Print the JSON schema of the configuration file instead.
+        #[arg(long)]
+        schema: bool,
+    },
+    /// Print the completions for a shell.
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page.
+    Man,
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file; SATTVA_CONFIG names it otherwise, config/sattva-monitor.toml is the default.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs what the command line says.
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve { files, listen, state_dir } => {
+            serve(Sources::of_this_process(files.config, Flags { listen, state_dir }))
+        }
+        Command::CheckConfig { schema: true, .. } => print(&pretty(&config::schema())),
+        Command::CheckConfig { files, schema: false } => check_config(files.config),
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "sattva-monitor", &mut out);
+            print(&String::from_utf8_lossy(&out))
+        }
+        Command::Man => {
+            let mut out = Vec::new();
+            match clap_mangen::Man::new(Cli::command()).render(&mut out) {
+                Ok(()) => print(&String::from_utf8_lossy(&out)),
+                Err(error) => fail(&error, 1),
+            }
+        }
+    }
+}
+
+fn serve(sources: Sources) -> ExitCode {
+    let loaded = match config::load(&sources) {
+        Ok(loaded) => loaded,
+        Err(error) => return fail(&error, EXIT_CONFIG),
+    };
+    let log_level = log::start(&loaded.config.log.level, loaded.config.log.format);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    for (key, by) in &loaded.overridden {
+        tracing::info!(key, by, "a setting of the file has no effect: something later overrides it");
+    }
+    let system = actix_rt::System::new();
+    let outcome = system.block_on(wiring::serve(sources, loaded, log_level));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ wiring::StartError::Config(_)) => fail(&error, EXIT_CONFIG),
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn check_config(file: Option<PathBuf>) -> ExitCode {
+    let loaded = config::load(&Sources::of_this_process(file, Flags::default()))
+        .and_then(|loaded| loaded.config.refuse_open_network(false).map(|()| loaded));
+    match loaded {
+        Ok(loaded) => {
+            let mut text = match &loaded.file {
+                Some(file) => format!("# {} is valid; this is what would be used:\n", file.display()),
+                None => "# there is no configuration file; these are the defaults:\n".to_owned(),
+            };
+            for warning in &loaded.warnings {
+                text.push_str(&format!("# warning: {warning}\n"));
+            }
+            for (key, by) in &loaded.overridden {
+                text.push_str(&format!("# {key} of the file has no effect: {by} overrides it\n"));
+            }
+            match toml::to_string_pretty(&loaded.config) {
+                Ok(settings) => print(&format!("{text}\n{settings}")),
+                Err(error) => fail(&error, 1),
+            }
+        }
+        Err(error) => fail(&error, EXIT_CONFIG),
+    }
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn print(text: &str) -> ExitCode {
+    // A reader that has seen enough closes the pipe.
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "sattva-monitor: {error}");
+    ExitCode::from(code)
+}

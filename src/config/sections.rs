@@ -1,0 +1,288 @@
+//! The sections of the file. The doc comments are the schema's descriptions and the errors' help.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{duration, limits, secret};
+
+/// The HTTP server: API, dashboard, metrics, WebSocket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// IP address and port to listen on, such as `127.0.0.1:8080` or `[::1]:8080`; port 0 = any free one. Restart.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Threads that serve HTTP; 0 = one per core. Restart.
+    #[schemars(range(min = *limits::WORKERS.start(), max = *limits::WORKERS.end()))]
+    pub workers: usize,
+    /// Allows an address others can reach although no tokens are configured.
+    pub open_to_the_network: bool,
+    /// Pages of other origins that may use the API, each as browsers send it: `https://radio.example`.
+    pub allowed_origins: Vec<String>,
+    /// Largest body of a request, in bytes. Restart.
+    #[schemars(range(min = *limits::MAX_BODY_BYTES.start(), max = *limits::MAX_BODY_BYTES.end()))]
+    pub max_body_bytes: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            workers: 0,
+            open_to_the_network: false,
+            allowed_origins: Vec::new(),
+            max_body_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// When a stream nobody hears is ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AutoEnd {
+    /// Whether streams without listeners are ended at all.
+    pub enabled: bool,
+    /// How long a stream must be without listeners, from 1s to 7days.
+    #[serde(with = "duration::one")]
+    #[schemars(with = "duration::Spelling")]
+    pub timeout: Duration,
+    /// Time left at each warning, in whole seconds; one that is not shorter than the timeout is skipped.
+    #[serde(with = "duration::list")]
+    #[schemars(with = "Vec<duration::Spelling>")]
+    pub warnings: Vec<Duration>,
+    /// Decides and journals everything, commands nothing.
+    pub dry_run: bool,
+    /// After this long without evidence a stream counts as lost and leaves the totals.
+    #[serde(with = "duration::one")]
+    #[schemars(with = "duration::Spelling")]
+    pub lost_after: Duration,
+}
+
+impl Default for AutoEnd {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            timeout: Duration::from_secs(300),
+            warnings: [60, 30, 10].map(Duration::from_secs).to_vec(),
+            dry_run: false,
+            lost_after: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// What is different for one channel; what is absent is as in `[auto_end]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChannelOverride {
+    /// Whether this stream is ended when nobody hears it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
+    pub enabled: Option<bool>,
+    /// How long this stream must be without listeners, from 1s to 7days.
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::Spelling")]
+    pub timeout: Option<Duration>,
+    /// Decides and journals for this stream, commands nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
+    pub dry_run: Option<bool>,
+}
+
+/// The system's numbers on the WebSocket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stats {
+    /// How often `stats` is sent to every session, from 100ms to 1h.
+    #[serde(with = "duration::one")]
+    #[schemars(with = "duration::Spelling")]
+    pub broadcast_interval: Duration,
+    /// How often CPU and memory are measured, from 200ms to 1h.
+    #[serde(with = "duration::one")]
+    #[schemars(with = "duration::Spelling")]
+    pub sample_interval: Duration,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self { broadcast_interval: Duration::from_secs(5), sample_interval: Duration::from_secs(5) }
+    }
+}
+
+/// The reports of streamers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ingest {
+    /// How often a source reports unless it says otherwise, from 100ms to 10m; evidence lives for three.
+    #[serde(with = "duration::one")]
+    #[schemars(with = "duration::Spelling")]
+    pub report_interval: Duration,
+    /// Most reports in one request.
+    #[schemars(range(min = *limits::MAX_REPORTS_PER_REQUEST.start(), max = *limits::MAX_REPORTS_PER_REQUEST.end()))]
+    pub max_reports_per_request: usize,
+    /// Most channels known at a time; a report of one more is refused.
+    #[schemars(range(min = *limits::MAX_CHANNELS.start(), max = *limits::MAX_CHANNELS.end()))]
+    pub max_channels: usize,
+    /// Sources that are gone for good: their evidence leaves every sum.
+    pub retired_sources: Vec<String>,
+    /// How long an ended stream is remembered, from 1s to 365days.
+    #[serde(with = "duration::one")]
+    #[schemars(with = "duration::Spelling")]
+    pub forget_ended_after: Duration,
+}
+
+impl Default for Ingest {
+    fn default() -> Self {
+        Self {
+            report_interval: Duration::from_secs(5),
+            max_reports_per_request: 10_000,
+            max_channels: 200_000,
+            retired_sources: Vec::new(),
+            forget_ended_after: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// Where the state is kept.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// Directory of the embedded store; systemd's `$STATE_DIRECTORY` where that is set. Restart.
+    pub state_dir: PathBuf,
+    /// A Redis to keep the state in, shared by several daemons: `redis://:password@host:6379/0`. Restart.
+    #[serde(serialize_with = "secret::serialize_masked", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub redis_url: Option<String>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { state_dir: PathBuf::from("./.state"), redis_url: None }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("state_dir", &self.state_dir)
+            .field("redis_url", &self.redis_url.as_deref().map(secret::mask_url))
+            .finish()
+    }
+}
+
+/// The Prometheus metrics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Whether `/metrics` is served. Restart.
+    pub enabled: bool,
+    /// Port of an extra listener for `/metrics` only; absent = none. Restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u16", range(min = *limits::PORT.start(), max = *limits::PORT.end()))]
+    pub port: Option<u16>,
+    /// Most channels with a series of their own; the rest is summed as `channel_id="other"`.
+    #[schemars(range(min = *limits::METRIC_CHANNELS.start(), max = *limits::METRIC_CHANNELS.end()))]
+    pub max_channels: usize,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { enabled: true, port: None, max_channels: 10_000 }
+    }
+}
+
+/// The live sessions of browsers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocket {
+    /// Most sessions at a time; one more gets 503.
+    #[schemars(range(min = *limits::MAX_SESSIONS.start(), max = *limits::MAX_SESSIONS.end()))]
+    pub max_sessions: usize,
+    /// How often a session is pinged, from 1s to 1h; one silent for two of them is closed.
+    #[serde(with = "duration::one")]
+    #[schemars(with = "duration::Spelling")]
+    pub heartbeat: Duration,
+    /// Most sessions from one IP address at a time.
+    #[schemars(range(min = *limits::MAX_SESSIONS.start(), max = *limits::MAX_SESSIONS.end()))]
+    pub max_sessions_per_ip: usize,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self { max_sessions: 1000, heartbeat: Duration::from_secs(30), max_sessions_per_ip: 100 }
+    }
+}
+
+/// The daemon's own log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`, and `target=level` for parts.
+    pub level: String,
+    /// How it is written. Restart.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+/// `auto`: pretty on a terminal, else JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum LogFormat {
+    Pretty,
+    Json,
+    Auto,
+}
+
+/// An Icecast server to watch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Icecast {
+    /// Name of this server in reports, logs and metrics; each server has its own.
+    #[schemars(extend("pattern" = limits::ICECAST_NAME_PATTERN))]
+    pub name: String,
+    /// URL of the server's root, without user and password: `http://127.0.0.1:8000`.
+    pub url: String,
+    /// User of the admin pages.
+    #[serde(default = "admin")]
+    pub user: String,
+    /// File whose first line is the password of the admin pages.
+    pub password_file: PathBuf,
+    /// How often the server is asked, from 100ms to 10m.
+    #[serde(with = "duration::one", default = "poll_interval")]
+    #[schemars(with = "duration::Spelling")]
+    pub poll_interval: Duration,
+    /// Mounts to watch, such as `/live.mp3`; empty = all.
+    #[serde(default)]
+    pub mounts: Vec<String>,
+    /// Put before a mount's name to make the channel's id.
+    #[serde(default)]
+    #[schemars(extend("pattern" = limits::CHANNEL_PREFIX_PATTERN))]
+    pub channel_prefix: String,
+    /// Whether the daemon may end streams here.
+    #[serde(default = "yes")]
+    pub stop: bool,
+}
+
+fn admin() -> String {
+    "admin".to_owned()
+}
+
+fn poll_interval() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn yes() -> bool {
+    true
+}

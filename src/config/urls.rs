@@ -1,0 +1,46 @@
+//! The three kinds of URL a setting may be, and what each refuses.
+
+use redis::IntoConnectionInfo;
+use url::Url;
+
+/// Who may ask from a browser. An origin must be spelled as browsers send it, else it would never match.
+pub fn origin(text: &str) -> Result<(), String> {
+    let shown = text.escape_debug();
+    let url = Url::parse(text).map_err(|_| format!("`{shown}` is not an origin such as https://radio.example"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("`{shown}` is neither http nor https"));
+    }
+    let spelled = url.origin().ascii_serialization();
+    if spelled == text { Ok(()) } else { Err(format!("`{shown}` is never sent; browsers send `{spelled}`")) }
+}
+
+/// The URL itself is never repeated: it may hold a password.
+pub fn redis_url(text: &str) -> Result<(), String> {
+    let Some(url) = redis::parse_redis_url(text) else {
+        return Err("this is not a Redis URL (not shown: it may hold a password)".to_owned());
+    };
+    if matches!(url.scheme(), "rediss" | "valkeys") {
+        return Err(format!("{}: TLS is not built in; use a tunnel such as stunnel", url.scheme()));
+    }
+    let valid = url.into_connection_info().is_ok();
+    if valid {
+        Ok(())
+    } else {
+        Err("the host, port, user or database is wrong (not shown: it may hold a password)".to_owned())
+    }
+}
+
+/// Where an Icecast server is.
+pub fn server_root(text: &str) -> Result<(), String> {
+    let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{}: is neither http nor https", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("user and password do not belong into the URL; see `user` and `password_file`".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("a server's root has no ? and no #".to_owned());
+    }
+    Ok(())
+}

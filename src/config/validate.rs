@@ -1,0 +1,220 @@
+//! What the types cannot say: ranges, names, URLs. Every problem is found, not only the first.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use tracing_subscriber::filter::{Directive, LevelFilter};
+
+use super::{
+    AutoEnd, Config, Icecast, Ingest,
+    duration::show,
+    key::Key,
+    limits::{self, Counts, Durations},
+    problem::Problem,
+    urls,
+};
+
+pub fn validate(config: &Config) -> Vec<Problem> {
+    let mut checks = Checks(Vec::new());
+    let http = &config.http;
+    checks.count("http.workers", http.workers, limits::WORKERS);
+    checks.count("http.max_body_bytes", http.max_body_bytes, limits::MAX_BODY_BYTES);
+    for (index, text) in http.allowed_origins.iter().enumerate() {
+        checks.that(Key::from("http.allowed_origins").index(index), urls::origin(text));
+    }
+    checks.auto_end(&config.auto_end);
+    for (id, channel) in &config.channels {
+        let key = Key::from("channels").name(id);
+        if !is_name(id, limits::CHANNEL_ID_LENGTH, ".:@") {
+            checks.0.push(
+                Problem::new(key.clone(), format!("`{}` is not a channel id", id.escape_debug()))
+                    .expected("1 to 64 of A-Z a-z 0-9 _ . : @ -, in quotes: [channels.\"-1001234567890\"]"),
+            );
+        }
+        if let Some(timeout) = channel.timeout {
+            checks.duration(key.name("timeout"), timeout, limits::TIMEOUT);
+        }
+    }
+    checks.duration("stats.broadcast_interval", config.stats.broadcast_interval, limits::BROADCAST_INTERVAL);
+    checks.duration("stats.sample_interval", config.stats.sample_interval, limits::SAMPLE_INTERVAL);
+    checks.ingest(&config.ingest);
+    checks.that("store.state_dir", state_dir(config));
+    if let Some(url) = &config.store.redis_url {
+        checks.that("store.redis_url", urls::redis_url(url));
+    }
+    if let Some(port) = config.metrics.port {
+        checks.port("metrics.port", port.into());
+    }
+    checks.count("metrics.max_channels", config.metrics.max_channels, limits::METRIC_CHANNELS);
+    let websocket = &config.websocket;
+    checks.count("websocket.max_sessions", websocket.max_sessions, limits::MAX_SESSIONS);
+    checks.count("websocket.max_sessions_per_ip", websocket.max_sessions_per_ip, limits::MAX_SESSIONS);
+    checks.duration("websocket.heartbeat", websocket.heartbeat, limits::HEARTBEAT);
+    checks.that("log.level", log_level(&config.log.level));
+    let mut names = BTreeSet::new();
+    for (index, server) in config.icecast.iter().enumerate() {
+        let key = Key::from("icecast").index(index);
+        if !names.insert(&server.name) {
+            checks.0.push(
+                Problem::new(key.clone().name("name"), format!("`{}` is the name of another server", server.name))
+                    .advice("give each server a name of its own"),
+            );
+        }
+        checks.icecast(&key, server);
+    }
+    checks.0
+}
+
+/// What is odd but harmless.
+pub fn remarks(config: &Config) -> Vec<String> {
+    let AutoEnd { timeout, warnings, .. } = &config.auto_end;
+    let mut remarks = Vec::new();
+    let skipped: Vec<String> =
+        warnings.iter().filter(|warning| *warning >= timeout).map(|warning| show(*warning)).collect();
+    if !skipped.is_empty() {
+        remarks.push(format!(
+            "auto_end.warnings: {} not shorter than the timeout of {}, skipped",
+            skipped.join(", "),
+            show(*timeout)
+        ));
+    }
+    if config.metrics.port == Some(config.http.listen.port()) {
+        remarks.push("metrics.port is the port of http.listen: the extra listener cannot be bound".to_owned());
+    }
+    remarks
+}
+
+struct Checks(Vec<Problem>);
+
+impl Checks {
+    fn that(&mut self, key: impl Into<Key>, verdict: Result<(), String>) {
+        if let Err(what) = verdict {
+            self.0.push(Problem::new(key, what));
+        }
+    }
+
+    fn count(&mut self, key: &str, value: usize, range: Counts) {
+        if !range.contains(&(value as u64)) {
+            let (least, most) = range.into_inner();
+            let what = format!("{value} is too {}", if (value as u64) < least { "small" } else { "large" });
+            self.0.push(Problem::new(key, what).expected(format!("a whole number from {least} to {most}")));
+        }
+    }
+
+    fn port(&mut self, key: &str, port: u64) {
+        if !limits::PORT.contains(&port) {
+            self.0.push(Problem::new(key, format!("{port} is not a port")).advice("choose a port from 1 to 65535"));
+        }
+    }
+
+    fn duration(&mut self, key: impl Into<Key>, value: Duration, range: Durations) {
+        if !range.contains(&value) {
+            let what = if value.is_zero() {
+                "0 is no duration here".to_owned()
+            } else {
+                format!("{} is too {}", show(value), if value < *range.start() { "short" } else { "long" })
+            };
+            let (least, most) = range.into_inner();
+            self.0.push(Problem::new(key, what).expected(format!("from {} to {}", show(least), show(most))));
+        }
+    }
+
+    fn auto_end(&mut self, auto_end: &AutoEnd) {
+        let key = Key::from("auto_end.warnings");
+        self.duration("auto_end.timeout", auto_end.timeout, limits::TIMEOUT);
+        self.duration("auto_end.lost_after", auto_end.lost_after, limits::LOST_AFTER);
+        if auto_end.warnings.len() > limits::WARNINGS {
+            let what = format!("{} warnings are too many", auto_end.warnings.len());
+            self.0.push(Problem::new(key.clone(), what).expected(format!("at most {}", limits::WARNINGS)));
+        }
+        for (index, warning) in auto_end.warnings.iter().enumerate() {
+            let key = key.clone().index(index);
+            if warning.subsec_nanos() != 0 {
+                let what = format!("{} is not a whole number of seconds", show(*warning));
+                self.0.push(Problem::new(key.clone(), what).expected("whole seconds"));
+            } else {
+                self.duration(key, *warning, limits::WARNING);
+            }
+        }
+    }
+
+    fn ingest(&mut self, ingest: &Ingest) {
+        self.duration("ingest.report_interval", ingest.report_interval, limits::REPORT_INTERVAL);
+        self.duration("ingest.forget_ended_after", ingest.forget_ended_after, limits::FORGET_ENDED_AFTER);
+        self.count("ingest.max_reports_per_request", ingest.max_reports_per_request, limits::MAX_REPORTS_PER_REQUEST);
+        self.count("ingest.max_channels", ingest.max_channels, limits::MAX_CHANNELS);
+        for (index, source) in ingest.retired_sources.iter().enumerate() {
+            let fine = !source.trim().is_empty()
+                && source.len() <= limits::SOURCE_LENGTH
+                && !source.chars().any(char::is_control);
+            let verdict = if fine { Ok(()) } else { Err(format!("`{}` is not a source", source.escape_debug())) };
+            self.that(Key::from("ingest.retired_sources").index(index), verdict);
+        }
+    }
+
+    fn icecast(&mut self, key: &Key, server: &Icecast) {
+        let mut name = |field: &str, text: &str, fine: bool, expected: &str| {
+            if !fine {
+                let what = format!("`{}` cannot be used", text.escape_debug());
+                self.0.push(Problem::new(key.clone().name(field), what).expected(expected));
+            }
+        };
+        let fine = is_name(&server.name, limits::ICECAST_NAME_LENGTH, ".");
+        name("name", &server.name, fine, "1 to 32 of A-Z a-z 0-9 _ . -");
+        let prefix = &server.channel_prefix;
+        let fine = prefix.is_empty() || is_name(prefix, limits::CHANNEL_PREFIX_LENGTH, ".:@");
+        name("channel_prefix", prefix, fine, "at most 32 of A-Z a-z 0-9 _ . : @ -");
+        let fine = !server.user.is_empty() && !server.user.contains(|c: char| c == ':' || c.is_control());
+        name("user", &server.user, fine, "a user name without a colon, usually \"admin\"");
+        if server.password_file.as_os_str().is_empty() {
+            self.0.push(Problem::new(key.clone().name("password_file"), "is empty"));
+        }
+        self.that(key.clone().name("url"), urls::server_root(&server.url));
+        self.duration(key.clone().name("poll_interval"), server.poll_interval, limits::POLL_INTERVAL);
+        for (index, mount) in server.mounts.iter().enumerate() {
+            let fine = mount.len() > 1
+                && mount.starts_with('/')
+                && !mount.contains(|c: char| c.is_control() || c.is_whitespace() || c == '?' || c == '#');
+            let verdict = if fine {
+                Ok(())
+            } else {
+                Err(format!("`{}` is not a mount; one begins with /, such as /live.mp3", mount.escape_debug()))
+            };
+            self.that(key.clone().name("mounts").index(index), verdict);
+        }
+    }
+}
+
+fn is_name(text: &str, most: usize, punctuation: &str) -> bool {
+    (1..=most).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-' || punctuation.contains(c))
+}
+
+fn state_dir(config: &Config) -> Result<(), String> {
+    if config.store.state_dir.as_os_str().is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
+}
+
+/// Stricter than `EnvFilter`, which takes the typo `inof` for a target and logs all of it.
+fn log_level(text: &str) -> Result<(), String> {
+    let shown = text.escape_debug();
+    if !text.is_ascii() || text.trim().is_empty() {
+        return Err(format!("`{shown}` is not a log level"));
+    }
+    // A comma inside of `[span{a,b}]` does not separate.
+    let mut depth = 0_i32;
+    let separates = |c: char| {
+        depth += i32::from(c == '{' || c == '[') - i32::from(c == '}' || c == ']');
+        c == ',' && depth == 0
+    };
+    for part in text.split(separates).map(str::trim) {
+        let bare = !part.contains(['=', '[']);
+        if bare && part.parse::<LevelFilter>().is_err() {
+            return Err(format!(
+                "`{}` is not a log level; for a part of the program write `{}=debug`",
+                part.escape_debug(),
+                part.escape_debug()
+            ));
+        }
+        part.parse::<Directive>().map_err(|_| format!("`{}` is not `target=level`", part.escape_debug()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! The HTTP server: what each route does is in the file of its name.
+
+pub mod body;
+pub mod dashboard;
+pub mod door;
+pub mod health;
+pub mod ingest;
+pub mod metrics;
+pub mod observe;
+pub mod problem;
+pub mod stats;
+pub mod streams;
+pub mod websocket;
+
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::Server, middleware, web};
+use arc_swap::ArcSwap;
+use prometheus::Registry;
+use sattva_actors::{
+    channel::cell::Cells,
+    clock::{Clock, Now},
+    house::House,
+    session::SessionMetrics,
+    stats::LatestSample,
+    store::StoreHealth,
+    stream_control::CommandsWaiting,
+};
+
+use self::{ingest::UnknownFields, observe::HttpMetrics, problem::Problem, websocket::Places};
+use crate::{config::Config, reload::ReloadStatus};
+
+/// Graceful stop: open requests get this long.
+const SHUTDOWN_SECONDS: u64 = 5;
+/// Time a client has to send the head of a request.
+const REQUEST_HEAD_TIME: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    Starting = 0,
+    Serving = 1,
+    Stopping = 2,
+}
+
+/// What every route may know.
+pub struct Front {
+    pub house: House,
+    pub clock: Clock,
+    pub started: Now,
+    pub cells: Arc<Cells>,
+    pub registry: Registry,
+    pub http_metrics: HttpMetrics,
+    pub session_metrics: SessionMetrics,
+    pub unknown_fields: UnknownFields,
+    pub sample: LatestSample,
+    pub store: Arc<StoreHealth>,
+    /// What had to be put aside at the start.
+    pub store_notice: Option<String>,
+    pub reload: Arc<ReloadStatus>,
+    pub commands_waiting: CommandsWaiting,
+    pub places: Arc<Places>,
+    /// Replaced whole by a reload.
+    pub config: ArcSwap<Config>,
+    stage: AtomicU8,
+}
+
+/// Everything a [`Front`] is made of that is not made by itself.
+pub struct FrontParts {
+    pub house: House,
+    pub clock: Clock,
+    pub started: Now,
+    pub cells: Arc<Cells>,
+    pub registry: Registry,
+    pub sample: LatestSample,
+    pub store: Arc<StoreHealth>,
+    pub store_notice: Option<String>,
+    pub reload: Arc<ReloadStatus>,
+    pub commands_waiting: CommandsWaiting,
+    pub config: Config,
+}
+
+impl Front {
+    pub fn new(parts: FrontParts) -> prometheus::Result<Self> {
+        Ok(Self {
+            http_metrics: HttpMetrics::register(&parts.registry)?,
+            session_metrics: SessionMetrics::register(&parts.registry)?,
+            unknown_fields: UnknownFields::register(&parts.registry)?,
+            house: parts.house,
+            clock: parts.clock,
+            started: parts.started,
+            cells: parts.cells,
+            registry: parts.registry,
+            sample: parts.sample,
+            store: parts.store,
+            store_notice: parts.store_notice,
+            reload: parts.reload,
+            commands_waiting: parts.commands_waiting,
+            places: Arc::default(),
+            config: ArcSwap::from_pointee(parts.config),
+            stage: AtomicU8::new(Stage::Starting as u8),
+        })
+    }
+
+    pub fn stage(&self) -> Stage {
+        match self.stage.load(Relaxed) {
+            0 => Stage::Starting,
+            1 => Stage::Serving,
+            _ => Stage::Stopping,
+        }
+    }
+
+    pub fn set_stage(&self, stage: Stage) {
+        self.stage.store(stage as u8, Relaxed);
+    }
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(stats::get)
+        .service(health::healthz)
+        .service(health::readyz)
+        .service(streams::list)
+        .service(streams::one)
+        .service(streams::auto_end)
+        .service(streams::explain)
+        .service(streams::operate)
+        .service(streams::stop)
+        .service(streams::forget)
+        .service(ingest::ingest)
+        .service(ingest::listeners)
+        .service(websocket::open)
+        .service(dashboard::root)
+        .service(dashboard::bare)
+        .service(dashboard::below);
+}
+
+/// Serves everything on `listener`.
+pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+    let (metrics_enabled, body_max) = {
+        let config = front.config.load();
+        (config.metrics.enabled, config.http.max_body_bytes)
+    };
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(front.clone())
+            .app_data(web::PayloadConfig::new(body_max))
+            .wrap(middleware::from_fn(door::check))
+            .wrap(middleware::from_fn(observe::observe))
+            .configure(routes)
+            .configure(|config| {
+                if metrics_enabled {
+                    config.service(metrics::get);
+                }
+            })
+            .default_service(web::to(|| async {
+                Problem::not_found("there is nothing here; the API is described in docs/api.md")
+            }))
+    });
+    let server = server
+        .workers(workers)
+        .on_connect(websocket::on_connect)
+        .disable_signals()
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .client_request_timeout(REQUEST_HEAD_TIME)
+        .keep_alive(KEEP_ALIVE);
+    Ok(server.listen(listener)?.run())
+}
+
+/// Serves only the metrics.
+pub fn serve_metrics(front: web::Data<Front>, listener: TcpListener) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(front.clone())
+            .service(metrics::get)
+            .default_service(web::to(|| async { Problem::not_found("only /metrics is served here") }))
+    });
+    Ok(server.workers(1).disable_signals().client_request_timeout(REQUEST_HEAD_TIME).listen(listener)?.run())
+}

@@ -1,0 +1,163 @@
+//! `POST /api/v1/ingest` and the simple `POST /api/v1/streams/{channel_id}/listeners`: reports in,
+//! commands in the answer.
+
+mod request;
+mod sources;
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, post, web};
+use sattva_actors::{
+    identity::{ChannelId, SourceId},
+    protocol::{Ack, Batch, Collect, Identity, Report, Status, StopCommand, Tally},
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use self::request::{IngestRequest, LISTENERS_MAX};
+pub use self::sources::UnknownFields;
+use super::{Front, Stage, body::Body, problem::Problem, streams};
+
+/// The longest an answer is held back until there is a command.
+const WAIT_MAX: u64 = 30;
+/// The source of the simplest report.
+const SIMPLE_SOURCE: &str = "simple";
+/// An answer waits this long for the channels and the disk.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Serialize)]
+struct Answer {
+    accepted: u32,
+    duplicates: u32,
+    report_every_seconds: f64,
+    commands: Vec<CommandOut>,
+}
+
+#[derive(Serialize)]
+struct CommandOut {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    channel_id: ChannelId,
+    session: String,
+    reason: sattva_actors::protocol::StopReason,
+    valid_for_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only_if: Option<sattva_actors::protocol::OnlyIf>,
+}
+
+#[post("/api/v1/ingest")]
+pub async fn ingest(front: web::Data<Front>, body: Body) -> Result<HttpResponse, Problem> {
+    let config = front.config.load();
+    let request = IngestRequest::parse(&body.0)?;
+    if request.reports.len() > config.ingest.max_reports_per_request {
+        return Err(Problem::too_large(format!(
+            "{} reports in one request; at most {} are taken",
+            request.reports.len(),
+            config.ingest.max_reports_per_request
+        ))
+        .field("reports"));
+    }
+    let wait = Duration::from_secs(request.wait_seconds.min(WAIT_MAX));
+    let (source, reports, acks, unknown) = request.check(config.ingest.report_interval)?;
+    if let Some(field) = unknown {
+        front.unknown_fields.note(&source, &field);
+    }
+    take_in(&front, source, reports, acks, wait, config.ingest.report_interval).await
+}
+
+async fn take_in(
+    front: &Front,
+    source: SourceId,
+    reports: Vec<(ChannelId, Report)>,
+    acks: Vec<Ack>,
+    wait: Duration,
+    every: Duration,
+) -> Result<HttpResponse, Problem> {
+    if front.stage() == Stage::Stopping {
+        return Err(Problem::busy("stopping", "the daemon is stopping; report again to its successor", 1));
+    }
+    let busy = || Problem::busy("busy", "the daemon is too busy to take this in; send it again, that is safe", 1);
+    if front.config.load().ingest.retired_sources.iter().any(|retired| retired == source.as_str()) {
+        return Err(Problem::forbidden("source_retired", format!("{source} is listed in ingest.retired_sources")));
+    }
+    let (tally, answer) = Tally::new();
+    let received = front.clock.now().at;
+    let batch = Batch { source: source.clone(), received, reports, acks, tally };
+    front.house.supervisor.try_send(batch).map_err(|_| busy())?;
+    let counted = match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(counted)) if !counted.busy => counted,
+        _ => return Err(busy()),
+    };
+    if counted.full {
+        return Err(Problem::busy(
+            "too_many_channels",
+            "there is no room for more channels: see ingest.max_channels",
+            60,
+        ));
+    }
+    // Nearly always there is no command, and nobody needs to be asked.
+    let commands = if front.commands_waiting.any() || !wait.is_zero() {
+        let (reply, collected) = oneshot::channel();
+        let collect = Collect { source, wait, reply };
+        front.house.control.try_send(collect).map_err(|_| busy())?;
+        // The reports are in; a command missed here is offered again.
+        collected.await.unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let now = front.clock.now().at;
+    let answer = Answer {
+        accepted: counted.accepted,
+        duplicates: counted.duplicates,
+        report_every_seconds: every.as_secs_f64(),
+        commands: commands.into_iter().map(|command| command_out(command, now)).collect(),
+    };
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+fn command_out(command: StopCommand, now: sattva_actors::clock::Timestamp) -> CommandOut {
+    CommandOut {
+        id: command.id,
+        kind: "stop",
+        channel_id: command.channel,
+        session: command.session.into(),
+        reason: command.reason,
+        // Rounded down: a streamer must not act later than we allow.
+        valid_for_seconds: command.valid_until.since(now).as_secs(),
+        only_if: command.only_if,
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct SimpleReport {
+    listeners_count: u32,
+    state: Option<Status>,
+    interval_seconds: Option<f64>,
+}
+
+#[post("/api/v1/streams/{channel_id}/listeners")]
+pub async fn listeners(front: web::Data<Front>, path: web::Path<String>, body: Body) -> Result<HttpResponse, Problem> {
+    let channel = streams::channel_id(&path)?;
+    let every = front.config.load().ingest.report_interval;
+    let simple: SimpleReport = request::read(&body.0)?;
+    if simple.listeners_count > LISTENERS_MAX {
+        let detail = format!("listeners_count is {}; more than {LISTENERS_MAX} cannot be", simple.listeners_count);
+        return Err(Problem::bad_request("bad_report", detail).field("listeners_count"));
+    }
+    let interval = request::interval(simple.interval_seconds, every)
+        .map_err(|detail| Problem::bad_request("bad_report", detail).field("interval_seconds"))?;
+    let report = Report {
+        identity: Identity::Simple,
+        status: simple.state.unwrap_or(Status::Live),
+        listeners: Some(simple.listeners_count),
+        joins: None,
+        queue_size: None,
+        queue_ops: None,
+        track: None,
+        observed_at: None,
+        interval,
+    };
+    let source = SourceId::new(SIMPLE_SOURCE).map_err(|error| Problem::bad_request("bad_source", error.to_string()))?;
+    take_in(&front, source, vec![(channel, report)], Vec::new(), Duration::ZERO, every).await
+}

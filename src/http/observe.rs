@@ -1,0 +1,74 @@
+//! Counts and times every request, by route pattern and never by raw path.
+
+use std::time::Instant;
+
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::Method,
+    middleware::Next,
+    web,
+};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+
+use super::Front;
+
+#[derive(Clone, Debug)]
+pub struct HttpMetrics {
+    requests: IntCounterVec,
+    duration: HistogramVec,
+}
+
+impl HttpMetrics {
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let requests = IntCounterVec::new(
+            Opts::new("sattva_http_requests_total", "HTTP requests, by method, route and status."),
+            &["method", "endpoint", "status"],
+        )?;
+        let buckets =
+            vec![0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let opts = HistogramOpts::new("sattva_http_request_duration_seconds", "Time until the response began.");
+        let duration = HistogramVec::new(opts.buckets(buckets), &["method", "endpoint"])?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(duration.clone()))?;
+        Ok(Self { requests, duration })
+    }
+}
+
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+pub async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let began = Instant::now();
+    let front = request.app_data::<web::Data<Front>>().cloned();
+    let method = known_method(request.method());
+    let response = next.call(request).await;
+    let Some(front) = front else { return response };
+    let metrics = &front.http_metrics;
+    let took = began.elapsed().as_secs_f64();
+    let (endpoint, status) = match &response {
+        Ok(response) => (response.request().match_pattern(), response.status()),
+        Err(error) => (None, error.as_response_error().status_code()),
+    };
+    let endpoint = endpoint.as_deref().map_or("other", |pattern| if pattern.is_empty() { "other" } else { pattern });
+    metrics.requests.with_label_values(&[method, endpoint, status.as_str()]).inc();
+    metrics.duration.with_label_values(&[method, endpoint]).observe(took);
+    if status.is_server_error() {
+        tracing::warn!(method, endpoint, status = status.as_u16(), "a request was answered with an error of ours");
+    }
+    response
+}

@@ -1,0 +1,175 @@
+//! `GET /ws/stats`: checks who comes, then hands the connection to a SessionActor.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use actix_web::{HttpRequest, HttpResponse, dev::Extensions, get, web};
+use actix_web_actors::ws;
+use sattva_actors::{
+    broker::subscriptions::Filter,
+    session::{SessionActor, SessionOutlets},
+};
+use serde::Deserialize;
+
+use super::{Front, Stage, problem::Problem};
+
+/// When a full house may be tried again.
+const RETRY_AFTER: u32 = 5;
+
+/// How many sessions there are, in all and from each address.
+#[derive(Debug, Default)]
+pub struct Places {
+    taken: AtomicUsize,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+    numbers: AtomicU64,
+}
+
+/// One session's place; given back when it is dropped.
+struct Place {
+    places: Arc<Places>,
+    address: IpAddr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Full {
+    House,
+    Address,
+}
+
+impl Places {
+    fn take(self: &Arc<Self>, address: IpAddr, max: usize, max_per_address: usize) -> Result<Place, Full> {
+        let room = |taken: usize| (taken < max).then_some(taken + 1);
+        if self.taken.fetch_update(Relaxed, Relaxed, room).is_err() {
+            return Err(Full::House);
+        }
+        // From here on the place is given back whatever happens.
+        let place = Place { places: Arc::clone(self), address };
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = by_address.entry(address).or_default();
+        *own += 1;
+        if *own > max_per_address {
+            drop(by_address);
+            drop(place);
+            return Err(Full::Address);
+        }
+        Ok(place)
+    }
+
+    pub fn taken(&self) -> usize {
+        self.taken.load(Relaxed)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.taken.fetch_sub(1, Relaxed);
+        let mut by_address = self.places.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = by_address.get_mut(&self.address) {
+            *own -= 1;
+            if *own == 0 {
+                by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Runs for each connection before its first request.
+pub fn on_connect(connection: &dyn Any, _: &mut Extensions) {
+    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
+        // A small frame must not wait for the next one; without it the session is only slower.
+        let _ = stream.set_nodelay(true);
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Query {
+    channels: Option<String>,
+    types: Option<String>,
+}
+
+fn list(text: Option<&str>) -> Option<impl Iterator<Item = &str>> {
+    text.map(|text| text.split(',').map(str::trim).filter(|name| !name.is_empty()))
+}
+
+#[get("/ws/stats")]
+pub async fn open(
+    front: web::Data<Front>,
+    request: HttpRequest,
+    query: web::Query<Query>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    if front.stage() != Stage::Serving {
+        return Err(Problem::busy("stopping", "the daemon is starting or stopping", RETRY_AFTER));
+    }
+    let filter = Filter::parse(list(query.channels.as_deref()), list(query.types.as_deref()))
+        .map_err(|error| Problem::bad_request("bad_filter", error.to_string()))?;
+    let mut handshake = ws::handshake(&request).map_err(|error| {
+        Problem::bad_request(
+            "not_a_websocket",
+            format!("this is a WebSocket endpoint ({error}); open it with a WebSocket client"),
+        )
+    })?;
+    let settings = front.config.load().websocket.clone();
+    let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let place =
+        front.places.take(address, settings.max_sessions, settings.max_sessions_per_ip).map_err(|full| match full {
+            Full::House => Problem::busy(
+                "too_many_sessions",
+                format!("all {} sessions are taken", settings.max_sessions),
+                RETRY_AFTER,
+            ),
+            Full::Address => {
+                let detail = format!("{} sessions are open from this address already", settings.max_sessions_per_ip);
+                Problem::busy("too_many_sessions_from_address", detail, RETRY_AFTER)
+            }
+        })?;
+    let outlets = SessionOutlets {
+        subscribe: front.house.broker.clone().recipient(),
+        refine: front.house.broker.clone().recipient(),
+        unsubscribe: front.house.broker.clone().recipient(),
+    };
+    let (session, body) = SessionActor::new(
+        front.places.numbers.fetch_add(1, Relaxed),
+        front.clock,
+        settings.heartbeat,
+        filter,
+        outlets,
+        front.session_metrics.clone(),
+        Box::new(place),
+    );
+    session.start(payload);
+    Ok(handshake.streaming(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn a_full_house_turns_the_next_one_away_until_somebody_leaves() {
+        let places = Arc::new(Places::default());
+        let first = places.take(HOME, 1, 10).ok();
+        assert!(first.is_some());
+        assert_eq!(places.take(HOME, 1, 10).err(), Some(Full::House));
+        drop(first);
+        assert!(places.take(HOME, 1, 10).is_ok());
+    }
+
+    #[test]
+    fn one_address_cannot_take_every_place() {
+        let places = Arc::new(Places::default());
+        let _first = places.take(HOME, 10, 1);
+        assert_eq!(places.take(HOME, 10, 1).err(), Some(Full::Address));
+        assert_eq!(places.taken(), 1);
+        assert!(places.take(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 10, 1).is_ok());
+    }
+}

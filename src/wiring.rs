@@ -1,0 +1,319 @@
+//! The only place where the daemon's actors start, in the order data flows, and stop, in the reverse.
+
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix::Arbiter;
+use actix_web::{dev::ServerHandle, web};
+use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
+use sattva_actors::{
+    broker::CloseAll,
+    channel::{cell::Cells, policy::Policy},
+    clock::{BootId, Clock},
+    house::{self, Foundations, House, HouseMetrics},
+    protocol::{ApplyRules, Flush, Rulebook},
+    stats::{LatestSample, Rhythm},
+    store::{StoreHealth, redb::RedbStore},
+    stream_control::CommandsWaiting,
+};
+use sd_notify::NotifyState;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+
+use crate::{
+    config::{Config, Loaded, Sources},
+    http::{self, Front, FrontParts, Stage},
+    log::LogLevel,
+    reload::{ReloadStatus, Reloader},
+};
+
+/// Time for every session to send its close on shutdown.
+const CLOSING_TIME: Duration = Duration::from_secs(2);
+/// Time for the store to write what it has on shutdown.
+const FLUSH_TIME: Duration = Duration::from_secs(10);
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// A client that takes nothing for this long is cut off by the kernel.
+const UNSENT_FOR_AT_MOST: Duration = Duration::from_secs(10);
+
+/// Why the daemon could not start, in one line with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Config(#[from] crate::config::ConfigError),
+    #[error("cannot listen on {address}: {why}")]
+    Listen { address: SocketAddr, why: String },
+    #[error("{0}")]
+    Store(#[from] sattva_actors::store::StoreError),
+    #[error("{path} cannot be read: {error}; systemd and containers must leave /proc visible")]
+    NoBootId { path: PathBuf, error: &'static str },
+    #[error("the metrics could not be set up: {0}; please report this")]
+    Metrics(#[from] prometheus::Error),
+    #[error("the HTTP server could not start: {0}")]
+    Server(std::io::Error),
+    #[error("the signal handlers could not be installed: {0}")]
+    Signals(std::io::Error),
+    #[error("the actors could not start; see the log above")]
+    Actors,
+}
+
+/// What a configuration means for the channels.
+pub fn rulebook(config: &Config) -> Rulebook {
+    let common = &config.auto_end;
+    let policy =
+        |enabled, timeout, dry_run| Policy { enabled, timeout, warnings: common.warnings.clone().into(), dry_run };
+    let per_channel: BTreeMap<String, Policy> = config
+        .channels
+        .iter()
+        .map(|(id, own)| {
+            let policy = policy(
+                own.enabled.unwrap_or(common.enabled),
+                own.timeout.unwrap_or(common.timeout),
+                own.dry_run.unwrap_or(common.dry_run),
+            );
+            (id.clone(), policy)
+        })
+        .collect();
+    Rulebook {
+        policy: policy(common.enabled, common.timeout, common.dry_run),
+        per_channel,
+        lost_after: common.lost_after,
+        forget_ended_after: config.ingest.forget_ended_after,
+        max_channels: config.ingest.max_channels,
+        retired_sources: config.ingest.retired_sources.clone(),
+    }
+}
+
+fn rhythm(config: &Config) -> Rhythm {
+    Rhythm { sample: config.stats.sample_interval, broadcast: config.stats.broadcast_interval }
+}
+
+/// Binds a listener whose connections cannot hold unsent data for ever.
+fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    use socket2::{Domain, Socket, Type};
+    let listen = || -> std::io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_tcp_user_timeout(Some(UNSENT_FOR_AT_MOST))?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    listen().map_err(|error| {
+        let todo = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program has the port; stop it, or give another one with --listen",
+            std::io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need a privilege; take a higher one with --listen"
+            }
+            _ => "give an address of this machine with --listen",
+        };
+        StartError::Listen { address, why: format!("{error}; {todo}") }
+    })
+}
+
+/// A running daemon.
+struct Daemon {
+    front: web::Data<Front>,
+    house: House,
+    core: Arbiter,
+    server: ServerHandle,
+    metrics_server: Option<ServerHandle>,
+    log_level: LogLevel,
+    reloader: Reloader,
+}
+
+/// Runs the daemon until a signal ends it.
+pub async fn serve(sources: Sources, loaded: Loaded, log_level: LogLevel) -> Result<(), StartError> {
+    // Before anything else: a signal in the first milliseconds must not kill the start.
+    let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    let mut daemon = Daemon::start(sources, loaded.config, log_level).await?;
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => daemon.reload(),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    daemon.stop().await;
+    Ok(())
+}
+
+impl Daemon {
+    async fn start(sources: Sources, config: Config, log_level: LogLevel) -> Result<Self, StartError> {
+        let clock = Clock::System;
+        let started = clock.now();
+        config.refuse_open_network(false)?;
+        let boot = BootId::of_this_boot()
+            .ok_or(StartError::NoBootId { path: "/proc/sys/kernel/random/boot_id".into(), error: "no boot id" })?;
+        // The port first: it is the likeliest thing to be wrong, and nothing has been touched yet.
+        let listener = bind(config.http.listen)?;
+        let address = listener.local_addr().map_err(StartError::Server)?;
+        let metrics_listener = bind_metrics(&config);
+        let (store, mut loaded) = RedbStore::open(&config.store.state_dir, started.wall)?;
+        let store_notice = loaded.notice.take();
+
+        let registry = registry()?;
+        let (cells, health, sample) = (Arc::<Cells>::default(), Arc::<StoreHealth>::default(), LatestSample::default());
+        let commands_waiting = CommandsWaiting::default();
+        let foundations = Foundations {
+            clock,
+            boot,
+            rules: Arc::new(rulebook(&config)),
+            store: Box::new(store),
+            loaded,
+            rhythm: rhythm(&config),
+            cells: Arc::clone(&cells),
+            metrics: HouseMetrics::register(&registry)?,
+            health: Arc::clone(&health),
+            sample: sample.clone(),
+            commands_waiting: commands_waiting.clone(),
+            on_pulse: Some(Box::new(|| tell_service_manager(&[NotifyState::Watchdog]))),
+        };
+        let core = Arbiter::new();
+        let (built, house) = oneshot::channel();
+        core.spawn_fn(move || {
+            // The start waits for it.
+            let _ = built.send(house::build(foundations));
+        });
+        let house = house.await.map_err(|_| StartError::Actors)?;
+
+        let reload = Arc::new(ReloadStatus::register(&registry, started.wall.as_millis() / 1000)?);
+        let workers = match config.http.workers {
+            0 => std::thread::available_parallelism().map_or(1, Into::into),
+            workers => workers,
+        };
+        let front = web::Data::new(Front::new(FrontParts {
+            house: house.clone(),
+            clock,
+            started,
+            cells,
+            registry,
+            sample,
+            store: health,
+            store_notice,
+            reload: Arc::clone(&reload),
+            commands_waiting,
+            config: config.clone(),
+        })?);
+        let server = http::serve(front.clone(), listener, workers).map_err(StartError::Server)?;
+        let handle = server.handle();
+        actix_rt::spawn(server);
+        let metrics_server = match metrics_listener {
+            Some(listener) => {
+                let server = http::serve_metrics(front.clone(), listener).map_err(StartError::Server)?;
+                let handle = server.handle();
+                actix_rt::spawn(server);
+                Some(handle)
+            }
+            None => None,
+        };
+        front.set_stage(Stage::Serving);
+        tracing::info!(
+            channels = house.restored,
+            milliseconds = clock.now().at.since(started.at).as_millis() as u64,
+            url = %format_args!("http://{address}/monitoring"),
+            "serving"
+        );
+        let status = format!("serving {} restored channels at http://{address}", house.restored);
+        tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
+        let reloader = Reloader::new(sources, config, reload);
+        Ok(Self { front, house, core, server: handle, metrics_server, log_level, reloader })
+    }
+
+    /// Applies what a new configuration may change live; an invalid one changes nothing.
+    fn reload(&mut self) {
+        let monotonic = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let microseconds = i128::from(monotonic.tv_sec) * 1_000_000 + i128::from(monotonic.tv_nsec) / 1000;
+        tell_service_manager(&[NotifyState::Reloading, NotifyState::MonotonicUsec(microseconds)]);
+        let now = self.front.clock.now().wall.as_millis() / 1000;
+        match self.reloader.reload(now) {
+            Ok((config, changes)) => {
+                if self.house.supervisor.try_send(ApplyRules(Arc::new(rulebook(&config)))).is_err() {
+                    tracing::error!("the supervisor took no new rules; send SIGHUP again");
+                }
+                if self.house.stats.try_send(rhythm(&config)).is_err() {
+                    tracing::error!("the statistics keep their old interval; send SIGHUP again");
+                }
+                self.log_level.set(&config.log.level);
+                self.front.config.store(Arc::new(config));
+                for key in &changes.needs_restart {
+                    tracing::warn!(key, "this setting changed but needs a restart to take effect");
+                }
+                tracing::info!(applied = ?changes.applied, needs_restart = ?changes.needs_restart, "configuration reloaded");
+                tell_service_manager(&[NotifyState::Ready, NotifyState::Status("configuration reloaded")]);
+            }
+            Err(error) => {
+                tracing::error!("the new configuration is refused, the old one stays:\n{error}");
+                let status = format!("reload refused: {}", error.summary());
+                tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
+            }
+        }
+    }
+
+    /// In the reverse order: no new reports, sessions closed, HTTP, and the store last.
+    async fn stop(self) {
+        tracing::info!("stopping");
+        tell_service_manager(&[NotifyState::Stopping]);
+        self.front.set_stage(Stage::Stopping);
+        let (reply, closed) = oneshot::channel();
+        if self.house.broker.try_send(CloseAll { reply }).is_ok() {
+            let all_gone = async {
+                let _ = closed.await;
+                while self.front.places.taken() > 0 {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            if tokio::time::timeout(CLOSING_TIME, all_gone).await.is_err() {
+                tracing::warn!(sessions = self.front.places.taken(), "some sessions did not close in time");
+            }
+        }
+        self.server.stop(true).await;
+        if let Some(server) = self.metrics_server {
+            server.stop(false).await;
+        }
+        let (reply, flushed) = oneshot::channel();
+        let asked = self.house.store.try_send(Flush { reply }).is_ok();
+        if !asked || tokio::time::timeout(FLUSH_TIME, flushed).await.is_err() {
+            tracing::error!("the store could not be written before the end; what changed last may be lost");
+        }
+        self.core.stop();
+        tracing::info!("stopped");
+    }
+}
+
+fn registry() -> Result<Registry, StartError> {
+    let registry = Registry::new();
+    registry.register(Box::new(ProcessCollector::for_self()))?;
+    let build = IntGaugeVec::new(Opts::new("sattva_build_info", "The daemon's version; always 1."), &["version"])?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    registry.register(Box::new(build))?;
+    Ok(registry)
+}
+
+/// The extra listener for metrics is a convenience: without it the daemon goes on.
+fn bind_metrics(config: &Config) -> Option<TcpListener> {
+    let port = config.metrics.port.filter(|_| config.metrics.enabled)?;
+    match bind(SocketAddr::new(config.http.listen.ip(), port)) {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!(%error, "no extra listener for metrics (PROMETHEUS_PORT; 9090 is Prometheus's own port); /metrics is served with everything else");
+            None
+        }
+    }
+}
+
+/// Without a service manager this does nothing.
+fn tell_service_manager(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}
