@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const HEAD: &str = "<?xml version=\"1.0\"?>\n<icestats><admin>nobody@localhost</admin><listeners>9</listeners><sources>1</sources>";
+const HEAD: &str =
+    "<?xml version=\"1.0\"?>\n<icestats><admin>nobody@localhost</admin><listeners>9</listeners><sources>1</sources>";
 
 fn document(sources: &str) -> String {
     format!("{HEAD}{sources}</icestats>\n")
