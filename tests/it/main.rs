@@ -1,0 +1,17 @@
+//! The daemon as its users meet it: the real binary, real sockets, real files, real signals.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on panics, and it waits for another process, outside of any actor"
+)]
+
+// What the tests speak with: the daemon's process, a streamer, a WebSocket client.
+mod daemon;
+mod figures;
+mod live;
+mod patience;
+mod raw_socket;
+mod streamer;
+
+// What the daemon does, by behaviour.
+mod auto_end_to_the_end;
