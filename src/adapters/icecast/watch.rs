@@ -1,0 +1,252 @@
+//! What one server runs, as its polls tell it: polls become reports. Pure; time is an argument.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use sattva_actors::{
+    clock::{Now, Timestamp, WallTime},
+    identity::{ChannelId, SessionId, SourceId},
+    protocol::{Identity, KnownSession, Report, Status},
+    wire::Track,
+};
+
+use super::{names, stats::Mount};
+
+/// That a stream is gone is said at this many polls: the channel's mailbox may have been full at one.
+const FAREWELLS: u8 = 3;
+/// Mounts that cannot be watched and were named in the log.
+const UNWATCHABLE_MAX: usize = 1000;
+
+/// What to watch, and under which names.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    pub server: String,
+    /// Empty means all.
+    pub mounts: Vec<String>,
+    pub channel_prefix: String,
+    pub interval: Duration,
+}
+
+/// Whose account, and of which channel.
+pub type Place = (SourceId, ChannelId);
+
+/// A report and where it belongs.
+pub type Addressed = (Place, Report);
+
+/// What one good poll led to.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub reports: Vec<Addressed>,
+    /// Where a stream is over since this poll.
+    pub gone: Vec<Place>,
+    /// Mounts that cannot be watched, with the reason, each told once.
+    pub unwatchable: Vec<(String, String)>,
+}
+
+/// A mount with a source, as it stands after the last good poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting<'a> {
+    /// The session it is reported under.
+    pub session: &'a str,
+    /// When its source connected, in the server's words: tells one connection from the next.
+    pub start: &'a str,
+    pub listeners: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct Stream {
+    session: SessionId,
+    started_at: Option<WallTime>,
+    seq: u64,
+    /// The connection last seen; `None` until one was, and while there is none.
+    connection: Option<Connection>,
+    /// The first good poll without it since the last one with it.
+    missing_since: Option<Timestamp>,
+    farewells: u8,
+}
+
+#[derive(Clone, Debug)]
+struct Connection {
+    mount: String,
+    start: String,
+    listeners: Option<u32>,
+}
+
+impl Stream {
+    fn new(session: SessionId, started_at: Option<WallTime>, seq: u64) -> Self {
+        Self { session, started_at, seq, connection: None, missing_since: None, farewells: 0 }
+    }
+
+    fn next_seq(&mut self, now: Now) -> u64 {
+        // Wall time, so that numbers go on after a restart, and never less than the last one.
+        self.seq = (now.wall.as_millis().max(0) as u64).max(self.seq + 1);
+        self.seq
+    }
+}
+
+#[derive(Debug)]
+pub struct Watch {
+    scope: Scope,
+    /// By source and channel: after a change of the prefix a source leaves its old channel.
+    streams: BTreeMap<Place, Stream>,
+    unwatchable: BTreeSet<String>,
+}
+
+impl Watch {
+    pub fn new(scope: Scope) -> Self {
+        Self { scope, streams: BTreeMap::new(), unwatchable: BTreeSet::new() }
+    }
+
+    /// What the daemon believes to run here, so that what vanished while it was away is reported too.
+    pub fn restore(&mut self, known: Vec<KnownSession>) {
+        for known in known {
+            let stream = Stream::new(known.session, known.started_at, known.seq);
+            self.streams.insert((known.source, known.channel), stream);
+        }
+    }
+
+    /// Takes in a good poll whose request was sent at `sent`. A stop under way decides itself what is
+    /// gone: `stopping` says of which sources that holds. What reconnects there keeps its session.
+    pub fn on_poll(&mut self, sent: Now, mounts: &[Mount], stopping: impl Fn(&Place) -> bool) -> Seen {
+        let mut seen = Seen::default();
+        let mut present: BTreeSet<Place> = BTreeSet::new();
+        // Mounts already watched keep their channel, whatever new mount would take its name.
+        let watched = self.streams.iter().filter(|(_, stream)| stream.connection.is_some());
+        let mut taken: BTreeMap<ChannelId, SourceId> =
+            watched.map(|((source, channel), _)| (channel.clone(), source.clone())).collect();
+        for mount in mounts {
+            let Some(start) = &mount.start else { continue };
+            if !self.scope.mounts.is_empty() && !self.scope.mounts.contains(&mount.name) {
+                continue;
+            }
+            let channel = names::channel(&self.scope.channel_prefix, &mount.name);
+            let (Some(channel), Some(source)) = (channel, names::source(&self.scope.server, &mount.name)) else {
+                self.cannot_watch(&mut seen, mount, "its name leaves nothing to call its channel by".to_owned());
+                continue;
+            };
+            let owner = taken.entry(channel.clone()).or_insert_with(|| source.clone());
+            if *owner != source {
+                let why = format!("its channel would be {channel}, which is already that of {owner}");
+                self.cannot_watch(&mut seen, mount, why);
+                continue;
+            }
+            let place = (source, channel);
+            let report = self.see(sent, mount, start, &place, stopping(&place));
+            present.insert(place.clone());
+            seen.reports.push((place, report));
+        }
+        self.miss(sent, &present, stopping, &mut seen);
+        seen
+    }
+
+    fn see(&mut self, sent: Now, mount: &Mount, start: &str, place: &Place, stopping: bool) -> Report {
+        let session = names::session(&mount.name, start);
+        let new = || Stream::new(session.clone(), mount.started_at, 0);
+        let stream = self.streams.entry(place.clone()).or_insert_with(new);
+        let continues = match &stream.connection {
+            Some(connection) => connection.start == start,
+            None => stream.session == session,
+        };
+        if !continues && !stopping {
+            // A server whose clock was set back must not make the new session the older one.
+            let is_later = mount.started_at > stream.started_at;
+            stream.started_at = mount.started_at.filter(|_| is_later);
+            stream.session = session;
+        }
+        stream.connection =
+            Some(Connection { mount: mount.name.clone(), start: start.to_owned(), listeners: mount.listeners });
+        stream.missing_since = None;
+        stream.farewells = 0;
+        Report {
+            status: Status::Live,
+            listeners: mount.listeners,
+            track: track(mount),
+            ..bare(stream, sent, self.scope.interval)
+        }
+    }
+
+    /// Looks at what this poll did not show.
+    fn miss(&mut self, sent: Now, present: &BTreeSet<Place>, stopping: impl Fn(&Place) -> bool, seen: &mut Seen) {
+        let interval = self.scope.interval;
+        self.streams.retain(|place, stream| {
+            if present.contains(place) {
+                return true;
+            }
+            if stopping(place) {
+                stream.connection = None;
+                return true;
+            }
+            let first = *stream.missing_since.get_or_insert(sent.at);
+            // Two polls in quick succession are no two looks.
+            if sent.at.since(first) < interval / 2 {
+                return true;
+            }
+            if stream.farewells == 0 {
+                seen.gone.push(place.clone());
+            }
+            stream.connection = None;
+            stream.farewells += 1;
+            seen.reports.push((place.clone(), bare(stream, sent, interval)));
+            stream.farewells < FAREWELLS
+        });
+    }
+
+    /// A stop has seen its source go: says so at once.
+    pub fn end(&mut self, place: &Place, now: Now) -> Option<Addressed> {
+        let stream = self.streams.get_mut(place)?;
+        stream.connection = None;
+        stream.missing_since = Some(now.at);
+        stream.farewells = 1;
+        Some((place.clone(), bare(stream, now, self.scope.interval)))
+    }
+
+    /// How a stream stands after the last good poll; `None` when its mount has no source.
+    pub fn sighting(&self, place: &Place) -> Option<Sighting<'_>> {
+        let stream = self.streams.get(place)?;
+        let connection = stream.connection.as_ref().filter(|_| stream.missing_since.is_none())?;
+        Some(Sighting { session: &stream.session, start: &connection.start, listeners: connection.listeners })
+    }
+
+    pub fn mount_of(&self, place: &Place) -> Option<&str> {
+        Some(&self.streams.get(place)?.connection.as_ref()?.mount)
+    }
+
+    fn cannot_watch(&mut self, seen: &mut Seen, mount: &Mount, why: String) {
+        if self.unwatchable.len() < UNWATCHABLE_MAX && self.unwatchable.insert(mount.name.clone()) {
+            seen.unwatchable.push((mount.name.clone(), why));
+        }
+    }
+}
+
+/// The next report of a session, of which nothing is known but that it is over.
+fn bare(stream: &mut Stream, now: Now, interval: Duration) -> Report {
+    let seq = stream.next_seq(now);
+    Report {
+        identity: Identity::Numbered { session: stream.session.clone(), started_at: stream.started_at, seq },
+        status: Status::Stopped,
+        listeners: None,
+        // Icecast counts who ever joined only for the whole server, which says nothing of one mount.
+        joins: None,
+        queue_size: None,
+        queue_ops: None,
+        track: None,
+        // Its batch is dated by the moment of the request, on the daemon's own clock.
+        observed_at: None,
+        interval,
+    }
+}
+
+fn track(mount: &Mount) -> Option<Arc<Track>> {
+    let (title, artist) = match (&mount.title, &mount.artist) {
+        (Some(title), artist) => (title.clone(), artist.clone()),
+        (None, Some(artist)) => (artist.clone(), None),
+        (None, None) => return None,
+    };
+    Some(Arc::new(Track { title, artist, ..Track::default() }))
+}
+
+#[cfg(test)]
+mod tests;
