@@ -15,3 +15,5 @@ mod streamer;
 
 // What the daemon does, by behaviour.
 mod auto_end_to_the_end;
+mod metrics_exposition;
+mod seed_shapes;
