@@ -7,6 +7,7 @@ pub mod health;
 pub mod ingest;
 pub mod metrics;
 pub mod observe;
+pub mod openapi;
 pub mod problem;
 pub mod stats;
 pub mod streams;
@@ -28,6 +29,7 @@ use sattva_actors::{
     channel::cell::Cells,
     clock::{Clock, Now},
     house::House,
+    mailbox::MailboxDepth,
     session::SessionMetrics,
     stats::LatestSample,
     store::StoreHealth,
@@ -67,6 +69,7 @@ pub struct Front {
     pub store_notice: Option<String>,
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
+    pub supervisor_depth: MailboxDepth,
     pub places: Arc<Places>,
     /// Replaced whole by a reload.
     pub config: ArcSwap<Config>,
@@ -85,6 +88,7 @@ pub struct FrontParts {
     pub store_notice: Option<String>,
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
+    pub supervisor_depth: MailboxDepth,
     pub config: Config,
 }
 
@@ -104,6 +108,7 @@ impl Front {
             store_notice: parts.store_notice,
             reload: parts.reload,
             commands_waiting: parts.commands_waiting,
+            supervisor_depth: parts.supervisor_depth,
             places: Arc::default(),
             config: ArcSwap::from_pointee(parts.config),
             stage: AtomicU8::new(Stage::Starting as u8),
@@ -137,6 +142,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(streams::forget)
         .service(ingest::ingest)
         .service(ingest::listeners)
+        .service(openapi::get)
         .service(websocket::open)
         .service(dashboard::root)
         .service(dashboard::bare)

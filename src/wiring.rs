@@ -164,6 +164,8 @@ impl Daemon {
         let registry = registry()?;
         let (cells, health, sample) = (Arc::<Cells>::default(), Arc::<StoreHealth>::default(), LatestSample::default());
         let commands_waiting = CommandsWaiting::default();
+        let house_metrics = HouseMetrics::register(&registry)?;
+        let supervisor_depth = house_metrics.depths.supervisor.clone();
         let foundations = Foundations {
             clock,
             boot,
@@ -172,7 +174,7 @@ impl Daemon {
             loaded,
             rhythm: rhythm(&config),
             cells: Arc::clone(&cells),
-            metrics: HouseMetrics::register(&registry)?,
+            metrics: house_metrics,
             health: Arc::clone(&health),
             sample: sample.clone(),
             commands_waiting: commands_waiting.clone(),
@@ -202,6 +204,7 @@ impl Daemon {
             store_notice,
             reload: Arc::clone(&reload),
             commands_waiting,
+            supervisor_depth,
             config: config.clone(),
         })?);
         let server = http::serve(front.clone(), listener, workers).map_err(StartError::Server)?;

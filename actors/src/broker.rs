@@ -227,7 +227,7 @@ impl Actor for Broker {
 impl Handler<Publish> for Broker {
     type Result = ();
 
-    fn handle(&mut self, Publish { at, publication }: Publish, ctx: &mut Self::Context) {
+    fn handle(&mut self, Publish { at, publication, queued: _ }: Publish, ctx: &mut Self::Context) {
         if self.attention.overflowed.swap(false, Acquire) {
             self.metrics.lost.inc();
             tracing::warn!("more changes at once than can be sent one by one: everybody gets a new snapshot");

@@ -363,7 +363,8 @@ impl ChannelActor {
         if attention.sessions.load(Relaxed) == 0 {
             return;
         }
-        if self.world.outlets.broker.try_send(Publish { at: now.wall, publication }).is_err() {
+        let queued = self.world.depths.broker.enter();
+        if self.world.outlets.broker.try_send(Publish { at: now.wall, publication, queued }).is_err() {
             // The broker sends everybody a new snapshot instead.
             attention.overflowed.store(true, Release);
         }
@@ -409,8 +410,14 @@ impl ChannelActor {
             Effect::EndStream { generation, .. } => Some((*generation, ctx.address().recipient())),
             _ => None,
         });
-        let mut save =
-            Save { channel: self.stream.id.clone(), record: Some(record), decisions, tally: tally.cloned(), stop };
+        let mut save = Save {
+            channel: self.stream.id.clone(),
+            record: Some(record),
+            decisions,
+            tally: tally.cloned(),
+            stop,
+            queued: self.world.depths.store.enter(),
+        };
         if let Some(mut earlier) = self.unsaved.take() {
             earlier.decisions.append(&mut save.decisions);
             let surplus = earlier.decisions.len().saturating_sub(UNSAVED_DECISIONS);

@@ -11,6 +11,7 @@ use crate::{
     clock::{BootId, Clock},
     continuity::Continuity,
     freshness::Freshness,
+    mailbox::MailboxDepths,
     protocol::Rulebook,
     stats::{LatestSample, Rhythm, StatsActor},
     store::{Loaded, Store, StoreActor, StoreHealth, StoreMetrics},
@@ -42,6 +43,7 @@ pub struct HouseMetrics {
     pub supervisor: SupervisorMetrics,
     pub broker: BrokerMetrics,
     pub store: StoreMetrics,
+    pub depths: MailboxDepths,
 }
 
 impl HouseMetrics {
@@ -51,6 +53,7 @@ impl HouseMetrics {
             supervisor: SupervisorMetrics::register(registry)?,
             broker: BrokerMetrics::register(registry)?,
             store: StoreMetrics::register(registry)?,
+            depths: MailboxDepths::register(registry)?,
         })
     }
 }
@@ -78,8 +81,14 @@ pub fn build(f: Foundations) -> House {
         let broker =
             Broker::new(f.clock, me.clone().recipient(), Arc::clone(&attention), f.metrics.broker.clone()).start();
         let control = StreamControl::new(f.clock, f.commands_waiting, me.clone().recipient()).start();
-        let stats =
-            StatsActor::new(f.clock, started, f.rhythm, Arc::clone(&f.cells), broker.clone().recipient(), f.sample);
+        let stats = StatsActor::new(
+            f.clock,
+            started,
+            f.rhythm,
+            Arc::clone(&f.cells),
+            (broker.clone().recipient(), f.metrics.depths.broker.clone()),
+            f.sample,
+        );
         let stats = stats.start();
         let world = Rc::new(RefCell::new(None));
         let shared = Rc::clone(&world);
@@ -100,6 +109,7 @@ pub fn build(f: Foundations) -> House {
                 cells: f.cells,
                 rules: RefCell::new(f.rules),
                 metrics: f.metrics.channels,
+                depths: f.metrics.depths,
                 outlets,
                 attention,
             });

@@ -20,6 +20,7 @@ mod continuity;
 mod freshness;
 pub mod house;
 pub mod identity;
+pub mod mailbox;
 pub mod protocol;
 pub mod session;
 mod source_clock;

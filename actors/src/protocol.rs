@@ -22,6 +22,7 @@ use crate::{
     },
     clock::{Timestamp, WallTime},
     identity::{ChannelId, SessionId, SourceId},
+    mailbox::Queued,
     wire::{self, StreamState, SystemStats, Track},
 };
 
@@ -451,11 +452,12 @@ pub enum Publication {
     Stats(SystemStats),
 }
 
-#[derive(Clone, Debug, Message)]
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Publish {
     pub at: WallTime,
     pub publication: Publication,
+    pub queued: Queued,
 }
 
 /// What may stand in for an older message that still waits for a slow client.
@@ -521,6 +523,7 @@ pub struct Save {
     pub tally: Option<Arc<Tally>>,
     /// A stop that may only be offered once it is on disk.
     pub stop: Option<(u32, Recipient<Durable>)>,
+    pub queued: Queued,
 }
 
 /// A stop's record is on disk, or could not be written.

@@ -11,6 +11,7 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 use crate::{
     channel::cell::Cells,
     clock::{Clock, Now},
+    mailbox::MailboxDepth,
     protocol::{Publication, Publish},
     wire::SystemStats,
 };
@@ -66,6 +67,7 @@ pub struct StatsActor {
     rhythm: Rhythm,
     cells: Arc<Cells>,
     broker: Recipient<Publish>,
+    depth: MailboxDepth,
     latest: LatestSample,
     /// One `System`, kept: the CPU's load is the difference between two looks.
     system: Option<System>,
@@ -79,7 +81,7 @@ impl StatsActor {
         started: Now,
         rhythm: Rhythm,
         cells: Arc<Cells>,
-        broker: Recipient<Publish>,
+        (broker, depth): (Recipient<Publish>, MailboxDepth),
         latest: LatestSample,
     ) -> Self {
         let what = RefreshKind::nothing()
@@ -92,7 +94,7 @@ impl StatsActor {
                 None
             }
         };
-        Self { clock, started, rhythm, cells, broker, latest, system, next_sample: None, next_broadcast: None }
+        Self { clock, started, rhythm, cells, broker, depth, latest, system, next_sample: None, next_broadcast: None }
     }
 
     // Both are re-armed each time rather than run at an interval, which would burst after a stall.
@@ -140,7 +142,8 @@ impl StatsActor {
         let now = self.clock.now();
         let stats = system_stats(&self.cells, self.latest.get(), self.started, now);
         // A missed one is followed by the next.
-        let _ = self.broker.try_send(Publish { at: now.wall, publication: Publication::Stats(stats) });
+        let queued = self.depth.enter();
+        let _ = self.broker.try_send(Publish { at: now.wall, publication: Publication::Stats(stats), queued });
         let after = self.rhythm.broadcast;
         self.plan_broadcast(ctx, after);
     }

@@ -13,7 +13,8 @@ use crate::{
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Track {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// A number is taken as its text.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "text_or_number")]
     pub id: Option<String>,
     pub title: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,6 +237,19 @@ pub struct Snapshot {
 pub struct ClientError {
     pub code: &'static str,
     pub message: String,
+}
+
+fn text_or_number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Number(i64),
+    }
+    Ok(Option::<Id>::deserialize(d)?.map(|id| match id {
+        Id::Text(text) => text,
+        Id::Number(number) => number.to_string(),
+    }))
 }
 
 pub fn as_text<S: serde::Serializer>(at: &WallTime, s: S) -> Result<S::Ok, S::Error> {

@@ -16,6 +16,7 @@ use crate::{
     clock::{BootId, Clock, Now, Stamp},
     continuity::Continuity,
     freshness::Freshness,
+    mailbox::MailboxDepths,
     protocol::{Offer, Publish, Retract, Rulebook, Save},
 };
 
@@ -30,6 +31,7 @@ pub struct World {
     pub cells: Arc<Cells>,
     pub rules: RefCell<Arc<Rulebook>>,
     pub metrics: ChannelMetrics,
+    pub depths: MailboxDepths,
     pub outlets: Outlets,
     pub attention: Arc<Attention>,
 }

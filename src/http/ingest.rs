@@ -81,6 +81,7 @@ async fn take_in(
     if front.config.load().ingest.retired_sources.iter().any(|retired| retired == source.as_str()) {
         return Err(Problem::forbidden("source_retired", format!("{source} is listed in ingest.retired_sources")));
     }
+    let _queued = front.supervisor_depth.enter();
     let (tally, answer) = Tally::new();
     let received = front.clock.now().at;
     let batch = Batch { source: source.clone(), received, reports, acks, tally };

@@ -214,8 +214,9 @@ pub struct AutoEnd {
     failed: Option<Timestamp>,
     /// An operator's pause.
     held: bool,
-    /// An operator's "keep alive": not armed again until someone has joined.
-    kept_alive: bool,
+    /// An operator's "keep alive": not armed again until someone has joined. Holds the smallest count
+    /// known since, for who was there already has not joined.
+    kept_alive: Option<u32>,
     /// Somebody has been heard in this session.
     heard: bool,
     bequest: Option<Bequest>,
@@ -255,7 +256,7 @@ impl Default for AutoEnd {
             generation: 0,
             failed: None,
             held: false,
-            kept_alive: false,
+            kept_alive: None,
             heard: false,
             bequest: None,
         }
@@ -280,9 +281,13 @@ impl AutoEnd {
     pub fn on_evidence(&mut self, now: Timestamp, evidence: Evidence, rules: Rules<'_>) -> Effects {
         let mut effects = Effects::new();
         let somebody = evidence.somebody || matches!(evidence.audience, Audience::Known { listeners: 1.., .. });
+        self.kept_alive = self.kept_alive.and_then(|least| match evidence.audience {
+            _ if evidence.joins == Joins::Rose => None,
+            Audience::Known { listeners, .. } => (listeners <= least).then_some(listeners),
+            Audience::Unknown => (!somebody || least > 0).then_some(least),
+        });
         if somebody || evidence.joins == Joins::Rose {
             self.heard = true;
-            self.kept_alive = false;
             self.bequest = None;
             self.give_up(if somebody { Cause::Listener } else { Cause::CameAndWent }, &mut effects);
         }
@@ -313,7 +318,7 @@ impl AutoEnd {
         effects: &mut Effects,
     ) {
         let policy = rules.policy;
-        if self.held || self.kept_alive || !policy.enabled {
+        if self.held || self.is_kept_alive() || !policy.enabled {
             return;
         }
         let whole = now.plus(policy.timeout);
@@ -583,7 +588,7 @@ impl AutoEnd {
         self.phase = Phase::Watching;
         self.failed = None;
         self.held = false;
-        self.kept_alive = false;
+        self.kept_alive = None;
         self.heard = false;
     }
 
@@ -609,7 +614,7 @@ impl AutoEnd {
     /// An operator's "keep alive".
     pub fn on_cancel(&mut self) -> Effects {
         let mut effects = Effects::new();
-        self.kept_alive = true;
+        self.kept_alive = Some(u32::MAX);
         self.give_up(Cause::KeptAlive, &mut effects);
         effects
     }
@@ -659,6 +664,10 @@ impl AutoEnd {
         if old == new || self.is_stopping_for_operator() {
             return effects;
         }
+        let moved = |at: Timestamp| at.plus(new.timeout).minus(old.timeout);
+        if let Some(left) = self.bequest.as_mut().filter(|left| left.reason != Reason::StopFailed) {
+            left.deadline = moved(left.deadline);
+        }
         if !new.enabled || (new.dry_run && self.is_stopping()) {
             self.give_up(Cause::Disabled, &mut effects);
             return effects;
@@ -666,7 +675,6 @@ impl AutoEnd {
         if self.phase == Phase::WouldStop && !new.dry_run {
             self.phase = Phase::Watching;
         }
-        let moved = |at: Timestamp| at.plus(new.timeout).minus(old.timeout);
         match self.phase {
             Phase::Counting(ref mut c) if c.reason != Reason::StopFailed && old.timeout != new.timeout => {
                 c.deadline = moved(c.deadline);
@@ -812,7 +820,7 @@ impl AutoEnd {
     }
 
     pub fn is_kept_alive(&self) -> bool {
-        self.kept_alive
+        self.kept_alive.is_some()
     }
 
     pub fn generation(&self) -> u32 {

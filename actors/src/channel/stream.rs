@@ -116,19 +116,24 @@ impl Stream {
     /// Takes in one report whose count was taken at `at`.
     pub fn on_report(&mut self, m: Moment<'_>, source: &SourceId, report: &Report, at: Timestamp) -> Reaction {
         let was_over = self.kept.evidences.is_over();
+        // What expired unnoticed before this report stood still until it.
+        let mut effects = Effects::new();
+        if self.kept.auto_end.zero_at().is_some() && self.audience(m) == Audience::Unknown {
+            effects = self.settle(m);
+        }
         let accepted = match self.kept.evidences.accept(source, report, m.now, at) {
             Verdict::Accepted(accepted) => accepted,
-            Verdict::Duplicate => return Reaction::default(),
+            Verdict::Duplicate => return Reaction { effects, ..Reaction::default() },
         };
         let auto_end = &mut self.kept.auto_end;
         let standing = auto_end.standing();
         let alone = self.kept.evidences.active().nth(1).is_none();
-        let mut effects = match accepted.session {
+        effects.extend(match accepted.session {
             Progress::Replaced { seen_at, unheard } if alone => auto_end.on_new_session(seen_at, unheard),
             Progress::Began | Progress::Replaced { .. } if !was_over => auto_end.on_session_beside(),
             Progress::Ended { unheard } if self.kept.evidences.is_over() => auto_end.on_stream_gone(at, unheard),
             _ => Effects::new(),
-        };
+        });
         let over = self.kept.evidences.is_over();
         if over && (!was_over || self.kept.ended.is_none()) {
             self.kept.ended = Some(m.now.at);

@@ -321,6 +321,9 @@ fn check_track(track: &Track) -> Result<(), Wrong> {
     if texts.into_iter().flatten().any(|text| text.chars().count() > TRACK_TEXT_MAX) {
         return Err(("track", format!("a text is longer than {TRACK_TEXT_MAX} characters")));
     }
+    if track.started_at.as_deref().is_some_and(|at| WallTime::parse_rfc3339(at).is_none()) {
+        return Err(("track.started_at", "not an RFC 3339 timestamp such as 2026-01-31T12:00:00.000Z".to_owned()));
+    }
     if track.duration_seconds.is_some_and(|seconds| !(0.0..1e9).contains(&seconds)) {
         return Err(("track.duration_seconds", "not a plausible duration".to_owned()));
     }
@@ -336,7 +339,7 @@ mod tests {
         request.check(Duration::from_secs(5)).map_err(|p| p.to_string())
     }
 
-    const GOOD: &str = r#"{"source":"radio-1","reports":[{"channel_id":-1001234567890,"session":"s","seq":1,"state":"live","listeners":3,"joins":17,"queue_ops":{"add":12},"track":{"title":"A \"B\""},"observed_at":"2026-01-31T12:00:00+03:00"}]}"#;
+    const GOOD: &str = r#"{"source":"radio-1","reports":[{"channel_id":-1001234567890,"session":"s","seq":1,"state":"live","listeners":3,"joins":17,"queue_ops":{"add":12},"track":{"id":7,"title":"A \"B\""},"observed_at":"2026-01-31T12:00:00+03:00"}]}"#;
 
     #[test]
     fn a_telegram_id_may_be_a_number_and_a_time_may_have_any_offset() {

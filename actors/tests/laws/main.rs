@@ -1,0 +1,21 @@
+//! The laws of auto-end, each as a property of the pure stream. The expectations are written from the
+//! contract, "Auto-end"; the numbers in the modules are those of its laws.
+
+mod countdown;
+mod evidence;
+mod histories;
+mod operator;
+mod restart;
+mod sessions;
+mod stop;
+mod subject;
+
+/// Runs a law over random inputs; `PROPTEST_CASES` raises their number.
+fn cases(few: u32) -> proptest::test_runner::Config {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
+    proptest::test_runner::Config {
+        cases: asked.unwrap_or(few),
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    }
+}

@@ -1,0 +1,152 @@
+//! Laws 18 and 19: what operators may do, and the dry run.
+
+use proptest::prelude::*;
+use sattva_actors::{
+    channel::{
+        auto_end::{Cause, Effect},
+        policy::Policy,
+    },
+    protocol::{Action, ActionError, Status, StopReason},
+};
+
+use crate::{
+    cases,
+    subject::{Subject, is, says, secs, stops, warnings},
+};
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn law_18_a_pause_holds_until_resume_and_then_arms_in_full(elapsed in 0u64..299, held in 0u64..1000) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        let (effects, _) = jazz.operate(Action::Pause);
+        prop_assert!(effects.contains(&Effect::Cancelled(Cause::OperatorPaused)));
+        prop_assert_eq!(stops(&jazz.keep_saying(&says(0), secs(held))), 0);
+        jazz.say(says(0));
+        jazz.operate(Action::Resume).1.unwrap();
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_18_a_pause_is_not_lost_when_one_of_two_reporters_begins_a_new_session(ended_first: bool) {
+        let mut jazz = Subject::default();
+        jazz.hear("second", &says(0));
+        jazz.say(says(0));
+        jazz.operate(Action::Pause).1.unwrap();
+        if ended_first { jazz.hear("second", &is(Status::Stopped)); }
+        jazz.hear("second", &says(0).of("s2"));
+        prop_assert!(jazz.stream.auto_end().is_held());
+    }
+
+    #[test]
+    fn law_18_keep_alive_is_not_armed_again_until_someone_has_joined(quiet in 300u64..2000, by_count: bool) {
+        let mut jazz = Subject::default();
+        jazz.say(says(0).joins(0));
+        jazz.operate(Action::Cancel).1.unwrap();
+        prop_assert_eq!(stops(&jazz.keep_saying(&says(0).joins(0), secs(quiet))), 0);
+        if by_count { jazz.say(says(1)); }
+        let effects = jazz.keep_saying(&says(0).joins(1), secs(305));
+        prop_assert_eq!(stops(&effects), 1);
+    }
+
+    #[test]
+    fn law_18_keep_alive_is_not_ended_by_who_was_there_already(n in 1u32..9, looks in 1usize..9, another: bool) {
+        let mut jazz = Subject::default();
+        jazz.say(says(n));
+        jazz.operate(Action::Cancel).1.unwrap();
+        for _ in 0..looks { jazz.say(says(n)); }
+        if another { jazz.say(says(n + 1)); }
+        let effects = jazz.keep_saying(&says(0), secs(310));
+        prop_assert_eq!(stops(&effects), usize::from(another));
+    }
+
+    #[test]
+    fn law_18_extend_moves_the_deadline(elapsed in 0u64..299, by in 0u64..100_000) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        let deadline = jazz.ends_at().unwrap();
+        jazz.operate(Action::Extend(secs(by))).1.unwrap();
+        prop_assert_eq!(jazz.ends_at(), Some(deadline.plus(secs(by)).max(jazz.now.plus(secs(10)))));
+    }
+
+    #[test]
+    fn law_18_extending_beyond_all_measure_breaks_nothing(frozen: bool) {
+        let mut jazz = Subject::default();
+        jazz.say(says(0));
+        if frozen { jazz.pass(secs(20)); }
+        for _ in 0..3 { jazz.operate(Action::Extend(std::time::Duration::MAX)).1.unwrap(); }
+        jazz.say(says(0));
+        prop_assert_eq!(stops(&jazz.keep_saying(&says(0), secs(1000))), 0);
+    }
+
+    #[test]
+    fn law_18_a_stop_is_refused_when_anyone_listens_or_the_count_is_unknown(n in 1u32..9, unknown: bool, paused: bool) {
+        let mut jazz = Subject::default();
+        let status = if paused { Status::Paused } else { Status::Live };
+        let said = crate::subject::Said { status, ..if unknown { says(None) } else { says(n) } };
+        jazz.say(said);
+        let refused = if unknown { ActionError::CountUnknown } else { ActionError::SomebodyListens };
+        prop_assert_eq!(jazz.operate(Action::Stop { force: false }).1, Err(refused));
+        prop_assert!(jazz.offered.is_empty());
+        jazz.operate(Action::Stop { force: true }).1.unwrap();
+        let command = jazz.last_command();
+        prop_assert_eq!(command.only_if, None);
+        prop_assert_eq!(command.reason, StopReason::Operator);
+        jazz.say(says(n));
+        prop_assert!(jazz.stream.auto_end().is_stopping(), "a forced stop is not withdrawn by a listener");
+    }
+
+    #[test]
+    fn law_18_an_empty_stream_is_stopped_at_an_operators_word_paused_or_held_or_switched_off(
+        paused: bool, held: bool, off: bool, dry_run: bool,
+    ) {
+        let mut jazz = Subject::under(Policy { enabled: !off, dry_run, ..Policy::default() });
+        jazz.say(if paused { is(Status::Paused) } else { says(0) });
+        if held { jazz.operate(Action::Pause).1.unwrap(); }
+        jazz.operate(Action::Stop { force: false }).1.unwrap();
+        prop_assert!(jazz.stream.auto_end().is_stopping());
+        jazz.reload(Policy { timeout: secs(400), ..jazz.policy.clone() });
+        prop_assert!(jazz.stream.auto_end().is_stopping());
+        prop_assert_eq!(jazz.offered.len(), 1);
+        jazz.say(says(1));
+        prop_assert!(!jazz.stream.auto_end().is_stopping(), "a listener withdraws it");
+    }
+
+    #[test]
+    fn law_18_a_streamers_own_pause_cancels_and_its_return_arms_in_full(elapsed in 0u64..299, inherits: bool) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        let session = if inherits { jazz.say(is(Status::Stopped)); "s2" } else { "s1" };
+        jazz.say(is(Status::Paused).of(session));
+        prop_assert_eq!(jazz.ends_at(), None);
+        jazz.pass(secs(5));
+        jazz.say(says(0).of(session));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_19_a_dry_run_says_would_stop_once_per_countdown_and_commands_nothing(quiet in 300u64..2000, again: bool) {
+        let mut jazz = Subject::under(Policy { dry_run: true, ..Policy::default() });
+        let mut effects = jazz.keep_saying(&says(0), secs(quiet + 5));
+        if again {
+            jazz.say(says(1));
+            effects.extend(jazz.keep_saying(&says(0), secs(quiet + 5)));
+        }
+        let would = effects.iter().filter(|e| **e == Effect::WouldStop).count();
+        prop_assert_eq!(would, if again { 2 } else { 1 });
+        prop_assert_eq!(stops(&effects), 0);
+        prop_assert_eq!(warnings(&effects).len(), 3 * would);
+        prop_assert!(jazz.offered.is_empty());
+    }
+
+    #[test]
+    fn law_19_going_dry_withdraws_what_auto_end_decided(off: bool) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(302));
+        let policy = Policy { enabled: !off, dry_run: !off, ..Policy::default() };
+        let effects = jazz.reload(policy);
+        prop_assert!(effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Disabled }), "{effects:?}");
+    }
+}

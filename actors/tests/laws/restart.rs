@@ -1,0 +1,188 @@
+//! Laws 8 and 11 across restarts: what time counts, and by which clock.
+
+use proptest::prelude::*;
+use sattva_actors::{channel::policy::Policy, protocol::Status};
+
+use crate::{
+    cases,
+    subject::{Subject, is, says, secs, stops, warnings},
+};
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn law_8_time_while_the_daemon_was_down_counts_if_joins_is_unchanged(
+        elapsed in 1u64..58, down in 0u64..400, joins in 0u64..9,
+    ) {
+        let elapsed = elapsed * 5;
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).joins(joins), secs(elapsed));
+        jazz.restart(secs(down), None);
+        prop_assert_eq!(stops(&jazz.pass(secs(3))), 0);
+        jazz.say(says(0).joins(joins));
+        let left = secs(300).saturating_sub(secs(elapsed + down + 3));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(left.max(secs(10)))));
+    }
+
+    #[test]
+    fn law_8_without_joins_the_time_while_the_daemon_was_down_stood_still(elapsed in 1u64..56, down in 0u64..4000) {
+        let elapsed = elapsed * 5;
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        jazz.restart(secs(down), Some(jazz.now));
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300 - elapsed))));
+    }
+
+    #[test]
+    fn law_8_one_reporter_without_joins_is_enough_for_time_to_stand_still(down in 1u64..4000, second_first: bool) {
+        let mut jazz = Subject::default();
+        jazz.hear("second", &says(0));
+        jazz.say(says(0).joins(3));
+        jazz.restart(secs(down), None);
+        if second_first { jazz.hear("second", &says(0)); }
+        jazz.say(says(0).joins(3));
+        if !second_first { jazz.hear("second", &says(0)); }
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_8_someone_who_came_while_the_daemon_was_down_arms_anew(down in 1u64..400, more in 1u64..5) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).joins(2), secs(100));
+        jazz.restart(secs(down), None);
+        jazz.say(says(0).joins(2 + more));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_8_a_kill_credits_no_more_than_the_last_certain_zero(elapsed in 1u64..55, certain in 0u64..6) {
+        let elapsed = elapsed * 5;
+        let mut jazz = Subject::default();
+        let armed = jazz.now;
+        jazz.keep_saying(&says(0), secs(elapsed));
+        let pulse = jazz.now.minus(secs(certain)).max(armed);
+        jazz.restart(secs(30), Some(pulse));
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300) - pulse.since(armed))));
+    }
+
+    #[test]
+    fn law_11_across_boots_the_wall_clock_rules_and_what_is_left_stays_within_the_timeout(
+        elapsed in 1u64..58, down in 0u64..100_000, uptime in 1u64..100_000, step in -100_000i64..100_000,
+    ) {
+        let elapsed = elapsed * 5;
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).joins(1), secs(elapsed));
+        jazz.reboot(secs(down), secs(uptime), step * 1000);
+        jazz.say(says(0).joins(1));
+        let seen = i64::try_from(elapsed + down).unwrap() + step;
+        let left = (300 - seen).clamp(10, 300) as u64;
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(left))));
+    }
+
+    #[test]
+    fn law_11_a_wall_clock_set_back_lengthens_no_stop_and_no_wait(step in 1i64..1_000_000, failed: bool) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(302));
+        if failed { jazz.pass(secs(61)); }
+        let decided = jazz.last_command();
+        jazz.reboot(secs(1), secs(50_000), -step * 1000);
+        jazz.say(says(0));
+        if failed {
+            jazz.keep_saying(&says(0), secs(330));
+            prop_assert!(jazz.offered.len() > 1, "the retry waits at most five minutes");
+        } else {
+            let again = jazz.last_command();
+            prop_assert_eq!(&again.id, &decided.id);
+            prop_assert!(again.valid_until <= jazz.now.plus(secs(60)));
+        }
+    }
+
+    #[test]
+    fn law_10_after_a_restart_the_last_warning_is_sent_again_and_goes_by_in_full(down in 0u64..1000) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).joins(0), secs(295));
+        jazz.restart(secs(down), None);
+        let back = jazz.now;
+        let effects = jazz.keep_saying(&says(0).joins(0), secs(20));
+        prop_assert_eq!(warnings(&effects), [10]);
+        prop_assert_eq!(jazz.offered[0].0, back.plus(secs(10)));
+    }
+
+    #[test]
+    fn law_12_nothing_is_inherited_from_a_session_whose_end_fell_into_the_dark(uptime in 1u64..59, down in 1u64..999) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(100));
+        jazz.reboot(secs(down), secs(uptime), 0);
+        jazz.say(says(0).of("s2"));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_13_a_kill_between_decision_and_delivery_keeps_the_id(down in 0u64..55) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).joins(5), secs(302));
+        let first = jazz.last_command();
+        jazz.restart(secs(down), None);
+        jazz.pass(secs(1));
+        prop_assert_eq!(jazz.offered.len(), 1, "not before every reporter has said zero anew");
+        jazz.say(says(0).joins(5));
+        prop_assert_eq!(jazz.offered.len(), 2);
+        prop_assert_eq!(jazz.last_command(), first);
+    }
+
+    #[test]
+    fn law_15_a_stop_that_reached_nobody_while_the_daemon_was_down_is_decided_anew_at_once(down in 61u64..100_000) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(299));
+        jazz.say(says(0));
+        // Decided and on disk, but the process dies before anyone is offered it.
+        let mut copy = jazz.clone();
+        copy.pass(secs(2));
+        jazz.disk = copy.disk;
+        jazz.restart(secs(down), None);
+        jazz.wake();
+        let back = jazz.now;
+        let effects = jazz.keep_saying(&says(0), secs(20));
+        prop_assert_eq!(stops(&effects), 1);
+        prop_assert!(jazz.offered.last().unwrap().0.since(back) <= secs(12));
+    }
+
+    #[test]
+    fn law_19_a_dry_runs_end_does_not_outlive_the_dry_run(down in 0u64..100) {
+        let mut jazz = Subject::under(Policy { dry_run: true, ..Policy::default() });
+        jazz.keep_saying(&says(0), secs(310));
+        jazz.policy.dry_run = false;
+        jazz.restart(secs(down), None);
+        let effects = jazz.keep_saying(&says(0), secs(310));
+        prop_assert_eq!(stops(&effects), 1);
+    }
+
+    #[test]
+    fn law_18_a_hold_survives_restarts_and_ends_with_the_session(restarts in 1usize..4, ended: bool) {
+        let mut jazz = Subject::default();
+        jazz.say(says(0));
+        jazz.operate(sattva_actors::protocol::Action::Pause).1.unwrap();
+        for _ in 0..restarts { jazz.restart(secs(10), None); }
+        prop_assert_eq!(stops(&jazz.keep_saying(&says(0), secs(700))), 0);
+        if ended {
+            jazz.say(is(Status::Stopped));
+            let effects = jazz.keep_saying(&says(0).of("s2"), secs(310));
+            prop_assert_eq!(stops(&effects), 1);
+        }
+    }
+
+    #[test]
+    fn law_18_what_ends_keep_alive_survives_restarts(joins: bool) {
+        let mut jazz = Subject::default();
+        jazz.say(says(0));
+        jazz.operate(sattva_actors::protocol::Action::Cancel).1.unwrap();
+        let someone = if joins { says(1).joins(1) } else { says(1) };
+        jazz.say(someone);
+        jazz.restart(secs(10), None);
+        let effects = jazz.keep_saying(&says(0), secs(310));
+        prop_assert_eq!(stops(&effects), 1);
+    }
+}

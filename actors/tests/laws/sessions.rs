@@ -1,0 +1,134 @@
+//! Laws 12 and 17: what a session inherits, and which one is the newer.
+
+use proptest::prelude::*;
+use sattva_actors::{
+    channel::auto_end::{Effect, Reason},
+    protocol::Status,
+};
+
+use crate::{
+    cases,
+    subject::{Said, Subject, is, says, secs, stops},
+};
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn law_12_a_session_within_a_minute_of_an_unheard_one_inherits_its_deadline(
+        elapsed in 1u64..290, gap in 0u64..120, said_so: bool,
+    ) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        if said_so { jazz.say(is(Status::Stopped)); }
+        let seen = if said_so { jazz.now } else { jazz.stream.evidence_at().unwrap() };
+        let deadline = if said_so { jazz.now.plus(secs(300 - elapsed)) } else { jazz.ends_at().unwrap() };
+        jazz.pass(secs(gap));
+        jazz.say(says(0).of("s2"));
+        let whole = jazz.now.plus(secs(300));
+        let expected = if jazz.now.since(seen) <= secs(60) { deadline.max(jazz.now.plus(secs(10))) } else { whole };
+        prop_assert_eq!(jazz.ends_at(), Some(expected));
+    }
+
+    #[test]
+    fn law_12_a_heard_session_leaves_nothing(gap in 0u64..60, how in 0usize..5) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).joins(0), secs(100));
+        match how {
+            0 => drop(jazz.say(says(1).joins(1))),
+            // The last thing it says is that somebody came.
+            1 => drop(jazz.say(is(Status::Stopped).joins(1))),
+            2 => drop(jazz.say(Said { listeners: Some(2), ..is(Status::Stopped) })),
+            3 => drop(jazz.say(says(None))),
+            _ => drop(jazz.say(is(Status::Paused).joins(0))),
+        }
+        jazz.say(is(Status::Stopped));
+        jazz.pass(secs(gap));
+        jazz.say(says(0).of("s2").joins(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_12_a_session_someone_joined_before_its_first_report_inherits_nothing(joins in 1u64..9) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).joins(0), secs(100));
+        let effects = jazz.say(says(0).of("s2").joins(joins));
+        let ends_at = jazz.now.plus(secs(300));
+        prop_assert!(effects.contains(&Effect::Started { ends_at, reason: Reason::AllLeft }), "{effects:?}");
+    }
+
+    #[test]
+    fn law_12_our_own_stop_leaves_nothing(gap in 0u64..60, acked: bool) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(302));
+        if acked { let id = jazz.last_command().id; jazz.ack(&id, "radio", sattva_actors::protocol::Outcome::Ok); }
+        jazz.say(is(Status::Stopped));
+        jazz.pass(secs(gap));
+        jazz.say(says(0).of("s2"));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_12_a_crash_looping_source_is_ended_on_time(life in 1u64..20, gap in 0u64..55) {
+        let mut jazz = Subject::default();
+        let began = jazz.now;
+        let mut n = 0;
+        while jazz.offered.is_empty() && n < 500 {
+            n += 1;
+            jazz.keep_saying(&says(0).of(&format!("s{n}")), secs(life));
+            if jazz.offered.is_empty() {
+                jazz.say(is(Status::Stopped).of(&format!("s{n}")));
+                jazz.pass(secs(gap));
+            }
+        }
+        // Each life must be long enough for the last warning; else it is never ended but gone by itself.
+        if life > 10 {
+            prop_assert!(!jazz.offered.is_empty());
+            prop_assert!(jazz.offered[0].0 >= began.plus(secs(300)));
+            prop_assert!(jazz.offered[0].0 <= began.plus(secs(300 + gap + 12 + life)));
+        }
+    }
+
+    #[test]
+    fn law_17_sessions_are_ordered_by_their_start(a in 0i64..1000, b in 0i64..1000) {
+        let mut jazz = Subject::default();
+        jazz.say(says(0).of("a").started(a));
+        let (_, reaction) = jazz.hear("radio", &says(1).of("b").started(b));
+        prop_assert_eq!(reaction.accepted, b >= a);
+    }
+
+    #[test]
+    fn law_17_a_superseded_session_never_returns_across_restarts_too(
+        starts in proptest::collection::vec(proptest::option::of(0i64..50), 2..9),
+        returns in 0usize..8, restart: bool, claims in proptest::option::of(0i64..1000),
+    ) {
+        let mut jazz = Subject::default();
+        let mut current = None;
+        let mut superseded: Vec<usize> = Vec::new();
+        for (i, started_at) in starts.iter().enumerate() {
+            let said = Said { started_at: *started_at, ..says(1).of(&format!("session-{i}")) };
+            if jazz.hear("radio", &said).1.accepted {
+                superseded.extend(current.replace(i));
+            }
+        }
+        if restart { jazz.restart(secs(100), None); }
+        if let Some(old) = superseded.get(returns) {
+            for started_at in [starts[*old], claims] {
+                let said = Said { started_at, ..says(0).of(&format!("session-{old}")) };
+                prop_assert!(!jazz.hear("radio", &said).1.accepted);
+            }
+        }
+    }
+
+    #[test]
+    fn law_17_a_superseded_sessions_zeros_end_nothing(rounds in 1u32..100) {
+        let mut jazz = Subject::default();
+        jazz.say(says(0).of("old"));
+        jazz.say(says(1).of("new"));
+        for _ in 0..rounds {
+            prop_assert_eq!(stops(&jazz.say(says(0).of("old"))), 0);
+            prop_assert_eq!(stops(&jazz.say(says(1).of("new"))), 0);
+            prop_assert_eq!(stops(&jazz.pass(secs(5))), 0);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Laws 13 to 16: a stop, its guards, what takes it back and what confirms it.
+
+use proptest::prelude::*;
+use sattva_actors::{
+    channel::auto_end::{Cause, Effect},
+    protocol::{Action, OnlyIf, Outcome, Status, StopReason},
+};
+
+use crate::{
+    cases,
+    subject::{Subject, is, says, secs, stops, warnings},
+};
+
+fn stopping(joins: Option<u64>) -> Subject {
+    let mut jazz = Subject::default();
+    let zero = zero_with(joins);
+    jazz.keep_saying(&zero, secs(302));
+    assert_eq!(jazz.offered.len(), 1);
+    jazz
+}
+
+fn zero_with(joins: Option<u64>) -> crate::subject::Said {
+    crate::subject::Said { joins, ..says(0) }
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn law_13_each_reporter_gets_one_command_bound_to_its_session_and_guarded(
+        joins in proptest::collection::vec(proptest::option::of(0u64..9), 1..4),
+    ) {
+        let mut jazz = Subject::default();
+        while jazz.offered.is_empty() {
+            for (i, joins) in joins.iter().enumerate() {
+                let said = zero_with(*joins).of(&format!("session-{i}"));
+                jazz.hear(&format!("radio-{i}"), &said);
+            }
+            jazz.pass(secs(4));
+        }
+        prop_assert_eq!(jazz.offered.len(), joins.len());
+        for (i, joins) in joins.iter().enumerate() {
+            let of_source = |c: &&(_, sattva_actors::protocol::StopCommand)| c.1.source.as_str() == format!("radio-{i}");
+            let (_, command) = jazz.offered.iter().find(of_source).unwrap();
+            prop_assert_eq!(command.session.as_str(), format!("session-{i}"));
+            prop_assert_eq!(command.only_if, Some(OnlyIf { listeners_at_most: 0, joins: *joins }));
+            prop_assert_eq!(command.valid_until.since(command.decided_at), secs(60));
+            prop_assert_eq!(command.reason, StopReason::NoListeners);
+            for part in [format!("session-{i}"), "g1".into(), "f1".into()] {
+                prop_assert!(command.id.contains(&part), "{} names {part}", command.id);
+            }
+        }
+    }
+
+    #[test]
+    fn law_13_a_stop_that_cannot_be_written_is_offered_to_nobody_and_decided_anew_when_it_can(outage in 1u64..3000) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(299));
+        jazz.say(says(0));
+        jazz.disk_works = false;
+        let effects = jazz.pass(secs(2));
+        prop_assert!(effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::NotDurable }), "{effects:?}");
+        jazz.may_stop = false;
+        prop_assert_eq!(stops(&jazz.keep_saying(&says(0), secs(outage))), 0);
+        prop_assert!(jazz.offered.is_empty());
+        (jazz.disk_works, jazz.may_stop, jazz.trusted_since) = (true, true, jazz.now.plus(secs(1)));
+        jazz.pass(secs(1));
+        let back = jazz.now;
+        jazz.keep_saying(&says(0), secs(20));
+        prop_assert!(jazz.offered[0].0.since(back) <= secs(12));
+    }
+
+    #[test]
+    fn law_14_a_listener_a_pause_and_a_new_session_withdraw_a_stop(how in 0usize..6, wait in 0u64..4) {
+        let mut jazz = stopping(Some(3));
+        jazz.pass(secs(wait));
+        let effects = match how {
+            0 => jazz.say(says(1).joins(4)),
+            1 => jazz.say(says(0).joins(4)),
+            2 => jazz.say(is(Status::Paused).joins(3)),
+            3 => jazz.say(says(0).of("s2").joins(0)),
+            4 => jazz.operate(Action::Pause).0,
+            _ => jazz.hear("second", &says(0)).0,
+        };
+        let cause = [Cause::Listener, Cause::CameAndWent, Cause::StreamPaused, Cause::NewSession, Cause::OperatorPaused, Cause::NewSession][how];
+        prop_assert!(effects.contains(&Effect::Withdrawn { generation: 1, cause }), "{effects:?}");
+        prop_assert!(!jazz.stream.auto_end().is_stopping());
+    }
+
+    #[test]
+    fn law_14_a_listener_beside_a_silent_reporter_withdraws_a_stop(hidden: bool) {
+        let mut jazz = Subject::default();
+        while jazz.offered.is_empty() {
+            jazz.hear("second", &says(0));
+            jazz.say(says(0));
+            jazz.pass(secs(4));
+        }
+        if hidden { jazz.hear("second", &says(None)); } else { jazz.pass(secs(20)); }
+        let effects = jazz.say(says(2));
+        prop_assert!(effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Listener }), "{effects:?}");
+    }
+
+    #[test]
+    fn law_14_a_reporters_new_session_beside_another_withdraws_a_stop(ended_first: bool) {
+        let mut jazz = Subject::default();
+        while jazz.offered.is_empty() {
+            jazz.hear("second", &says(0));
+            jazz.say(says(0));
+            jazz.pass(secs(4));
+        }
+        if ended_first { jazz.hear("second", &is(Status::Stopped)); }
+        jazz.hear("second", &says(0).of("s2"));
+        prop_assert!(!jazz.stream.auto_end().is_stopping());
+    }
+
+    #[test]
+    fn law_14_refused_arms_anew_in_full_with_a_new_id(wait in 0u64..4) {
+        let mut jazz = stopping(Some(3));
+        let first = jazz.last_command();
+        jazz.pass(secs(wait));
+        let effects = jazz.ack(&first.id, "radio", Outcome::Refused);
+        prop_assert!(effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Refused }), "{effects:?}");
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+        let effects = jazz.keep_saying(&says(0).joins(3), secs(304));
+        prop_assert_eq!(warnings(&effects), [60, 30, 10]);
+        prop_assert_ne!(jazz.last_command().id, first.id);
+    }
+
+    #[test]
+    fn law_14_another_sources_or_an_old_commands_answer_means_nothing(stranger: bool) {
+        let mut jazz = stopping(None);
+        let id = jazz.last_command().id;
+        let effects = if stranger { jazz.ack(&id, "stranger", Outcome::Refused) } else { jazz.ack("jazz/g0.f1.r0/s1", "radio", Outcome::Refused) };
+        prop_assert!(effects.is_empty());
+        prop_assert!(jazz.stream.auto_end().is_stopping());
+    }
+
+    #[test]
+    fn law_15_only_seeing_the_stream_gone_confirms(acked: bool, by_new_session: bool, wait in 0u64..14) {
+        let mut jazz = stopping(None);
+        let id = jazz.last_command().id;
+        if acked {
+            prop_assert!(jazz.ack(&id, "radio", Outcome::Ok).is_empty());
+        }
+        jazz.pass(secs(wait));
+        prop_assert!(jazz.stream.auto_end().is_stopping());
+        let gone = if by_new_session { says(0).of("s2") } else { is(Status::Stopped) };
+        let effects = jazz.say(gone);
+        let confirmed = effects.contains(&Effect::Ended { generation: 1 });
+        prop_assert_eq!(confirmed, acked || !by_new_session, "{:?}", effects);
+    }
+
+    #[test]
+    fn law_15_ok_and_silence_has_failed_and_is_tried_again_after_five_minutes_with_a_new_last_warning(
+        acked: bool, silent: bool, error: bool,
+    ) {
+        let mut jazz = stopping(None);
+        let decided = jazz.offered[0].0;
+        let id = jazz.last_command().id;
+        let failed_at = if error {
+            jazz.ack(&id, "radio", Outcome::Error);
+            jazz.now
+        } else {
+            if acked { jazz.ack(&id, "radio", Outcome::Ok); }
+            let effects = if silent { jazz.pass(secs(62)) } else { jazz.keep_saying(&says(0), secs(62)) };
+            let failed = effects.iter().any(|e| matches!(e, Effect::StopFailed { generation: 1, .. }));
+            prop_assert!(failed, "{effects:?}");
+            decided.plus(secs(60))
+        };
+        let effects = jazz.keep_saying(&says(0), secs(330));
+        prop_assert_eq!(warnings(&effects), [10]);
+        let (at, command) = jazz.offered[1].clone();
+        prop_assert!(at >= failed_at.plus(secs(310)) && at <= failed_at.plus(secs(320)), "{:?}", at.since(failed_at));
+        prop_assert_ne!(command.id, id);
+    }
+
+    #[test]
+    fn law_15_a_stop_that_fails_again_and_again_is_tried_at_most_every_five_minutes(hours in 1u64..3) {
+        let mut jazz = stopping(None);
+        jazz.keep_saying(&says(0), secs(hours * 3600));
+        let times: Vec<_> = jazz.offered.iter().map(|(at, _)| *at).collect();
+        prop_assert!(times.windows(2).all(|w| w[1].since(w[0]) >= secs(300)));
+        prop_assert!(times.windows(2).all(|w| w[1].since(w[0]) <= secs(60 + 300 + 10 + 10)));
+    }
+
+    #[test]
+    fn law_15_a_listener_settles_a_failed_stop(wait in 0u64..400) {
+        let mut jazz = stopping(None);
+        jazz.keep_saying(&says(0), secs(61 + wait));
+        jazz.say(says(1));
+        jazz.say(says(0));
+        if !jazz.stream.auto_end().is_stopping() {
+            prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+        }
+    }
+}
