@@ -131,6 +131,7 @@ fn command_out(command: StopCommand, now: sattva_actors::clock::Timestamp) -> Co
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with listeners_count")]
 struct SimpleReport {
     listeners_count: u32,
     state: Option<Status>,

@@ -245,6 +245,12 @@ impl Daemon {
         request.header("content-type", "application/json").send(body).map(Answer::from)
     }
 
+    /// As a browser would for a page of `origin`.
+    pub fn post_from(&self, origin: &str, path: &str, body: &Value) -> Answer {
+        let request = self.agent.post(format!("http://{}{path}", self.address)).header("origin", origin);
+        request.header("content-type", "application/json").send(body.to_string()).map(Answer::from).unwrap()
+    }
+
     pub fn json(&self, path: &str) -> Value {
         let answer = self.get(path);
         assert_eq!(answer.status, 200, "GET {path}: {}", answer.text);

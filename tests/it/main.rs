@@ -15,3 +15,11 @@ mod streamer;
 
 // What the daemon does, by behaviour.
 mod auto_end_to_the_end;
+mod explanations;
+mod ingest_bad_input;
+mod ingest_commands;
+mod ingest_order;
+mod metrics_exposition;
+mod operator_actions;
+mod seed_shapes;
+mod simple_report;

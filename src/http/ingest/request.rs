@@ -199,25 +199,23 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 }
 
 fn named<'de, T: Deserialize<'de>>(body: &'de [u8], error: &serde_json::Error) -> Problem {
-    if error.is_syntax() || error.is_eof() {
+    // A field of the wrong type can look like a mistake in the JSON, so the JSON is judged by itself.
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
         return Problem::bad_request("not_json", format!("the body is not JSON: {error}"));
     }
     let reader = &mut serde_json::Deserializer::from_slice(body);
-    match serde_path_to_error::deserialize::<_, T>(reader) {
-        Err(error) => {
-            let field = error.path().to_string();
-            let missing = error.inner().to_string();
-            // A missing field is part of the object whose path this is.
-            let field = match missing.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-                Some(name) if field == "." => name.to_owned(),
-                Some(name) => format!("{field}.{name}"),
-                None => field,
-            };
-            Problem::bad_request("bad_report", format!("{field}: {}", error.inner())).field(field)
-        }
-        // Trailing rubbish after a good object.
-        Ok(_) => Problem::bad_request("not_json", format!("the body is not JSON: {error}")),
-    }
+    let (path, what) = match serde_path_to_error::deserialize::<_, T>(reader) {
+        Err(error) => (error.path().to_string(), error.inner().to_string()),
+        Ok(_) => (".".to_owned(), error.to_string()),
+    };
+    // A missing field is part of the object whose path this is.
+    let field = match what.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        Some(name) if path == "." => name.to_owned(),
+        Some(name) => format!("{path}.{name}"),
+        None if path == "." => return Problem::bad_request("bad_report", format!("the body: {what}")),
+        None => path,
+    };
+    Problem::bad_request("bad_report", format!("{field}: {what}")).field(field)
 }
 
 /// A source's rhythm, or why it cannot be.
@@ -392,6 +390,8 @@ mod tests {
             (report(r#""channel_id":"a","session":"","seq":1,"state":"live""#), "reports[1].session"),
             (report(r#""channel_id":"a","session":"s","seq":-1,"state":"live""#), "reports[1].seq"),
             (report(r#""channel_id":"a","session":"s","seq":1,"state":"dancing""#), "reports[1].state"),
+            (report(r#""channel_id":"a","session":"s","seq":1,"state":1"#), "reports[1].state"),
+            ("[1,".to_owned(), "not_json"),
             (report(r#""channel_id":"a","session":"s","seq":1,"state":"live","listeners":-1"#), "reports[1].listeners"),
             (
                 report(r#""channel_id":"a","session":"s","seq":1,"state":"live","listeners":"3""#),
