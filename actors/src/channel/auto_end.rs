@@ -282,7 +282,8 @@ impl AutoEnd {
         let mut effects = Effects::new();
         let somebody = evidence.somebody || matches!(evidence.audience, Audience::Known { listeners: 1.., .. });
         self.kept_alive = self.kept_alive.and_then(|least| match evidence.audience {
-            _ if evidence.joins == Joins::Rose => None,
+            // Nothing was known yet since the operator's word: whoever joined may have come before it.
+            _ if evidence.joins == Joins::Rose && least < u32::MAX => None,
             Audience::Known { listeners, .. } => (listeners <= least).then_some(listeners),
             Audience::Unknown => (!somebody || least > 0).then_some(least),
         });

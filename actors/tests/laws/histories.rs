@@ -344,7 +344,7 @@ impl World {
         if came {
             l.arm_anew();
             let somebody = said.listeners.is_some_and(|n| n > 0);
-            if rose || somebody && l.kept_alive == Some(0) {
+            if rose && l.kept_alive != Some(u32::MAX) || somebody && l.kept_alive == Some(0) {
                 l.kept_alive = None;
             }
             l.failed_at = None;
@@ -389,6 +389,8 @@ impl World {
                 Effect::StopFailed { generation, .. } => {
                     assert_eq!(self.ledger.open.take().map(|o| o.0), Some(*generation));
                     self.ledger.failed_at = Some(self.last_stop.unwrap());
+                    // What follows is a countdown of its own.
+                    self.ledger.would_stop = false;
                 }
                 Effect::Ended { .. } => {
                     self.ledger.open = None;
@@ -523,6 +525,7 @@ impl World {
     }
 
     fn happen(&mut self, event: &Event) {
+        self.ledger.observe(self.jazz.now, self.jazz.trusted_since);
         match event {
             Event::Time(millis) => self.time(*millis, true),
             Event::Slept(millis) => {
@@ -606,6 +609,10 @@ impl World {
                 }
                 // The daemon learns of it with its next write.
                 (self.jazz.disk_works, self.jazz.may_stop) = (*works, *works);
+                if *works {
+                    // What it could not write waits in memory until it can.
+                    self.jazz.input(|_, _| (sattva_actors::channel::auto_end::Effects::new(), true, ()));
+                }
                 self.wake();
             }
             Event::Reload(timeout, enabled, dry_run) => {
