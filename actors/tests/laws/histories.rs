@@ -143,6 +143,8 @@ struct Ledger {
     acked: bool,
     failed_at: Option<Timestamp>,
     would_stop: bool,
+    /// A stop was decided by right, but reached nobody.
+    due: bool,
 }
 
 impl Ledger {
@@ -173,6 +175,7 @@ impl Ledger {
         self.left_at = None;
         self.before_restart = None;
         self.would_stop = false;
+        self.due = false;
     }
 
     fn close_run(&mut self) {
@@ -377,13 +380,17 @@ impl World {
                 }
                 Effect::WouldStop => {
                     assert!(policy.dry_run && !self.ledger.would_stop, "one would_stop per countdown");
-                    self.check_decision(at, Reason::AllLeft, false, earlier, &policy);
+                    let reason = self.ledger.failed_at.map_or(Reason::AllLeft, |_| Reason::StopFailed);
+                    self.check_decision(at, reason, false, earlier, &policy);
                     self.ledger.would_stop = true;
                 }
                 Effect::Withdrawn { generation, cause } => {
                     assert_eq!(self.ledger.open.take().map(|o| o.0), Some(*generation), "not the open stop: {cause:?}");
-                    if *cause == Cause::Refused {
-                        self.ledger.arm_anew();
+                    match cause {
+                        Cause::Refused => self.ledger.arm_anew(),
+                        // It was due, and stays so.
+                        Cause::NotDurable | Cause::Undelivered => self.ledger.due = true,
+                        _ => {}
                     }
                 }
                 Effect::StopFailed { generation, .. } => {
@@ -448,7 +455,7 @@ impl World {
         if reason == Reason::StopFailed {
             let failed = l.failed_at.expect("a retry without a failure");
             assert!(at.since(failed) >= secs(300), "retried after {:?}", at.since(failed));
-        } else {
+        } else if !l.due {
             let unheard = l.unheard_for(at);
             assert!(unheard >= policy.timeout + l.extra, "early: unheard for {unheard:?} of {:?}", policy.timeout);
         }
