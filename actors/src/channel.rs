@@ -699,7 +699,8 @@ impl Handler<RulesChanged> for ChannelActor {
     fn handle(&mut self, RulesChanged(rules): RulesChanged, ctx: &mut Self::Context) {
         let new = rules.policy_of(self.stream.id.as_str()).clone();
         let old = std::mem::replace(&mut self.policy, new);
-        self.input(ctx, None, |stream, m| (stream.on_policy_change(m, &old), false));
+        // A countdown that stands still moves without an effect that would tell of it.
+        self.input(ctx, None, |stream, m| (stream.on_policy_change(m, &old), old != *m.rules.policy));
     }
 }
 

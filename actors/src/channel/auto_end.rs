@@ -282,7 +282,8 @@ impl AutoEnd {
         let mut effects = Effects::new();
         let somebody = evidence.somebody || matches!(evidence.audience, Audience::Known { listeners: 1.., .. });
         self.kept_alive = self.kept_alive.and_then(|least| match evidence.audience {
-            _ if evidence.joins == Joins::Rose => None,
+            // Nothing was known yet since the operator's word: whoever joined may have come before it.
+            _ if evidence.joins == Joins::Rose && least < u32::MAX => None,
             Audience::Known { listeners, .. } => (listeners <= least).then_some(listeners),
             Audience::Unknown => (!somebody || least > 0).then_some(least),
         });
@@ -415,6 +416,12 @@ impl AutoEnd {
             });
             effects.push(Effect::Frozen { remaining });
         }
+    }
+
+    /// A person or the configuration wants no end: what an earlier countdown left is void too.
+    fn call_off(&mut self, cause: Cause, effects: &mut Effects) {
+        self.bequest = None;
+        self.give_up(cause, effects);
     }
 
     /// Leaves whatever leads to a stop, unless the streamer has already said it obeyed.
@@ -575,7 +582,7 @@ impl AutoEnd {
                 self.bequest = Some(Bequest { deadline, reason, valid_until, extra });
             }
             // A session that vanished before it was armed passes on what it was left itself.
-            _ if unheard && matches!(self.phase, Phase::Watching) => {
+            _ if unheard && self.failed.is_none() && self.phase == Phase::Watching => {
                 if let Some(left) = self.bequest.as_mut() {
                     left.valid_until = left.valid_until.min(valid_until);
                 }
@@ -596,7 +603,7 @@ impl AutoEnd {
     pub fn on_pause(&mut self) -> Effects {
         let mut effects = Effects::new();
         let held_before = std::mem::replace(&mut self.held, true);
-        self.give_up(Cause::OperatorPaused, &mut effects);
+        self.call_off(Cause::OperatorPaused, &mut effects);
         if effects.is_empty() && !held_before {
             effects.push(Effect::Held);
         }
@@ -615,7 +622,7 @@ impl AutoEnd {
     pub fn on_cancel(&mut self) -> Effects {
         let mut effects = Effects::new();
         self.kept_alive = Some(u32::MAX);
-        self.give_up(Cause::KeptAlive, &mut effects);
+        self.call_off(Cause::KeptAlive, &mut effects);
         effects
     }
 
@@ -669,7 +676,7 @@ impl AutoEnd {
             left.deadline = moved(left.deadline);
         }
         if !new.enabled || (new.dry_run && self.is_stopping()) {
-            self.give_up(Cause::Disabled, &mut effects);
+            self.call_off(Cause::Disabled, &mut effects);
             return effects;
         }
         if self.phase == Phase::WouldStop && !new.dry_run {
@@ -803,7 +810,7 @@ impl AutoEnd {
 
     /// What must survive the daemon though no effect tells of it.
     pub fn standing(&self) -> impl PartialEq + use<> {
-        (self.held, self.kept_alive, self.heard)
+        (self.held, self.kept_alive, self.heard, self.bequest)
     }
 
     /// A stop is open, but no longer valid.

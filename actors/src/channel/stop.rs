@@ -115,13 +115,18 @@ impl Stop {
         }
     }
 
-    /// The commands that may be delivered from now on; nothing if they already are.
-    pub fn offer(&mut self, channel: &ChannelId) -> Vec<StopCommand> {
+    /// The commands that may be delivered from now on; nothing if they already are. A session that has
+    /// ended since the decision needs none.
+    pub fn offer(&mut self, channel: &ChannelId, evidences: &Evidences) -> Vec<StopCommand> {
         if std::mem::replace(&mut self.offered, true) {
             return Vec::new();
         }
         (0..self.commands.len())
             .filter(|i| matches!(self.commands[*i].state, CommandState::Pending | CommandState::Delivered))
+            .filter(|i| {
+                let Held { source, session, .. } = &self.commands[*i];
+                evidences.active().any(|r| r.source == *source && r.session == *session)
+            })
             .map(|i| self.command(channel, i))
             .collect()
     }

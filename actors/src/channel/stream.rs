@@ -1,5 +1,7 @@
 //! One stream as a whole: its evidence, its countdown and its stop, still without actor or clock.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -39,6 +41,8 @@ struct Kept {
     /// When the last session was over.
     ended: Option<Timestamp>,
     journal_seq: u32,
+    /// The timeout its countdown was armed by.
+    timeout: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -101,7 +105,10 @@ impl Stream {
         }
         let (_, stamp, mut kept): (u8, Stamp, Kept) = postcard::from_bytes(record)?;
         let pinned_zero = kept.auto_end.zero_at().map(|zero| zero.max(certain_until.unwrap_or(zero)));
-        kept.auto_end.on_restore(pinned_zero.unwrap_or(Timestamp::ZERO), policy);
+        // A configuration that changed meanwhile moves what is left, as a reload would have.
+        let then = Policy { timeout: kept.timeout, ..policy.clone() };
+        kept.auto_end.on_restore(pinned_zero.unwrap_or(Timestamp::ZERO), &then);
+        kept.auto_end.on_policy_change(stamp.now.at, &then, policy);
         if stamp.boot != here.boot {
             let carry = |at: Timestamp| stamp.carry(at, here);
             let now = here.now.at;
@@ -154,6 +161,7 @@ impl Stream {
     }
 
     fn look(&mut self, m: Moment<'_>, joins: Joins, somebody: bool) -> Effects {
+        self.kept.timeout = m.rules.policy.timeout;
         let audience = self.audience(m);
         self.unknown_since = match audience {
             Audience::Unknown if !self.kept.evidences.is_over() => self.unknown_since.or(Some(m.now.at)),
@@ -230,7 +238,7 @@ impl Stream {
         }
         let empty = matches!(self.audience(m), Audience::Known { listeners: 0, .. });
         match self.kept.stop.as_mut() {
-            Some(stop) if empty || stop.is_forced() => stop.offer(&self.id),
+            Some(stop) if empty || stop.is_forced() => stop.offer(&self.id, &self.kept.evidences),
             _ => Vec::new(),
         }
     }
@@ -436,7 +444,7 @@ impl Stream {
                 }
             })
         };
-        let seconds = |d: std::time::Duration| d.as_secs_f64().ceil();
+        let seconds = |d: Duration| d.as_secs_f64().ceil();
         let phase = auto_end.phase(m.rules.policy);
         match (phase, self.audience(m)) {
             (PhaseName::Stopping, _) => {

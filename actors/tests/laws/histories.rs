@@ -143,6 +143,8 @@ struct Ledger {
     acked: bool,
     failed_at: Option<Timestamp>,
     would_stop: bool,
+    /// A stop was decided by right, but reached nobody.
+    due: bool,
 }
 
 impl Ledger {
@@ -173,6 +175,7 @@ impl Ledger {
         self.left_at = None;
         self.before_restart = None;
         self.would_stop = false;
+        self.due = false;
     }
 
     fn close_run(&mut self) {
@@ -344,7 +347,7 @@ impl World {
         if came {
             l.arm_anew();
             let somebody = said.listeners.is_some_and(|n| n > 0);
-            if rose || somebody && l.kept_alive == Some(0) {
+            if rose && l.kept_alive != Some(u32::MAX) || somebody && l.kept_alive == Some(0) {
                 l.kept_alive = None;
             }
             l.failed_at = None;
@@ -377,18 +380,24 @@ impl World {
                 }
                 Effect::WouldStop => {
                     assert!(policy.dry_run && !self.ledger.would_stop, "one would_stop per countdown");
-                    self.check_decision(at, Reason::AllLeft, false, earlier, &policy);
+                    let reason = self.ledger.failed_at.map_or(Reason::AllLeft, |_| Reason::StopFailed);
+                    self.check_decision(at, reason, false, earlier, &policy);
                     self.ledger.would_stop = true;
                 }
                 Effect::Withdrawn { generation, cause } => {
                     assert_eq!(self.ledger.open.take().map(|o| o.0), Some(*generation), "not the open stop: {cause:?}");
-                    if *cause == Cause::Refused {
-                        self.ledger.arm_anew();
+                    match cause {
+                        Cause::Refused => self.ledger.arm_anew(),
+                        // It was due, and stays so.
+                        Cause::NotDurable | Cause::Undelivered => self.ledger.due = true,
+                        _ => {}
                     }
                 }
                 Effect::StopFailed { generation, .. } => {
                     assert_eq!(self.ledger.open.take().map(|o| o.0), Some(*generation));
                     self.ledger.failed_at = Some(self.last_stop.unwrap());
+                    // What follows is a countdown of its own.
+                    self.ledger.would_stop = false;
                 }
                 Effect::Ended { .. } => {
                     self.ledger.open = None;
@@ -446,7 +455,7 @@ impl World {
         if reason == Reason::StopFailed {
             let failed = l.failed_at.expect("a retry without a failure");
             assert!(at.since(failed) >= secs(300), "retried after {:?}", at.since(failed));
-        } else {
+        } else if !l.due {
             let unheard = l.unheard_for(at);
             assert!(unheard >= policy.timeout + l.extra, "early: unheard for {unheard:?} of {:?}", policy.timeout);
         }
@@ -523,6 +532,7 @@ impl World {
     }
 
     fn happen(&mut self, event: &Event) {
+        self.ledger.observe(self.jazz.now, self.jazz.trusted_since);
         match event {
             Event::Time(millis) => self.time(*millis, true),
             Event::Slept(millis) => {
@@ -606,6 +616,10 @@ impl World {
                 }
                 // The daemon learns of it with its next write.
                 (self.jazz.disk_works, self.jazz.may_stop) = (*works, *works);
+                if *works {
+                    // What it could not write waits in memory until it can.
+                    self.jazz.input(|_, _| (sattva_actors::channel::auto_end::Effects::new(), true, ()));
+                }
                 self.wake();
             }
             Event::Reload(timeout, enabled, dry_run) => {

@@ -57,6 +57,17 @@ proptest! {
     }
 
     #[test]
+    fn law_6_a_timeout_changed_while_the_daemon_was_down_holds_after_it(elapsed in 1u64..50, timeout in 260u64..900) {
+        let elapsed = elapsed * 5;
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        jazz.policy = Policy::new(secs(timeout), &[60, 30, 10]);
+        jazz.restart(secs(10), Some(jazz.now));
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(timeout - elapsed))));
+    }
+
+    #[test]
     fn law_8_a_kill_credits_no_more_than_the_last_certain_zero(elapsed in 1u64..55, certain in 0u64..6) {
         let elapsed = elapsed * 5;
         let mut jazz = Subject::default();

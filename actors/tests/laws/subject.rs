@@ -265,7 +265,7 @@ impl Subject {
 
     pub fn reload(&mut self, policy: Policy) -> Vec<Effect> {
         let old = std::mem::replace(&mut self.policy, policy);
-        self.input(|stream, m| (stream.on_policy_change(m, &old), false, ())).0
+        self.input(|stream, m| (stream.on_policy_change(m, &old), old != *m.rules.policy, ())).0
     }
 
     pub fn forget(&mut self, source: &str) -> Vec<Effect> {
