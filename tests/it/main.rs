@@ -6,6 +6,7 @@
 )]
 
 // What the tests speak with: the daemon's process, a streamer, a WebSocket client.
+mod architecture;
 mod daemon;
 mod figures;
 mod live;

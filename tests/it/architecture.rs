@@ -1,0 +1,407 @@
+//! The tree is as docs/ARCHITECTURE.md says, and the documents are as the source says.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Rooms that decide: no clock, no actor, no runtime, no file in them.
+const PURE: [&str; 17] = [
+    "actors/src/broker/subscriptions.rs",
+    "actors/src/channel/auto_end.rs",
+    "actors/src/channel/cell.rs",
+    "actors/src/channel/evidence.rs",
+    "actors/src/channel/journal.rs",
+    "actors/src/channel/policy.rs",
+    "actors/src/channel/shown.rs",
+    "actors/src/channel/stop.rs",
+    "actors/src/channel/stream.rs",
+    "actors/src/channel/words.rs",
+    "actors/src/continuity.rs",
+    "actors/src/freshness.rs",
+    "actors/src/identity.rs",
+    "actors/src/session/frame.rs",
+    "actors/src/session/outbox.rs",
+    "actors/src/source_clock.rs",
+    "actors/src/stream_control/outbox.rs",
+];
+
+/// What a pure room may not name.
+const IMPURE: [&str; 9] =
+    ["Clock::", "clock.now()", "Instant", "SystemTime", "actix", "tokio", "std::fs", "std::net", "std::thread"];
+
+/// Where an actor may be started, and who starts there.
+const STARTING_ROOMS: [&str; 4] =
+    ["actors/src/house.rs", "actors/src/supervisor.rs", "actors/src/session.rs", "src/wiring.rs"];
+
+/// The metrics of the specification, to the letter.
+const METRICS_OF_THE_SPECIFICATION: [&str; 8] = [
+    "sattva_http_requests_total",
+    "sattva_http_request_duration_seconds",
+    "sattva_active_streams",
+    "sattva_stream_listeners",
+    "sattva_queue_size",
+    "sattva_queue_operations_total",
+    "sattva_auto_end_events_total",
+    "sattva_websocket_connections",
+];
+
+/// Paths in backticks that begin so are paths of this repository.
+const OURS: [&str; 13] = [
+    "actors/", "bench/", "benches/", "clients/", "config/", "docs/", "frontend/", "scripts/", "src/", "systemd/",
+    "tests/", "Cargo.toml", "Makefile",
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every file below a folder with one of these endings, as paths from the root.
+fn files(folder: &str, endings: &[&str]) -> BTreeSet<String> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = entry.file_name();
+            let made = ["target", "node_modules", "dist"].iter().any(|made| name == *made);
+            if path.is_dir() && !made {
+                walk(&path, found);
+            } else if path.is_file() {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(folder), &mut found);
+    let text = |path: &PathBuf| path.strip_prefix(root()).ok()?.to_str().map(str::to_owned);
+    found.iter().filter_map(text).filter(|path| endings.iter().any(|ending| path.ends_with(ending))).collect()
+}
+
+/// The product's Rust: what runs, without the modules that only test it.
+fn rooms() -> BTreeSet<String> {
+    let product = |path: &String| !path.contains("/tests/") && !path.ends_with("/tests.rs");
+    files("src", &[".rs"]).into_iter().chain(files("actors/src", &[".rs"])).filter(product).collect()
+}
+
+/// A file's code: no comments, nothing after its first test module.
+fn code(path: &str) -> String {
+    let text = read(path);
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn documents() -> BTreeSet<String> {
+    let own = fs::read_dir(root()).into_iter().flatten().flatten();
+    let own = own.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| name.ends_with(".md"));
+    own.chain(files("docs", &[".md"])).collect()
+}
+
+/// What stands in backticks, outside of fenced blocks.
+fn quoted(markdown: &str) -> Vec<String> {
+    let mut fenced = false;
+    let mut quoted = Vec::new();
+    for line in markdown.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced {
+            quoted.extend(line.split('`').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    quoted
+}
+
+/// The rows of all tables: their cells, trimmed.
+fn rows(markdown: &str) -> Vec<Vec<String>> {
+    let table = markdown.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-"));
+    let cells = |line: &str| {
+        let line = line.trim().trim_start_matches('|').trim_end_matches('|').replace("\\|", "\u{1}");
+        line.split('|').map(|cell| cell.trim().replace('\u{1}', "|")).collect()
+    };
+    table.map(cells).collect()
+}
+
+/// What stands between `before` and the next `after`, each time.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+    text.split(before).skip(1).filter_map(|rest| rest.split(after).next()).collect()
+}
+
+/// The names of all functions behind a `#[test]` of some runtime.
+fn tests_of(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[") {
+            is_test |= line.starts_with("#[test]") || line.contains("::test]") || line.contains("::test(");
+        } else if let Some((_, rest)) = line.split_once("fn ").filter(|_| is_test) {
+            names.push(rest.split(['(', '<']).next().unwrap_or_default().to_owned());
+            is_test = false;
+        } else if !line.starts_with("//") && !line.is_empty() {
+            is_test = false;
+        }
+    }
+    names
+}
+
+fn all_rust() -> BTreeSet<String> {
+    ["src", "actors", "tests", "bench", "benches"].iter().flat_map(|folder| files(folder, &[".rs"])).collect()
+}
+
+fn fail_with(wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "\n  {}\n", wrong.join("\n  "));
+}
+
+#[test]
+fn every_room_has_its_row_and_every_row_its_room() {
+    let picture = read("docs/ARCHITECTURE.md");
+    let named = rows(&picture).into_iter().map(|row| row[0].trim_matches('`').to_owned());
+    let rows: BTreeSet<String> = named.filter(|name| name.ends_with(".rs")).collect();
+    let rooms = rooms();
+    let missing = rooms.difference(&rows).map(|room| format!("docs/ARCHITECTURE.md has no row for {room}"));
+    let gone = rows.difference(&rooms).map(|row| format!("docs/ARCHITECTURE.md has a row for {row}, which is gone"));
+    fail_with(missing.chain(gone).collect());
+}
+
+#[test]
+fn every_path_that_a_document_names_exists() {
+    let mut wrong = Vec::new();
+    for document in documents() {
+        for name in quoted(&read(&document)) {
+            let path = name.split([':', '#']).next().unwrap_or_default();
+            let is_path = OURS.iter().any(|ours| path.starts_with(ours)) && !path.contains([' ', '*', '<', '{']);
+            if is_path && !root().join(path).exists() {
+                wrong.push(format!("{document} names {path}, which does not exist"));
+            }
+        }
+    }
+    fail_with(wrong);
+}
+
+/// A heading's anchor.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().replace(' ', "-")
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for document in documents() {
+        let text = read(&document);
+        let folder = Path::new(&document).parent().unwrap_or(Path::new("")).to_owned();
+        for link in between(&text, "](", ")") {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { root().join(&document) } else { root().join(&folder).join(path) };
+            let Ok(there) = fs::read(&target) else {
+                wrong.push(format!("{document} links to {link}, which does not exist"));
+                continue;
+            };
+            let there = String::from_utf8_lossy(&there);
+            let leads = heading.is_empty()
+                || there.lines().filter(|line| line.starts_with('#')).any(|line| anchor(line) == heading);
+            if !leads {
+                wrong.push(format!("{document} links to {link}, which has no such heading"));
+            }
+        }
+    }
+    fail_with(wrong);
+}
+
+#[test]
+fn pure_rooms_name_neither_clock_nor_actor_nor_runtime() {
+    let mut wrong = Vec::new();
+    for room in PURE {
+        let code = code(room);
+        wrong.extend(IMPURE.iter().filter(|name| code.contains(**name)).map(|name| format!("{room} names {name}")));
+    }
+    fail_with(wrong);
+}
+
+#[test]
+fn nothing_is_sent_past_a_mailboxs_bound() {
+    let banned = ["do", "send"].join("_");
+    fail_with(rooms().into_iter().filter(|room| code(room).contains(&banned)).collect());
+}
+
+#[test]
+fn actors_start_only_where_the_picture_says() {
+    let mut wrong = Vec::new();
+    for room in rooms() {
+        let code = code(&room);
+        // Whoever starts an actor has its trait in scope.
+        let imports = between(&code, "use actix::", ";");
+        let words = imports.iter().flat_map(|import| import.split([',', '{', '}', ':']));
+        let can_start = words.map(str::trim).any(|word| word == "Actor");
+        let starts = code.contains(".start()") || code.contains("::create(");
+        let by_name = code.contains("Actor::start") || code.contains("Actor::create") || code.contains("actix::prelude::*");
+        if ((can_start && starts) || by_name) && !STARTING_ROOMS.contains(&room.as_str()) {
+            wrong.push(format!("{room} starts an actor; let src/wiring.rs or actors/src/house.rs do it"));
+        }
+    }
+    fail_with(wrong);
+}
+
+#[test]
+fn the_actors_crate_does_not_know_the_daemon() {
+    let manifest = read("actors/Cargo.toml");
+    let own = manifest.lines().filter(|line| !line.starts_with("description"));
+    assert!(!own.into_iter().any(|line| line.contains("sattva-monitor")), "actors/Cargo.toml depends on the daemon");
+    let rooms = rooms().into_iter().filter(|room| room.starts_with("actors/"));
+    fail_with(rooms.filter(|room| code(room).contains("sattva_monitor")).collect());
+}
+
+#[test]
+fn no_file_is_named_for_a_heap_of_things() {
+    let frontend = files("frontend/src", &[".ts", ".tsx"]);
+    let heaps = ["utils", "util", "helpers", "helper", "common", "shared", "misc"];
+    let is_heap = |path: &String| {
+        let stem = Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        heaps.contains(&stem) || path.split('/').any(|folder| heaps.contains(&folder))
+    };
+    fail_with(all_rust().into_iter().chain(frontend).filter(is_heap).collect());
+}
+
+#[test]
+fn every_test_is_named_by_a_sentence() {
+    let mut wrong = Vec::new();
+    for path in all_rust() {
+        for name in tests_of(&read(&path)) {
+            if name.split('_').filter(|word| !word.is_empty()).count() < 3 {
+                wrong.push(format!("{path}: {name} is no sentence of three words"));
+            }
+        }
+    }
+    fail_with(wrong);
+}
+
+#[test]
+fn every_test_that_a_document_names_exists() {
+    let exist: BTreeSet<String> = all_rust().iter().flat_map(|path| tests_of(&read(path))).collect();
+    let mut wrong = Vec::new();
+    for document in documents() {
+        let rows = rows(&read(&document));
+        let mut held_by = None;
+        for row in rows {
+            if row.iter().any(|cell| cell == "Held by") {
+                held_by = row.iter().position(|cell| cell == "Held by");
+                continue;
+            }
+            let Some(cell) = held_by.and_then(|column| row.get(column)) else { continue };
+            let is_name = |name: &String| name.contains('_') && !name.contains(['.', '/', ' ', '=', '-']);
+            for name in quoted(cell).into_iter().filter(is_name) {
+                if !exist.contains(&name) {
+                    wrong.push(format!("{document} names the test {name}, which does not exist"));
+                }
+            }
+        }
+    }
+    fail_with(wrong);
+}
+
+/// The metrics that the source registers.
+fn metrics() -> BTreeSet<String> {
+    let mut metrics = BTreeSet::new();
+    for room in rooms() {
+        let code = code(&room);
+        for text in code.split('"').skip(1).step_by(2) {
+            let is_metric = text.starts_with("sattva_")
+                && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+                && !["sattva_monitor", "sattva_actors"].contains(&text);
+            if is_metric {
+                metrics.insert(text.to_owned());
+            }
+        }
+    }
+    metrics
+}
+
+#[test]
+fn the_metrics_reference_names_what_the_source_registers() {
+    let reference = read("docs/operations.md");
+    let named = rows(&reference).into_iter().map(|row| row[0].trim_matches('`').to_owned());
+    let named: BTreeSet<String> = named.filter(|name| name.starts_with("sattva_")).collect();
+    let metrics = metrics();
+    let missing = metrics.difference(&named).map(|name| format!("docs/operations.md has no row for {name}"));
+    let gone = named.difference(&metrics).map(|name| format!("docs/operations.md has a row for {name}, which is gone"));
+    fail_with(missing.chain(gone).collect());
+}
+
+#[test]
+fn every_metric_of_the_specification_keeps_its_name() {
+    let metrics = metrics();
+    let missing = METRICS_OF_THE_SPECIFICATION.iter().filter(|name| !metrics.contains(**name));
+    fail_with(missing.map(|name| format!("{name} is gone")).collect());
+}
+
+/// The routes and the problem codes of the source.
+fn routes_and_codes() -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut routes, mut codes) = (BTreeSet::new(), BTreeSet::new());
+    for room in rooms().into_iter().filter(|room| room.starts_with("src/http")) {
+        let code = code(&room);
+        for method in ["#[get(\"", "#[post(\"", "#[put(\"", "#[delete(\""] {
+            routes.extend(between(&code, method, "\"").into_iter().map(str::to_owned));
+        }
+        for made in ["bad_request(", "conflict(", "forbidden(", "busy(", "Problem::new(", "Self::new("] {
+            for arguments in code.split(made).skip(1) {
+                let status_or_code = arguments.trim_start();
+                let arguments = match status_or_code.strip_prefix("StatusCode::") {
+                    Some(rest) => rest.split_once(',').map_or("", |(_, rest)| rest).trim_start(),
+                    None => status_or_code,
+                };
+                let code = arguments.strip_prefix('"').and_then(|rest| rest.split('"').next());
+                codes.extend(code.map(str::to_owned));
+            }
+        }
+    }
+    (routes, codes)
+}
+
+#[test]
+fn the_api_reference_names_every_code_and_every_route() {
+    let reference = read("docs/api.md");
+    let quoted: BTreeSet<String> = quoted(&reference).into_iter().collect();
+    let (routes, codes) = routes_and_codes();
+    let mut wrong: Vec<String> = Vec::new();
+    for route in routes {
+        let named = quoted.iter().any(|text| text.split([' ', '?']).any(|word| word == route));
+        // The tail of the dashboard's router is not a route of the API.
+        if !named && !route.contains("{path") {
+            wrong.push(format!("docs/api.md does not name the route {route}"));
+        }
+    }
+    let mut listed = BTreeMap::new();
+    for row in rows(&reference).into_iter().filter(|row| row.len() == 3) {
+        listed.insert(row[0].trim_matches('`').to_owned(), row[1].clone());
+    }
+    let statuses = ["400", "403", "404", "409", "413", "503"];
+    listed.retain(|_, status| statuses.contains(&status.as_str()));
+    let listed: BTreeSet<String> = listed.into_keys().collect();
+    wrong.extend(codes.difference(&listed).map(|code| format!("docs/api.md has no row for the code {code}")));
+    wrong.extend(listed.difference(&codes).map(|code| format!("docs/api.md has a row for the code {code}, which is gone")));
+    fail_with(wrong);
+}
+
+#[test]
+fn the_configuration_reference_names_every_setting() {
+    let schema: serde_json::Value = serde_json::from_str(&read("config/sattva-monitor.schema.json")).unwrap();
+    let quoted: BTreeSet<String> = quoted(&read("docs/configuration.md")).into_iter().collect();
+    let mut wrong = Vec::new();
+    for (section, settings) in schema["properties"].as_object().unwrap() {
+        let settings = [&settings["properties"], &settings["items"]["properties"], &settings["additionalProperties"]["properties"]];
+        for name in settings.into_iter().filter_map(serde_json::Value::as_object).flat_map(|settings| settings.keys()) {
+            let key = format!("{section}.{name}");
+            if !quoted.contains(&key) {
+                wrong.push(format!("docs/configuration.md does not name {key}"));
+            }
+        }
+    }
+    fail_with(wrong);
+}
