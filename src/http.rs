@@ -37,7 +37,7 @@ use sattva_actors::{
 };
 
 use self::{ingest::UnknownFields, observe::HttpMetrics, problem::Problem, websocket::Places};
-use crate::{config::Config, reload::ReloadStatus};
+use crate::{adapters::AdaptersHealth, config::Config, reload::ReloadStatus};
 
 /// Graceful stop: open requests get this long.
 const SHUTDOWN_SECONDS: u64 = 5;
@@ -70,6 +70,7 @@ pub struct Front {
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
+    pub adapters: AdaptersHealth,
     pub places: Arc<Places>,
     /// Replaced whole by a reload.
     pub config: ArcSwap<Config>,
@@ -89,6 +90,7 @@ pub struct FrontParts {
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
+    pub adapters: AdaptersHealth,
     pub config: Config,
 }
 
@@ -109,6 +111,7 @@ impl Front {
             reload: parts.reload,
             commands_waiting: parts.commands_waiting,
             supervisor_depth: parts.supervisor_depth,
+            adapters: parts.adapters,
             places: Arc::default(),
             config: ArcSwap::from_pointee(parts.config),
             stage: AtomicU8::new(Stage::Starting as u8),

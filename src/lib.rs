@@ -1,3 +1,10 @@
-//! The parts of the daemon that tests and fuzzers reach without a process around them.
+//! The process around the actors: what `main` runs, and tests, benches and fuzzers reach.
 
 pub mod adapters;
+pub mod cli;
+pub mod config;
+pub mod http;
+mod log;
+pub mod reload;
+pub mod simulate;
+pub mod wiring;

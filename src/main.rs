@@ -1,13 +1,5 @@
-//! Sattva Monitor: the process around the actors.
-
-mod cli;
-mod config;
-mod http;
-mod log;
-mod reload;
-mod simulate;
-mod wiring;
+//! Sattva Monitor: see `sattva-monitor help`.
 
 fn main() -> std::process::ExitCode {
-    cli::run()
+    sattva_monitor::cli::run()
 }

@@ -28,6 +28,7 @@ use tokio::{
 };
 
 use crate::{
+    adapters::{Adapters, AdaptersHealth},
     config::{Config, Loaded, Sources},
     http::{self, Front, FrontParts, Stage},
     log::LogLevel,
@@ -127,6 +128,7 @@ struct Daemon {
     metrics_server: Option<ServerHandle>,
     log_level: LogLevel,
     reloader: Reloader,
+    adapters: Adapters,
 }
 
 /// Runs the daemon until a signal ends it.
@@ -189,6 +191,7 @@ impl Daemon {
         let house = house.await.map_err(|_| StartError::Actors)?;
 
         let reload = Arc::new(ReloadStatus::register(&registry, started.wall.as_millis() / 1000)?);
+        let adapters_health = AdaptersHealth::default();
         let workers = match config.http.workers {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             workers => workers,
@@ -205,6 +208,7 @@ impl Daemon {
             reload: Arc::clone(&reload),
             commands_waiting,
             supervisor_depth,
+            adapters: adapters_health.clone(),
             config: config.clone(),
         })?);
         let server = http::serve(front.clone(), listener, workers).map_err(StartError::Server)?;
@@ -228,8 +232,11 @@ impl Daemon {
         );
         let status = format!("serving {} restored channels at http://{address}", house.restored);
         tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
+        // The last to start: everything they report to is there.
+        let mut adapters = Adapters::new(house.clone(), clock, adapters_health);
+        adapters.apply(&config.icecast);
         let reloader = Reloader::new(sources, config, reload);
-        Ok(Self { front, house, core, server: handle, metrics_server, log_level, reloader })
+        Ok(Self { front, house, core, server: handle, metrics_server, log_level, reloader, adapters })
     }
 
     /// Applies what a new configuration may change live; an invalid one changes nothing.
@@ -246,6 +253,7 @@ impl Daemon {
                 if self.house.stats.try_send(rhythm(&config)).is_err() {
                     tracing::error!("the statistics keep their old interval; send SIGHUP again");
                 }
+                self.adapters.apply(&config.icecast);
                 self.log_level.set(&config.log.level);
                 self.front.config.store(Arc::new(config));
                 for key in &changes.needs_restart {
@@ -263,10 +271,11 @@ impl Daemon {
     }
 
     /// In the reverse order: no new reports, sessions closed, HTTP, and the store last.
-    async fn stop(self) {
+    async fn stop(mut self) {
         tracing::info!("stopping");
         tell_service_manager(&[NotifyState::Stopping]);
         self.front.set_stage(Stage::Stopping);
+        self.adapters.stop();
         let (reply, closed) = oneshot::channel();
         if self.house.broker.try_send(CloseAll { reply }).is_ok() {
             let all_gone = async {

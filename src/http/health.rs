@@ -31,6 +31,9 @@ pub async fn readyz(front: web::Data<Front>) -> HttpResponse {
     state("store_file", front.store_notice.clone());
     state("actors", actors_stuck(&front).await);
     state("configuration", front.reload.failure());
+    for (server, trouble) in front.adapters.troubles() {
+        state(&format!("icecast:{server}"), trouble);
+    }
     let failing = dependencies.values().any(|d| d["status"] != "ok");
     let (code, status) = match front.stage() {
         Stage::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),

@@ -49,8 +49,19 @@ const METRICS_OF_THE_SPECIFICATION: [&str; 8] = [
 
 /// Paths in backticks that begin so are paths of this repository.
 const OURS: [&str; 13] = [
-    "actors/", "bench/", "benches/", "clients/", "config/", "docs/", "frontend/", "scripts/", "src/", "systemd/",
-    "tests/", "Cargo.toml", "Makefile",
+    "actors/",
+    "bench/",
+    "benches/",
+    "clients/",
+    "config/",
+    "docs/",
+    "frontend/",
+    "scripts/",
+    "src/",
+    "systemd/",
+    "tests/",
+    "Cargo.toml",
+    "Makefile",
 ];
 
 fn root() -> PathBuf {
@@ -241,7 +252,8 @@ fn actors_start_only_where_the_picture_says() {
         let words = imports.iter().flat_map(|import| import.split([',', '{', '}', ':']));
         let can_start = words.map(str::trim).any(|word| word == "Actor");
         let starts = code.contains(".start()") || code.contains("::create(");
-        let by_name = code.contains("Actor::start") || code.contains("Actor::create") || code.contains("actix::prelude::*");
+        let by_name =
+            code.contains("Actor::start") || code.contains("Actor::create") || code.contains("actix::prelude::*");
         if ((can_start && starts) || by_name) && !STARTING_ROOMS.contains(&room.as_str()) {
             wrong.push(format!("{room} starts an actor; let src/wiring.rs or actors/src/house.rs do it"));
         }
@@ -385,7 +397,9 @@ fn the_api_reference_names_every_code_and_every_route() {
     listed.retain(|_, status| statuses.contains(&status.as_str()));
     let listed: BTreeSet<String> = listed.into_keys().collect();
     wrong.extend(codes.difference(&listed).map(|code| format!("docs/api.md has no row for the code {code}")));
-    wrong.extend(listed.difference(&codes).map(|code| format!("docs/api.md has a row for the code {code}, which is gone")));
+    wrong.extend(
+        listed.difference(&codes).map(|code| format!("docs/api.md has a row for the code {code}, which is gone")),
+    );
     fail_with(wrong);
 }
 
@@ -395,7 +409,11 @@ fn the_configuration_reference_names_every_setting() {
     let quoted: BTreeSet<String> = quoted(&read("docs/configuration.md")).into_iter().collect();
     let mut wrong = Vec::new();
     for (section, settings) in schema["properties"].as_object().unwrap() {
-        let settings = [&settings["properties"], &settings["items"]["properties"], &settings["additionalProperties"]["properties"]];
+        let settings = [
+            &settings["properties"],
+            &settings["items"]["properties"],
+            &settings["additionalProperties"]["properties"],
+        ];
         for name in settings.into_iter().filter_map(serde_json::Value::as_object).flat_map(|settings| settings.keys()) {
             let key = format!("{section}.{name}");
             if !quoted.contains(&key) {

@@ -149,7 +149,7 @@ pub fn parse(body: &[u8]) -> Result<Vec<Mount>, BadStats> {
             Event::Text(ref piece) if depth == 3 => keep(&mut field, &piece.decode().map_err(|e| malformed(&e))?),
             Event::CData(ref piece) if depth == 3 => keep(&mut field, &piece.decode().map_err(|e| malformed(&e))?),
             Event::GeneralRef(ref reference) if depth == 3 => {
-                let named = match reference.as_ref() {
+                let named = match &reference[..] {
                     b"lt" => Some('<'),
                     b"gt" => Some('>'),
                     b"amp" => Some('&'),

@@ -64,6 +64,11 @@ pub enum News {
 pub struct ServerHealth(Arc<Mutex<Option<String>>>);
 
 impl ServerHealth {
+    /// A server that could not even be asked.
+    pub fn failing(why: String) -> Self {
+        Self(Arc::new(Mutex::new(Some(why))))
+    }
+
     /// Why the server cannot be watched, or nothing.
     pub fn trouble(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
