@@ -92,6 +92,9 @@ fn serve(sources: Sources) -> ExitCode {
     for (key, by) in &loaded.overridden {
         tracing::info!(key, by, "a setting of the file has no effect: something later overrides it");
     }
+    if !crate::scheduling::wake_without_preempting() {
+        tracing::debug!("the kernel refused SCHED_BATCH; the daemon is a little dearer under load");
+    }
     let system = actix_rt::System::new();
     let outcome = system.block_on(wiring::serve(sources, loaded, log_level));
     match outcome {

@@ -133,6 +133,8 @@ impl Front {
 
 fn routes(config: &mut web::ServiceConfig) {
     config
+        // The busiest route first: they are tried in this order.
+        .service(ingest::ingest)
         .service(stats::get)
         .service(health::healthz)
         .service(health::readyz)
@@ -143,7 +145,6 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(streams::operate)
         .service(streams::stop)
         .service(streams::forget)
-        .service(ingest::ingest)
         .service(ingest::listeners)
         .service(openapi::get)
         .service(websocket::open)

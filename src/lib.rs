@@ -6,5 +6,6 @@ pub mod config;
 pub mod http;
 mod log;
 pub mod reload;
+mod scheduling;
 pub mod simulate;
 pub mod wiring;
