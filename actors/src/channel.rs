@@ -21,7 +21,9 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
+use actix::{
+    Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture, fut::ActorFutureExt,
+};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
@@ -642,7 +644,8 @@ impl Handler<Operated> for ChannelActor {
 
     fn handle(&mut self, Operated { action, reply }: Operated, ctx: &mut Self::Context) {
         let mut refused = None;
-        self.input(ctx, None, |stream, m| match stream.operate(m, action) {
+        let (tally, kept) = Tally::new();
+        self.input(ctx, Some(&tally), |stream, m| match stream.operate(m, action) {
             Ok(effects) => (effects, true),
             Err(error) => {
                 refused = Some(error);
@@ -657,8 +660,12 @@ impl Handler<Operated> for ChannelActor {
                 Ok(self.stream.state(Self::moment(&self.policy, &self.world, read), self.lost))
             }
         };
-        // Whoever asked may have gone.
-        let _ = reply.send(answer);
+        drop(tally);
+        // Answered when it is on disk: what an operator was promised survives the daemon.
+        ctx.spawn(kept.into_actor(self).map(|_, _, _| {
+            // Whoever asked may have gone.
+            let _ = reply.send(answer);
+        }));
     }
 }
 

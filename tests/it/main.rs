@@ -20,6 +20,7 @@ mod explanations;
 mod ingest_bad_input;
 mod ingest_commands;
 mod ingest_order;
+mod kill_and_restart;
 mod metrics_exposition;
 mod operator_actions;
 mod seed_shapes;
