@@ -26,7 +26,6 @@ pub struct Plan {
     house: TempDir,
     config: String,
     environment: Vec<(String, String)>,
-    state_dir: Option<PathBuf>,
 }
 
 /// A daemon that runs; it ends with this value.
@@ -60,16 +59,11 @@ pub struct Ended {
 impl Plan {
     pub fn new(config: &str) -> Self {
         let house = TempDir::new().unwrap();
-        Self { house, config: config.to_owned(), environment: Vec::new(), state_dir: None }
+        Self { house, config: config.to_owned(), environment: Vec::new() }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    pub fn state_dir(mut self, dir: &Path) -> Self {
-        self.state_dir = Some(dir.to_owned());
         self
     }
 
@@ -80,7 +74,7 @@ impl Plan {
 
     pub fn start(self) -> Daemon {
         fs::write(self.house.path().join("config.toml"), &self.config).unwrap();
-        let state_dir = self.state_dir.clone().unwrap_or_else(|| self.own_state_dir());
+        let state_dir = self.own_state_dir();
         let Self { house, environment, .. } = self;
         let child = spawn(house.path(), &state_dir, &environment, 1);
         let config = ureq::Agent::config_builder()
@@ -267,10 +261,6 @@ impl Daemon {
 
     pub fn phase(&self, channel: &str) -> String {
         self.stream(channel)["auto_end"]["phase"].as_str().unwrap().to_owned()
-    }
-
-    pub fn wait_for_phase(&self, channel: &str, phase: &str) {
-        eventually(&format!("{channel} to be {phase}"), || (self.phase(channel) == phase).then_some(()));
     }
 
     pub fn operate(&self, channel: &str, action: &str, body: &Value) -> Answer {

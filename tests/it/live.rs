@@ -41,16 +41,16 @@ fn request(address: SocketAddr, query: &str) -> Request<()> {
     format!("ws://{address}/ws/stats{query}").into_client_request().unwrap()
 }
 
-fn handshake(address: SocketAddr, request: Request<()>) -> Result<Live, TurnedAway> {
+fn handshake(address: SocketAddr, request: Request<()>) -> Result<Live, Box<TurnedAway>> {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     match tungstenite::client(request, stream) {
         Ok((socket, _)) => Ok(Live { socket, heard: Vec::new() }),
-        Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(TurnedAway {
+        Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(Box::new(TurnedAway {
             status: answer.status().as_u16(),
             headers: answer.headers().clone(),
             body: answer.body().as_deref().map_or(Value::Null, |body| serde_json::from_slice(body).unwrap_or_default()),
-        }),
+        })),
         Err(error) => panic!("no handshake: {error}"),
     }
 }
@@ -60,11 +60,11 @@ impl Live {
         handshake(address, request(address, query)).unwrap_or_else(|away| panic!("turned away: {away:?}"))
     }
 
-    pub fn try_open(address: SocketAddr, query: &str) -> Result<Self, TurnedAway> {
+    pub fn try_open(address: SocketAddr, query: &str) -> Result<Self, Box<TurnedAway>> {
         handshake(address, request(address, query))
     }
 
-    pub fn try_open_from(address: SocketAddr, origin: &str) -> Result<Self, TurnedAway> {
+    pub fn try_open_from(address: SocketAddr, origin: &str) -> Result<Self, Box<TurnedAway>> {
         let mut request = request(address, "");
         request.headers_mut().insert("Origin", origin.parse().unwrap());
         handshake(address, request)

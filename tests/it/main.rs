@@ -16,6 +16,7 @@ mod streamer;
 
 // What the daemon does, by behaviour.
 mod auto_end_to_the_end;
+mod damaged_store;
 mod explanations;
 mod ingest_bad_input;
 mod ingest_commands;
@@ -23,5 +24,8 @@ mod ingest_order;
 mod kill_and_restart;
 mod metrics_exposition;
 mod operator_actions;
+mod reload;
 mod seed_shapes;
 mod simple_report;
+mod start_errors;
+mod websocket;

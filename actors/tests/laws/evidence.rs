@@ -177,8 +177,8 @@ proptest! {
 
     #[test]
     fn law_5_a_reload_of_the_policy_decides_nothing_on_evidence_in_doubt(shorter in 1u64..100) {
-        let mut jazz = Subject::default();
-        jazz.policy = sattva_actors::channel::policy::Policy::new(secs(300), &[]);
+        let policy = sattva_actors::channel::policy::Policy::new(secs(300), &[]);
+        let mut jazz = Subject { policy, ..Subject::default() };
         jazz.keep_saying(&says(0), secs(200));
         jazz.sleep(secs(3));
         jazz.trusted_since = jazz.now;

@@ -332,7 +332,7 @@ impl World {
             let old = was.as_ref().unwrap();
             let unheard = old.count == Some(0) && !(same.is_some() && came);
             let seen = if same.is_some() { self.jazz.now } else { old.at };
-            l.gone(seen, unheard && old.at > Timestamp::ZERO || unheard && same.is_some());
+            l.gone(seen, unheard && (old.at > Timestamp::ZERO || same.is_some()));
         }
         let vouched = was.as_ref().is_none_or(|e| e.vouched || e.at == Timestamp::ZERO) && unchanged;
         let entry = Entry {
