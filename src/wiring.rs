@@ -61,6 +61,10 @@ pub enum StartError {
     Server(std::io::Error),
     #[error("the signal handlers could not be installed: {0}")]
     Signals(std::io::Error),
+    #[error(
+        "store.redis_url (REDIS_URL) is set, but this version keeps its state in the embedded store only; unset it"
+    )]
+    Redis,
     #[error("the actors could not start; see the log above")]
     Actors,
 }
@@ -154,6 +158,9 @@ impl Daemon {
         let clock = Clock::System;
         let started = clock.now();
         config.refuse_open_network(false)?;
+        if config.store.redis_url.is_some() {
+            return Err(StartError::Redis);
+        }
         let boot = BootId::of_this_boot()
             .ok_or(StartError::NoBootId { path: "/proc/sys/kernel/random/boot_id".into(), error: "no boot id" })?;
         // The port first: it is the likeliest thing to be wrong, and nothing has been touched yet.

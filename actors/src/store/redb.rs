@@ -201,7 +201,9 @@ fn open_checked(path: &Path, cache: usize) -> Result<Database, Opening> {
 fn opening(error: DatabaseError) -> Opening {
     match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Opening::Locked,
-        DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() != std::io::ErrorKind::InvalidData => {
+        DatabaseError::Storage(redb::StorageError::Io(error))
+            if !matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof) =>
+        {
             Opening::Io(error.to_string())
         }
         other => Opening::Damaged(other.to_string()),
