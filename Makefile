@@ -43,10 +43,6 @@ lint: ## Formatting and lints, as errors
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cd frontend && npm run lint && npm run check
 
-.PHONY: bench
-bench: ## Measure, and write docs/benchmarks.md
-	@bench/run.sh
-
 .PHONY: clean
 clean: ## Remove what was built
 	cargo clean

@@ -3,7 +3,7 @@
 /// Asks for SCHED_BATCH, which all threads started later inherit: a thread that is woken does not push
 /// the one that woke it off its core. HTTP workers and actors wake each other for every request, so on a
 /// busy core this is the difference between one switch per message and one per bunch (half again as many
-/// requests, see docs/benchmarks.md); on an idle one nothing changes. A sandbox that forbids it costs
+/// requests on one core); on an idle one nothing changes. A sandbox that forbids it costs
 /// only that; a systemd unit sets the same by `CPUSchedulingPolicy=batch`.
 #[expect(unsafe_code, reason = "no crate at hand sets this policy without touching the niceness too")]
 pub fn wake_without_preempting() -> bool {

@@ -107,7 +107,9 @@ impl Listener {
             }
         });
         let listener = Self { task, heard };
-        wait_for("the listener hears something", || async { (listener.heard.get() > 1000).then_some(()) }).await;
+        // Or is cut off at once, where the source is just being killed.
+        let settled = || async { (listener.heard.get() > 1000 || !listener.is_connected()).then_some(()) };
+        wait_for("the listener hears something", settled).await;
         listener
     }
 

@@ -61,11 +61,12 @@ async fn a_listener_on_the_reconnected_source_is_never_cut_off() {
     // It may still be the killed connection that is listed, or be killed once more before anyone is there.
     let listener = loop {
         let listener = Listener::join(&server, "/live.mp3").await;
-        daemon.counts("live.mp3", 1).await;
         if listener.is_connected() {
             break listener;
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     };
+    daemon.counts("live.mp3", 1).await;
     stays("it goes on", Duration::from_secs(12), || async { listener.is_connected() }).await;
     assert_eq!(daemon.listeners("live.mp3").await, Some(1));
 }
