@@ -18,6 +18,11 @@ fn cases(few: u32) -> proptest::test_runner::Config {
     proptest::test_runner::Config {
         cases: asked.unwrap_or(few),
         failure_persistence: None,
+        // The same inputs every time, unless more are asked for: a search belongs where somebody looks at it.
+        rng_seed: match asked {
+            Some(_) => proptest::test_runner::RngSeed::Random,
+            None => proptest::test_runner::RngSeed::Fixed(20),
+        },
         ..proptest::test_runner::Config::default()
     }
 }
