@@ -193,6 +193,15 @@ struct Stopping {
     acked: bool,
     /// An operator wants it stopped even though somebody may listen.
     force: bool,
+    /// Somebody has been heard since it was decided, too late to withdraw it.
+    heard: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Failed {
+    /// The next fresh zero after this moment tries again; `None` once somebody has been heard, for then
+    /// the next zero counts down from the beginning.
+    retry_at: Option<Timestamp>,
 }
 
 /// What an unheard stream that vanished leaves to its next session.
@@ -209,9 +218,8 @@ pub struct AutoEnd {
     phase: Phase,
     /// Number of the last stop decided; a stop command's id holds it.
     generation: u32,
-    /// A stop failed and neither the stream's end, a listener nor a person has settled it; the next
-    /// fresh zero after this moment tries again.
-    failed: Option<Timestamp>,
+    /// A stop failed and neither the stream's end nor a person has settled it.
+    failed: Option<Failed>,
     /// An operator's pause.
     held: bool,
     /// An operator's "keep alive": not armed again until someone has joined. Holds the smallest count
@@ -288,8 +296,7 @@ impl AutoEnd {
             Audience::Unknown => (!somebody || least > 0).then_some(least),
         });
         if somebody || evidence.joins == Joins::Rose {
-            self.heard = true;
-            self.bequest = None;
+            self.on_heard();
             self.give_up(if somebody { Cause::Listener } else { Cause::CameAndWent }, &mut effects);
         }
         if let (Joins::Unknown, Phase::Frozen(f)) = (evidence.joins, &mut self.phase) {
@@ -310,6 +317,22 @@ impl AutoEnd {
         effects
     }
 
+    /// Whatever an emptier time had earned is void.
+    fn on_heard(&mut self) {
+        self.heard = true;
+        self.bequest = None;
+        if let Some(failed) = self.failed.as_mut() {
+            failed.retry_at = None;
+        }
+        if let Phase::Stopping(ref mut s) = self.phase {
+            s.heard = true;
+        }
+    }
+
+    fn retry_at(&self) -> Option<Timestamp> {
+        self.failed.and_then(|failed| failed.retry_at)
+    }
+
     fn on_zero(
         &mut self,
         now: Timestamp,
@@ -325,7 +348,7 @@ impl AutoEnd {
         let whole = now.plus(policy.timeout);
         match self.phase {
             Phase::Watching => {
-                let (deadline, reason, extra) = match (self.failed, self.bequest.take()) {
+                let (deadline, reason, extra) = match (self.retry_at(), self.bequest.take()) {
                     (Some(retry_at), _) if now < retry_at => return,
                     // No more than the last warning, which `Countdown::begin` adds.
                     (Some(_), _) => (now, Reason::StopFailed, Duration::ZERO),
@@ -396,7 +419,8 @@ impl AutoEnd {
 
     fn stop(&mut self, now: Timestamp, reason: Reason, force: bool, effects: &mut Effects) {
         self.generation += 1;
-        self.phase = Phase::Stopping(Stopping { reason, expires: now.plus(STOP_VALIDITY), acked: false, force });
+        let expires = now.plus(STOP_VALIDITY);
+        self.phase = Phase::Stopping(Stopping { reason, expires, acked: false, force, heard: false });
         effects.push(Effect::EndStream { generation: self.generation, reason, force });
     }
 
@@ -426,11 +450,11 @@ impl AutoEnd {
 
     /// Leaves whatever leads to a stop, unless the streamer has already said it obeyed.
     fn give_up(&mut self, cause: Cause, effects: &mut Effects) {
-        use Cause::{CameAndWent, Listener, StreamPaused};
+        use Cause::{CameAndWent, Disabled, KeptAlive, Listener, OperatorPaused, StreamPaused};
+        // A failed stop stays loud until the stream is gone or a person settles it.
+        let by_a_person = matches!(cause, OperatorPaused | KeptAlive | Disabled);
         match self.phase {
-            Phase::Watching if self.failed.is_none() => return,
-            // A pause is neither the stream's end nor a person: a failed stop stays loud.
-            Phase::Watching if cause == StreamPaused => return,
+            Phase::Watching if self.failed.is_none() || !by_a_person => return,
             Phase::Stopping(s) if s.acked || (s.force && matches!(cause, Listener | CameAndWent)) => return,
             // Who asks for the end of a stream wants a paused one ended too.
             Phase::Stopping(s) if s.reason == Reason::Operator && cause == StreamPaused => return,
@@ -438,7 +462,7 @@ impl AutoEnd {
             _ => effects.push(Effect::Cancelled(cause)),
         }
         self.phase = Phase::Watching;
-        if cause != StreamPaused {
+        if by_a_person {
             self.failed = None;
         }
     }
@@ -450,16 +474,16 @@ impl AutoEnd {
             Phase::Counting(_) => self.advance(now, rules, &mut effects),
             Phase::Stopping(s) if now >= s.expires => {
                 // Counted from its expiry, however late that is noticed.
-                self.fail(s.expires, StopFailure::Unconfirmed, &mut effects);
+                self.fail(s, s.expires, StopFailure::Unconfirmed, &mut effects);
             }
             _ => {}
         }
         effects
     }
 
-    fn fail(&mut self, at: Timestamp, detail: StopFailure, effects: &mut Effects) {
+    fn fail(&mut self, stop: Stopping, at: Timestamp, detail: StopFailure, effects: &mut Effects) {
         self.phase = Phase::Watching;
-        self.failed = Some(at.plus(STOP_RETRY_EVERY));
+        self.failed = Some(Failed { retry_at: (!stop.heard).then(|| at.plus(STOP_RETRY_EVERY)) });
         effects.push(Effect::StopFailed { generation: self.generation, detail });
     }
 
@@ -488,9 +512,8 @@ impl AutoEnd {
         let mut effects = Effects::new();
         if let Phase::Stopping(_) = self.phase {
             effects.push(Effect::Withdrawn { generation: self.generation, cause: Cause::Refused });
+            self.on_heard();
             self.phase = Phase::Watching;
-            self.failed = None;
-            self.heard = true;
         }
         effects
     }
@@ -498,8 +521,8 @@ impl AutoEnd {
     /// The streamer could not stop.
     pub fn on_stop_error(&mut self, now: Timestamp, detail: String) -> Effects {
         let mut effects = Effects::new();
-        if let Phase::Stopping(_) = self.phase {
-            self.fail(now, StopFailure::Reported(detail), &mut effects);
+        if let Phase::Stopping(stop) = self.phase {
+            self.fail(stop, now, StopFailure::Reported(detail), &mut effects);
         }
         effects
     }
@@ -537,7 +560,7 @@ impl AutoEnd {
         self.leave_bequest(seen_at, unheard);
         match self.phase {
             Phase::Stopping(_) => effects.push(Effect::Ended { generation: self.generation }),
-            _ if self.failed.is_some() => effects.push(Effect::Ended { generation: self.generation }),
+            _ if self.retry_at().is_some() => effects.push(Effect::Ended { generation: self.generation }),
             _ => self.give_up(Cause::StreamEnded, &mut effects),
         }
         self.forget_session();
@@ -567,6 +590,11 @@ impl AutoEnd {
         effects
     }
 
+    /// The last word of a stream that is over tells of somebody: it was not empty to its end.
+    pub fn on_heard_at_the_end(&mut self) {
+        self.bequest = None;
+    }
+
     fn leave_bequest(&mut self, seen_at: Timestamp, unheard: bool) {
         let left = match self.phase {
             // When it vanished is not known any more.
@@ -578,11 +606,11 @@ impl AutoEnd {
         };
         let valid_until = seen_at.plus(INHERITANCE);
         match left {
-            Some((deadline, reason, extra)) if unheard && self.failed.is_none() => {
+            Some((deadline, reason, extra)) if unheard && self.retry_at().is_none() => {
                 self.bequest = Some(Bequest { deadline, reason, valid_until, extra });
             }
             // A session that vanished before it was armed passes on what it was left itself.
-            _ if unheard && self.failed.is_none() && self.phase == Phase::Watching => {
+            _ if unheard && self.retry_at().is_none() && self.phase == Phase::Watching => {
                 if let Some(left) = self.bequest.as_mut() {
                     left.valid_until = left.valid_until.min(valid_until);
                 }
@@ -713,9 +741,14 @@ impl AutoEnd {
                 extra: c.extra,
             });
         }
-        // The daemon was started anew to decide nothing: what it had decided must not come true either.
+        // The daemon was started anew to decide nothing: what it had decided must not come true either,
+        // unless the streamer has already said that it obeyed.
         let commands_nothing = !policy.enabled || policy.dry_run;
-        if commands_nothing && self.is_stopping() && !self.is_stopping_for_operator() {
+        if let Phase::Stopping(s) = self.phase
+            && commands_nothing
+            && s.reason != Reason::Operator
+            && !s.acked
+        {
             self.phase = Phase::Watching;
         }
         // A dry run's end stands only while it is a dry run.
@@ -739,7 +772,9 @@ impl AutoEnd {
             Phase::Stopping(ref mut s) => s.expires = within(STOP_VALIDITY)(carry(s.expires)),
             Phase::Watching | Phase::WouldStop => {}
         }
-        self.failed = self.failed.map(&carry).map(within(STOP_RETRY_EVERY));
+        if let Some(failed) = self.failed.as_mut() {
+            failed.retry_at = failed.retry_at.map(&carry).map(within(STOP_RETRY_EVERY));
+        }
         if let Some(left) = self.bequest.as_mut() {
             left.deadline = carry(left.deadline);
             left.valid_until = within(INHERITANCE)(carry(left.valid_until));
@@ -810,7 +845,13 @@ impl AutoEnd {
 
     /// What must survive the daemon though no effect tells of it.
     pub fn standing(&self) -> impl PartialEq + use<> {
-        (self.held, self.kept_alive, self.heard, self.bequest)
+        let within_phase = match self.phase {
+            Phase::Stopping(s) => s.heard,
+            // Once a reporter could not vouch for the time the daemon was down, none can any more.
+            Phase::Frozen(f) => f.if_nobody_joined.is_some(),
+            _ => false,
+        };
+        (self.held, self.kept_alive, self.heard, within_phase, self.failed, self.bequest)
     }
 
     /// A stop is open, but no longer valid.

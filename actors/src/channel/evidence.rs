@@ -95,6 +95,7 @@ pub enum Progress {
     },
     /// The reporter says its stream is over.
     Ended {
+        seen_at: Timestamp,
         unheard: bool,
     },
     /// A stream that never ran, as far as we know, is over.
@@ -146,9 +147,9 @@ impl Reporter {
         began_earlier || self.past.contains(session)
     }
 
-    /// The stream was last known to be empty.
+    /// The stream was last known to be empty, by a report of this process.
     fn unheard(&self) -> bool {
-        self.listeners == Some(0)
+        self.listeners == Some(0) && self.at > Timestamp::ZERO
     }
 
     fn take(&mut self, report: &Report, seq: u64, at: Timestamp) -> (Joins, QueueOps) {
@@ -224,10 +225,8 @@ impl Evidences {
             let was_gone = reporter.is_gone();
             let unheard = reporter.unheard();
             let (joins, queue_ops) = reporter.take(report, seq, at);
-            // What the last report adds counts too: somebody may have come since the one before.
-            let unheard = unheard && joins != Joins::Rose && report.listeners.is_none_or(|n| n == 0);
             let session = match (was_gone, report.status) {
-                (false, Status::Stopped) => Progress::Ended { unheard },
+                (false, Status::Stopped) => Progress::Ended { seen_at: at, unheard },
                 _ => Progress::Continued,
             };
             return Verdict::Accepted(Accepted { session, joins, queue_ops });
@@ -261,7 +260,7 @@ impl Evidences {
         let joins = if report.joins.is_some_and(|joins| joins > 0) { Joins::Rose } else { Joins::Unknown };
         let session = match (report.status, left) {
             (Status::Stopped, None) => Progress::NeverRan,
-            (Status::Stopped, Some((_, unheard))) => Progress::Ended { unheard },
+            (Status::Stopped, Some((seen_at, unheard))) => Progress::Ended { seen_at, unheard },
             (_, None) => Progress::Began,
             (_, Some((seen_at, unheard))) => Progress::Replaced { seen_at, unheard },
         };

@@ -70,7 +70,7 @@ pub struct Restored {
 }
 
 /// The version of the stored record.
-const RECORD_VERSION: u8 = 1;
+const RECORD_VERSION: u8 = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -109,6 +109,11 @@ impl Stream {
         let then = Policy { timeout: kept.timeout, ..policy.clone() };
         kept.auto_end.on_restore(pinned_zero.unwrap_or(Timestamp::ZERO), &then);
         kept.auto_end.on_policy_change(stamp.now.at, &then, policy);
+        if !kept.auto_end.is_stopping()
+            && let Some(stop) = kept.stop.as_mut()
+        {
+            stop.withdraw(&id);
+        }
         if stamp.boot != here.boot {
             let carry = |at: Timestamp| stamp.carry(at, here);
             let now = here.now.at;
@@ -138,7 +143,9 @@ impl Stream {
         effects.extend(match accepted.session {
             Progress::Replaced { seen_at, unheard } if alone => auto_end.on_new_session(seen_at, unheard),
             Progress::Began | Progress::Replaced { .. } if !was_over => auto_end.on_session_beside(),
-            Progress::Ended { unheard } if self.kept.evidences.is_over() => auto_end.on_stream_gone(at, unheard),
+            Progress::Ended { seen_at, unheard } if self.kept.evidences.is_over() => {
+                auto_end.on_stream_gone(seen_at, unheard)
+            }
             _ => Effects::new(),
         });
         let over = self.kept.evidences.is_over();
@@ -168,6 +175,9 @@ impl Stream {
             _ => None,
         };
         if self.kept.evidences.is_over() {
+            if somebody || joins == Joins::Rose {
+                self.kept.auto_end.on_heard_at_the_end();
+            }
             return Effects::new();
         }
         let somebody = somebody || self.kept.evidences.somebody(m.now.at, m.trusted_since);
@@ -450,10 +460,15 @@ impl Stream {
             (PhaseName::Stopping, _) => {
                 "A stop has been decided; it counts as done when the stream is seen gone.".into()
             }
+            (PhaseName::StopFailed, Audience::Known { listeners: listeners @ 1.., .. }) => {
+                format!(
+                    "A stop has failed: the stream is still there. {listeners} listening now, so nothing counts down."
+                )
+            }
             (PhaseName::StopFailed, _) => match auto_end.remaining(now) {
                 Some(left) => format!("A stop has failed; the next one is decided in {} s.", seconds(left)),
                 None => "A stop has failed: the stream is still there. It is tried again at a fresh zero, at most \
-                         every 5 minutes, until the stream is gone, somebody listens or an operator settles it."
+                         every 5 minutes, until the stream is gone or an operator settles it."
                     .into(),
             },
             (PhaseName::Paused, _) => {

@@ -123,6 +123,12 @@ struct Entry {
     vouched: bool,
 }
 
+impl Entry {
+    fn believed(&self, now: Timestamp, trusted: Timestamp) -> Option<u32> {
+        self.count.filter(|_| self.at >= trusted && now < self.at.plus(INTERVAL * 3))
+    }
+}
+
 /// What anyone may know from the reports, by the contract's words.
 #[derive(Clone, Debug, Default)]
 struct Ledger {
@@ -139,12 +145,22 @@ struct Ledger {
     left_at: Option<Timestamp>,
     /// The last proof of zero before a restart, while nobody has spoiled it.
     before_restart: Option<Timestamp>,
-    open: Option<(u32, bool)>,
+    open: Option<Open>,
     acked: bool,
+    /// Somebody was heard since the last stop was decided.
+    heard_since_stop: bool,
     failed_at: Option<Timestamp>,
     would_stop: bool,
     /// A stop was decided by right, but reached nobody.
     due: bool,
+}
+
+/// A stop that is decided and not settled.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    generation: u32,
+    forced: bool,
+    by_operator: bool,
 }
 
 impl Ledger {
@@ -153,15 +169,18 @@ impl Ledger {
     }
 
     fn count(&self, now: Timestamp, trusted: Timestamp) -> Option<u32> {
-        let believed = |e: &Entry| e.count.filter(|_| e.at >= trusted && now < e.at.plus(INTERVAL * 3));
         self.active().next()?;
-        self.active().try_fold(0, |sum, e| Some(sum + believed(e)?))
+        self.active().try_fold(0, |sum, e| Some(sum + e.believed(now, trusted)?))
     }
 
     /// Every reporter says that nobody listens, and is believed.
     fn is_empty(&self, now: Timestamp, trusted: Timestamp) -> bool {
-        let empty = |e: &Entry| e.count == Some(0) && e.at >= trusted && now < e.at.plus(INTERVAL * 3);
-        self.active().next().is_some() && self.active().all(empty)
+        self.active().next().is_some() && self.active().all(|e| e.believed(now, trusted) == Some(0))
+    }
+
+    /// One reporter at least tells of a listener, and is believed.
+    fn somebody(&self, now: Timestamp, trusted: Timestamp) -> bool {
+        self.active().any(|e| e.believed(now, trusted).is_some_and(|n| n > 0))
     }
 
     fn is_zero(&self, now: Timestamp, trusted: Timestamp) -> bool {
@@ -304,7 +323,7 @@ impl World {
         self.ledger.observe(now, trusted);
         let heard = said.listeners.is_some_and(|n| n > 0) && said.status != Status::Stopped;
         if reaction.accepted && heard {
-            let forced = self.ledger.open.is_some_and(|(_, forced)| forced);
+            let forced = self.ledger.open.is_some_and(|open| open.forced);
             assert!(
                 !self.jazz.stream.auto_end().is_stopping() || forced || self.ledger.acked,
                 "a stop stands though somebody listens"
@@ -317,7 +336,9 @@ impl World {
         let at = self.jazz.now.minus(said.age);
         let l = &mut self.ledger;
         let was = l.entries.get(&i).cloned();
-        let same = was.as_ref().filter(|e| e.session == said.session && e.status != Status::Stopped);
+        // A session that rises again begins anew; one that repeats its end goes on.
+        let rises = |e: &Entry| e.status == Status::Stopped && said.status != Status::Stopped;
+        let same = was.as_ref().filter(|e| e.session == said.session && !rises(e));
         let known_joins = same.and_then(|e| e.joins);
         let rose = match same {
             Some(_) => said.joins.zip(known_joins).is_some_and(|(now, before)| now > before),
@@ -351,6 +372,7 @@ impl World {
                 l.kept_alive = None;
             }
             l.failed_at = None;
+            l.heard_since_stop = true;
         }
         if !vouched {
             l.before_restart = None;
@@ -374,8 +396,11 @@ impl World {
                     self.check_decision(at, *reason, *force, earlier, &policy);
                     assert!(self.ledger.open.is_none(), "two stops at once");
                     assert!(self.generations.insert((self.jazz.fence, *generation)), "a generation was used twice");
-                    self.ledger.open = Some((*generation, *force));
+                    let by_operator = *reason == Reason::Operator;
+                    self.ledger.open = Some(Open { generation: *generation, forced: *force, by_operator });
                     self.ledger.acked = false;
+                    // A forced one may be decided while somebody listens.
+                    self.ledger.heard_since_stop = self.ledger.somebody(at, trusted);
                     self.last_stop = Some(at);
                 }
                 Effect::WouldStop => {
@@ -385,17 +410,28 @@ impl World {
                     self.ledger.would_stop = true;
                 }
                 Effect::Withdrawn { generation, cause } => {
-                    assert_eq!(self.ledger.open.take().map(|o| o.0), Some(*generation), "not the open stop: {cause:?}");
+                    let open = self.ledger.open.take().expect("a stop that was open");
+                    assert_eq!(open.generation, *generation, "not the open stop: {cause:?}");
                     match cause {
-                        Cause::Refused => self.ledger.arm_anew(),
+                        Cause::Refused => {
+                            self.ledger.arm_anew();
+                            self.ledger.failed_at = None;
+                        }
+                        // An operator's word ended the countdown before it; what follows is another.
+                        _ if open.by_operator => {
+                            self.ledger.would_stop = false;
+                            self.ledger.extra = Duration::ZERO;
+                        }
+                        // Who switches auto-end off settles what had failed.
+                        Cause::Disabled => self.ledger.failed_at = None,
                         // It was due, and stays so.
                         Cause::NotDurable | Cause::Undelivered => self.ledger.due = true,
                         _ => {}
                     }
                 }
                 Effect::StopFailed { generation, .. } => {
-                    assert_eq!(self.ledger.open.take().map(|o| o.0), Some(*generation));
-                    self.ledger.failed_at = Some(self.last_stop.unwrap());
+                    assert_eq!(self.ledger.open.take().map(|o| o.generation), Some(*generation));
+                    self.ledger.failed_at = self.last_stop.filter(|_| !self.ledger.heard_since_stop);
                     // What follows is a countdown of its own.
                     self.ledger.would_stop = false;
                 }

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 use sattva_actors::{
-    channel::auto_end::{Cause, Effect},
+    channel::{
+        auto_end::{Cause, Effect},
+        policy::Policy,
+    },
     protocol::{Action, OnlyIf, Outcome, Status, StopReason},
 };
 
@@ -184,13 +187,40 @@ proptest! {
     }
 
     #[test]
-    fn law_15_a_listener_settles_a_failed_stop(wait in 0u64..400) {
+    fn law_15_after_a_listener_a_failed_stop_stays_loud_but_the_next_zero_arms_in_full(wait in 0u64..400) {
         let mut jazz = stopping(None);
         jazz.keep_saying(&says(0), secs(61 + wait));
         jazz.say(says(1));
         jazz.say(says(0));
-        if !jazz.stream.auto_end().is_stopping() {
-            prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+        prop_assert!(jazz.stream.auto_end().is_failed());
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+        let effects = jazz.keep_saying(&says(0), secs(310));
+        prop_assert_eq!(warnings(&effects), [60, 30, 10]);
+        prop_assert_eq!(stops(&effects), 1);
+    }
+
+    #[test]
+    fn law_15_a_listener_heard_after_the_answer_is_not_forgotten_when_the_stop_fails(timeout in 60u64..3600) {
+        let mut jazz = Subject::under(Policy::new(secs(timeout), &[30, 10]));
+        while jazz.offered.is_empty() {
+            jazz.keep_saying(&says(0), secs(4));
         }
+        let id = jazz.last_command().id;
+        jazz.ack(&id, "radio", Outcome::Ok);
+        jazz.say(says(1));
+        let left = jazz.now.plus(secs(5));
+        jazz.pass(secs(5));
+        jazz.keep_saying(&says(0), secs(timeout + 400));
+        let (at, _) = jazz.offered.get(1).expect("it is tried again");
+        prop_assert!(at.since(left) >= secs(timeout), "{:?} after the last listener left", at.since(left));
+    }
+
+    #[test]
+    fn law_15_a_person_settles_a_failed_stop(pause: bool) {
+        let mut jazz = stopping(None);
+        jazz.keep_saying(&says(0), secs(70));
+        prop_assert!(jazz.stream.auto_end().is_failed());
+        jazz.operate(if pause { Action::Pause } else { Action::Cancel }).1.unwrap();
+        prop_assert!(!jazz.stream.auto_end().is_failed());
     }
 }
