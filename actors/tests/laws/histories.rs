@@ -353,7 +353,8 @@ impl World {
             let old = was.as_ref().unwrap();
             let unheard = old.count == Some(0) && !(same.is_some() && came);
             let seen = if same.is_some() { self.jazz.now } else { old.at };
-            l.gone(seen, unheard && (old.at > Timestamp::ZERO || same.is_some()));
+            // What was only known before a restart is not known.
+            l.gone(seen, unheard && old.at > Timestamp::ZERO);
         }
         let vouched = was.as_ref().is_none_or(|e| e.vouched || e.at == Timestamp::ZERO) && unchanged;
         let entry = Entry {
