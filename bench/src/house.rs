@@ -1,0 +1,224 @@
+//! The house of actors in a process of its own, on the measured core, with its store on disk; this side
+//! looks on from the other core.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, Arbiter, Context, Handler, Recipient};
+use anyhow::{Context as _, Result, ensure};
+use prometheus::Registry;
+use sattva_actors::{
+    channel::cell::{Cell, Cells},
+    clock::{BootId, Clock, Timestamp},
+    house::{self, Foundations, HouseMetrics},
+    identity::{ChannelId, SourceId},
+    protocol::{Batch, Execute, Flush, Identity, RegisterOutlet, Report, Rulebook, Status, Tally},
+    stats::{LatestSample, Rhythm},
+    store::{StoreHealth, redb::RedbStore},
+    stream_control::CommandsWaiting,
+    wire::Track,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cores;
+
+/// Channels of one source.
+pub const PER_SOURCE: usize = 1000;
+/// A source that reports once an hour: nothing has to be reported anew while something is measured.
+const INTERVAL: Duration = Duration::from_secs(3600);
+/// Looks at whether something has come to its end.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// Nothing takes longer, but for countdowns.
+const PATIENCE: Duration = Duration::from_secs(60);
+const SOURCE: &str = "streamer-";
+
+pub struct House {
+    core: Arbiter,
+    cells: Arc<Cells>,
+    house: house::House,
+    /// From before the store was opened until the last channel had started.
+    pub took: Duration,
+}
+
+/// A stop that has become available to its streamer.
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
+    pub channel: usize,
+    pub decided_at: Timestamp,
+    pub available_at: Timestamp,
+}
+
+/// Stands for the streamers: notes when each command could have been collected.
+struct Streamers {
+    clock: Clock,
+    stops: mpsc::UnboundedSender<Stop>,
+}
+
+impl Actor for Streamers {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(usize::MAX >> 4);
+    }
+}
+
+impl Handler<Execute> for Streamers {
+    type Result = ();
+
+    fn handle(&mut self, Execute(command): Execute, _: &mut Self::Context) {
+        let stop = Stop {
+            channel: number_of(command.channel.as_str()),
+            decided_at: command.decided_at,
+            available_at: self.clock.now().at,
+        };
+        // Whoever measured may have seen enough.
+        let _ = self.stops.send(stop);
+    }
+}
+
+fn name_of(number: usize) -> String {
+    format!("-{}", 1_001_000_000_000 + number)
+}
+
+fn number_of(name: &str) -> usize {
+    name.trim_start_matches('-').parse::<usize>().map_or(usize::MAX, |id| id - 1_001_000_000_000)
+}
+
+impl House {
+    /// Opens the store and starts everything that it remembers.
+    pub async fn build(state_dir: &Path, timeout: Duration) -> Result<Self> {
+        let mut rules = Rulebook::default();
+        rules.policy.timeout = timeout;
+        let boot = BootId::of_this_boot().context("no boot id in /proc")?;
+        let cells = Arc::<Cells>::default();
+        let core = Arbiter::new();
+        let (built, house) = oneshot::channel();
+        let (state_dir, own_cells) = (state_dir.to_owned(), Arc::clone(&cells));
+        let began = Instant::now();
+        core.spawn_fn(move || {
+            let build = || -> Result<(house::House, usize)> {
+                // The blocking threads are started from here and stay on this core, too.
+                cores::pin(cores::MEASURED)?;
+                let (store, loaded) = RedbStore::open(&state_dir, Clock::System.now().wall)?;
+                let stored = loaded.records.len();
+                let house = house::build(Foundations {
+                    clock: Clock::System,
+                    boot,
+                    rules: Arc::new(rules),
+                    store: Box::new(store),
+                    loaded,
+                    rhythm: Rhythm { sample: Duration::from_secs(5), broadcast: Duration::from_secs(5) },
+                    cells: own_cells,
+                    metrics: HouseMetrics::register(&Registry::new())?,
+                    health: Arc::<StoreHealth>::default(),
+                    sample: LatestSample::default(),
+                    commands_waiting: CommandsWaiting::default(),
+                    on_pulse: None,
+                });
+                Ok((house, stored))
+            };
+            // Whoever builds waits for it.
+            let _ = built.send(build());
+        });
+        let (house, stored) = house.await??;
+        ensure!(house.restored == stored, "{} of {stored} channels were restored", house.restored);
+        let mut house = Self { core, cells, house, took: Duration::ZERO };
+        house.wait(|house| house.cells.totals().active_streams as usize == stored).await?;
+        house.took = began.elapsed();
+        Ok(house)
+    }
+
+    async fn wait(&self, done: impl Fn(&Self) -> bool) -> Result<()> {
+        let began = Instant::now();
+        while !done(self) {
+            ensure!(began.elapsed() < PATIENCE, "it did not come to its end within {PATIENCE:?}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Reports these channels as empty. Dropping the answer is allowed: the report is taken in all the same.
+    pub fn report(
+        &self,
+        channels: std::ops::Range<usize>,
+        seq: u64,
+    ) -> Result<oneshot::Receiver<sattva_actors::protocol::BatchAnswer>> {
+        let (tally, answer) = Tally::new();
+        let report = |number: usize| -> Result<(ChannelId, Report)> {
+            let track = Track {
+                title: format!("Track {number}"),
+                artist: Some(format!("Artist {number}")),
+                ..Track::default()
+            };
+            let report = Report {
+                identity: Identity::Numbered { session: "s1".into(), started_at: None, seq },
+                status: Status::Live,
+                listeners: Some(0),
+                joins: Some(3),
+                queue_size: Some(5),
+                queue_ops: None,
+                track: Some(Arc::new(track)),
+                observed_at: None,
+                interval: INTERVAL,
+            };
+            Ok((ChannelId::new(&name_of(number))?, report))
+        };
+        let source = SourceId::new(&format!("{SOURCE}{}", channels.start / PER_SOURCE))?;
+        let reports = channels.map(report).collect::<Result<_>>()?;
+        let batch = Batch { source, received: Clock::System.now().at, reports, acks: Vec::new(), tally };
+        self.house.supervisor.try_send(batch).map_err(|error| anyhow::anyhow!("the supervisor is full: {error}"))?;
+        Ok(answer)
+    }
+
+    /// Reports all channels as empty, one source after the other, until all count down and that is on disk.
+    pub async fn report_all(&self, channels: usize, seq: u64) -> Result<()> {
+        for first in (0..channels).step_by(PER_SOURCE) {
+            let answer = self.report(first..channels.min(first + PER_SOURCE), seq)?.await?;
+            ensure!(answer.duplicates == 0 && !answer.busy, "the reports were not accepted: {answer:?}");
+        }
+        let counting = self.cells.totals().counting as usize;
+        ensure!(counting == channels, "{counting} of {channels} channels count down");
+        Ok(())
+    }
+
+    /// How many count down.
+    pub fn counting(&self) -> usize {
+        self.cells.totals().counting as usize
+    }
+
+    /// When each channel's countdown ends; nothing where none runs.
+    pub fn deadlines(&self, channels: usize) -> Vec<Option<Timestamp>> {
+        let mut deadlines = vec![None; channels];
+        self.cells.visit_from(0, |cell: &Cell| {
+            let ends_at = cell.ends_at.load(std::sync::atomic::Ordering::Relaxed);
+            if let Some(deadline) = deadlines.get_mut(number_of(cell.id.as_str())).filter(|_| ends_at > 0) {
+                *deadline = Some(Timestamp::from_micros(ends_at));
+            }
+            true
+        });
+        deadlines
+    }
+
+    /// Every stop from now on, as it becomes available.
+    pub async fn stops(&self) -> Result<mpsc::UnboundedReceiver<Stop>> {
+        let (stops, heard) = mpsc::unbounded_channel();
+        let (started, outlet) = oneshot::channel::<Recipient<Execute>>();
+        self.core.spawn_fn(move || {
+            // Whoever asked waits for it.
+            let _ = started.send(Streamers { clock: Clock::System, stops }.start().recipient());
+        });
+        let register = RegisterOutlet { source_prefix: SOURCE.into(), outlet: Some(outlet.await?) };
+        self.house.control.send(register).await?;
+        Ok(heard)
+    }
+
+    /// Everything is on disk.
+    pub async fn flush(&self) -> Result<()> {
+        let (reply, flushed) = oneshot::channel();
+        self.house.store.send(Flush { reply }).await?;
+        Ok(flushed.await?)
+    }
+}
