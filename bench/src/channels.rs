@@ -221,7 +221,7 @@ fn cpu() -> Duration {
 
 async fn lateness(state_dir: &Path, channels: usize, spread: Duration) -> Result<Lateness> {
     let house = House::build(state_dir, SHORT).await?;
-    let mut heard = house.stops().await?;
+    let mut heard = house.stops(channels)?;
     // In small bunches, each when its time has come: their deadlines are as far apart as they are.
     let bunch = if spread.is_zero() { PER_SOURCE } else { 50 };
     let began = tokio::time::Instant::now();

@@ -7,15 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, Arbiter, Context, Handler, Recipient};
-use anyhow::{Context as _, Result, ensure};
+use actix::Arbiter;
+use anyhow::{Context, Result, ensure};
 use prometheus::Registry;
 use sattva_actors::{
-    channel::cell::{Cell, Cells},
+    channel::{
+        cell::{Cell, Cells},
+        policy::Timeouts,
+    },
     clock::{BootId, Clock, Timestamp},
     house::{self, Foundations, HouseMetrics},
     identity::{ChannelId, SourceId},
-    protocol::{Batch, Execute, Flush, Identity, RegisterOutlet, Report, Rulebook, Status, Tally},
+    protocol::{Ack, Batch, BatchAnswer, Collect, Flush, Identity, Outcome, Report, Rulebook, Status, Tally},
     stats::{LatestSample, Rhythm},
     store::{StoreHealth, redb::RedbStore},
     stream_control::CommandsWaiting,
@@ -33,10 +36,12 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// Nothing takes longer, but for countdowns.
 const PATIENCE: Duration = Duration::from_secs(60);
-const SOURCE: &str = "streamer-";
+/// A streamer waits this long for a command before it asks again.
+const WAIT: Duration = Duration::from_secs(30);
 
 pub struct House {
-    core: Arbiter,
+    /// Its thread ends with it.
+    _core: Arbiter,
     cells: Arc<Cells>,
     house: house::House,
     /// From before the store was opened until the last channel had started.
@@ -51,32 +56,57 @@ pub struct Stop {
     pub available_at: Timestamp,
 }
 
-/// Stands for the streamers: notes when each command could have been collected.
-struct Streamers {
-    clock: Clock,
-    stops: mpsc::UnboundedSender<Stop>,
-}
-
-impl Actor for Streamers {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(usize::MAX >> 4);
+/// An empty stream's report.
+fn empty(number: usize, seq: u64) -> Report {
+    let track =
+        Track { title: format!("Track {number}"), artist: Some(format!("Artist {number}")), ..Track::default() };
+    Report {
+        identity: Identity::Numbered { session: "s1".into(), started_at: None, seq },
+        status: Status::Live,
+        listeners: Some(0),
+        joins: Some(3),
+        queue_size: Some(5),
+        queue_ops: None,
+        track: Some(Arc::new(track)),
+        observed_at: None,
+        interval: INTERVAL,
     }
 }
 
-impl Handler<Execute> for Streamers {
-    type Result = ();
+fn hand_in(
+    house: &house::House,
+    source: SourceId,
+    reports: Vec<(ChannelId, Report)>,
+    acks: Vec<Ack>,
+) -> Result<oneshot::Receiver<BatchAnswer>> {
+    let (tally, answer) = Tally::new();
+    let batch = Batch { source, received: Clock::System.now().at, reports, acks, tally };
+    house.supervisor.try_send(batch).map_err(|error| anyhow::anyhow!("the supervisor is full: {error}"))?;
+    Ok(answer)
+}
 
-    fn handle(&mut self, Execute(command): Execute, _: &mut Self::Context) {
-        let stop = Stop {
-            channel: number_of(command.channel.as_str()),
-            decided_at: command.decided_at,
-            available_at: self.clock.now().at,
-        };
-        // Whoever measured may have seen enough.
-        let _ = self.stops.send(stop);
+/// One streamer: takes its commands as soon as there are any, says that it obeyed, and that the streams are over.
+async fn collect(house: house::House, source: SourceId, stops: mpsc::UnboundedSender<Stop>) -> Result<()> {
+    loop {
+        let (reply, commands) = oneshot::channel();
+        house.control.send(Collect { source: source.clone(), only: None, wait: WAIT, reply }).await?;
+        let commands = commands.await?;
+        let available_at = Clock::System.now().at;
+        let (mut reports, mut acks) = (Vec::new(), Vec::new());
+        for command in commands {
+            let channel = number_of(command.channel.as_str());
+            stops.send(Stop { channel, decided_at: command.decided_at, available_at })?;
+            acks.push(Ack { id: command.id, outcome: Outcome::Ok, detail: None });
+            reports.push((command.channel, Report { status: Status::Stopped, ..empty(channel, u64::MAX >> 1) }));
+        }
+        if !acks.is_empty() {
+            drop(hand_in(&house, source.clone(), reports, acks)?);
+        }
     }
+}
+
+fn source_of(channel: usize) -> Result<SourceId> {
+    Ok(SourceId::new(&format!("streamer-{}", channel / PER_SOURCE))?)
 }
 
 fn name_of(number: usize) -> String {
@@ -91,7 +121,7 @@ impl House {
     /// Opens the store and starts everything that it remembers.
     pub async fn build(state_dir: &Path, timeout: Duration) -> Result<Self> {
         let mut rules = Rulebook::default();
-        rules.policy.timeout = timeout;
+        rules.policy.timeouts = Timeouts::both(timeout);
         let boot = BootId::of_this_boot().context("no boot id in /proc")?;
         let cells = Arc::<Cells>::default();
         let core = Arbiter::new();
@@ -125,7 +155,7 @@ impl House {
         });
         let (house, stored) = house.await??;
         ensure!(house.restored == stored, "{} of {stored} channels were restored", house.restored);
-        let mut house = Self { core, cells, house, took: Duration::ZERO };
+        let mut house = Self { _core: core, cells, house, took: Duration::ZERO };
         house.wait(|house| house.cells.totals().active_streams as usize == stored).await?;
         house.took = began.elapsed();
         Ok(house)
@@ -140,44 +170,21 @@ impl House {
         Ok(())
     }
 
-    /// Reports these channels as empty. Dropping the answer is allowed: the report is taken in all the same.
-    pub fn report(
-        &self,
-        channels: std::ops::Range<usize>,
-        seq: u64,
-    ) -> Result<oneshot::Receiver<sattva_actors::protocol::BatchAnswer>> {
-        let (tally, answer) = Tally::new();
-        let report = |number: usize| -> Result<(ChannelId, Report)> {
-            let track = Track {
-                title: format!("Track {number}"),
-                artist: Some(format!("Artist {number}")),
-                ..Track::default()
-            };
-            let report = Report {
-                identity: Identity::Numbered { session: "s1".into(), started_at: None, seq },
-                status: Status::Live,
-                listeners: Some(0),
-                joins: Some(3),
-                queue_size: Some(5),
-                queue_ops: None,
-                track: Some(Arc::new(track)),
-                observed_at: None,
-                interval: INTERVAL,
-            };
-            Ok((ChannelId::new(&name_of(number))?, report))
-        };
-        let source = SourceId::new(&format!("{SOURCE}{}", channels.start / PER_SOURCE))?;
-        let reports = channels.map(report).collect::<Result<_>>()?;
-        let batch = Batch { source, received: Clock::System.now().at, reports, acks: Vec::new(), tally };
-        self.house.supervisor.try_send(batch).map_err(|error| anyhow::anyhow!("the supervisor is full: {error}"))?;
-        Ok(answer)
+    /// Reports these channels as empty. Dropping the answer is allowed: the reports are taken in all the same.
+    pub fn report(&self, channels: std::ops::Range<usize>, seq: u64) -> Result<oneshot::Receiver<BatchAnswer>> {
+        let source = source_of(channels.start)?;
+        let reports = channels.map(|number| Ok((ChannelId::new(&name_of(number))?, empty(number, seq))));
+        hand_in(&self.house, source, reports.collect::<Result<_>>()?, Vec::new())
     }
 
     /// Reports all channels as empty, one source after the other, until all count down and that is on disk.
     pub async fn report_all(&self, channels: usize, seq: u64) -> Result<()> {
         for first in (0..channels).step_by(PER_SOURCE) {
             let answer = self.report(first..channels.min(first + PER_SOURCE), seq)?.await?;
-            ensure!(answer.duplicates == 0 && !answer.busy, "the reports were not accepted: {answer:?}");
+            ensure!(
+                answer.duplicates == 0 && answer.refused == 0 && !answer.busy,
+                "the reports were not accepted: {answer:?}"
+            );
         }
         let counting = self.cells.totals().counting as usize;
         ensure!(counting == channels, "{counting} of {channels} channels count down");
@@ -202,16 +209,13 @@ impl House {
         deadlines
     }
 
-    /// Every stop from now on, as it becomes available.
-    pub async fn stops(&self) -> Result<mpsc::UnboundedReceiver<Stop>> {
+    /// Every stop from now on, as it becomes available: each source waits for its commands, as a streamer
+    /// does with `wait_seconds`, and obeys them.
+    pub fn stops(&self, channels: usize) -> Result<mpsc::UnboundedReceiver<Stop>> {
         let (stops, heard) = mpsc::unbounded_channel();
-        let (started, outlet) = oneshot::channel::<Recipient<Execute>>();
-        self.core.spawn_fn(move || {
-            // Whoever asked waits for it.
-            let _ = started.send(Streamers { clock: Clock::System, stops }.start().recipient());
-        });
-        let register = RegisterOutlet { source_prefix: SOURCE.into(), outlet: Some(outlet.await?) };
-        self.house.control.send(register).await?;
+        for number in 0..channels.div_ceil(PER_SOURCE) {
+            actix_rt::spawn(collect(self.house.clone(), source_of(number * PER_SOURCE)?, stops.clone()));
+        }
         Ok(heard)
     }
 
