@@ -1,8 +1,10 @@
 //! 100 000 channels on one core: their start, their memory, their countdowns.
 
 use std::{
+    cell::RefCell,
     path::{Path, PathBuf},
     process::Command,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -16,10 +18,14 @@ use crate::{
     process::Process,
 };
 
-/// A countdown nobody waits for.
+/// A countdown nobody waits for, and sources that report once an hour: nothing has to be reported anew
+/// while something else is measured.
 const LONG: Duration = Duration::from_secs(7200);
+const HOURLY: Duration = Duration::from_secs(3600);
 /// The countdowns that are waited for, and their last warning ten seconds before the end.
 const SHORT: Duration = Duration::from_secs(20);
+/// One report vouches for the whole of it.
+const ONCE: Duration = Duration::from_secs(30);
 /// What filling the house has set in motion has come to rest.
 const SETTLING: Duration = Duration::from_secs(5);
 /// After the last deadline, for the last command.
@@ -183,7 +189,7 @@ pub fn run_part(part: &Part) -> Result<String> {
 }
 
 async fn store(state_dir: &Path, channels: usize) -> Result<()> {
-    let house = House::build(state_dir, LONG).await?;
+    let house = House::build(state_dir, LONG, HOURLY).await?;
     house.report_all(channels, 1).await?;
     house.flush().await
 }
@@ -191,7 +197,7 @@ async fn store(state_dir: &Path, channels: usize) -> Result<()> {
 async fn restore(state_dir: &Path, channels: usize, idle: Duration) -> Result<Restored> {
     let process = Process::this();
     let empty = process.resident()?;
-    let house = House::build(state_dir, LONG).await?;
+    let house = House::build(state_dir, LONG, HOURLY).await?;
     let per_channel = |resident: u64| resident.saturating_sub(empty) as f64 / channels as f64;
     let bytes_per_restored = per_channel(process.resident()?);
     // Every run reports with a seq of its own.
@@ -220,22 +226,23 @@ fn cpu() -> Duration {
 }
 
 async fn lateness(state_dir: &Path, channels: usize, spread: Duration) -> Result<Lateness> {
-    let house = House::build(state_dir, SHORT).await?;
+    let house = Rc::new(House::build(state_dir, SHORT, ONCE).await?);
     let mut heard = house.stops(channels)?;
+    let deadlines = Rc::new(RefCell::new(vec![None; channels]));
     // In small bunches, each when its time has come: their deadlines are as far apart as they are.
     let bunch = if spread.is_zero() { PER_SOURCE } else { 50 };
     let began = tokio::time::Instant::now();
     for first in (0..channels).step_by(bunch) {
         tokio::time::sleep_until(began + spread.mul_f64(first as f64 / channels as f64)).await;
-        drop(house.report(first..channels.min(first + bunch), 1)?);
-        ensure!(began.elapsed() < spread + SHORT / 2, "arming took so long that the first deadlines came near");
-    }
-    // The deadlines as they were armed, before a late warning can have moved one.
-    let mut deadlines = house.deadlines(channels);
-    while deadlines.iter().any(Option::is_none) {
-        ensure!(began.elapsed() < spread + SHORT / 2, "arming took so long that the first deadlines came near");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        deadlines = house.deadlines(channels);
+        let bunch = first..channels.min(first + bunch);
+        let armed = house.report(bunch.clone(), 1)?;
+        let (house, deadlines) = (Rc::clone(&house), Rc::clone(&deadlines));
+        // The deadlines as they were armed, before a late warning can have moved one.
+        actix_rt::spawn(async move {
+            if armed.await.is_ok_and(|answer| answer.accepted as usize == bunch.len()) {
+                deadlines.borrow_mut()[bunch.clone()].copy_from_slice(&house.deadlines(bunch));
+            }
+        });
     }
     let (mut decided, mut available) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
     let mut first_of = vec![true; channels];
@@ -246,7 +253,7 @@ async fn lateness(state_dir: &Path, channels: usize, spread: Duration) -> Result
         if !std::mem::replace(&mut first_of[stop.channel], false) {
             continue;
         }
-        let deadline = deadlines[stop.channel].context("a stop without a countdown")?;
+        let deadline = deadlines.borrow()[stop.channel].context("a stop without a countdown")?;
         ensure!(stop.decided_at >= deadline, "a stop was decided before its deadline");
         let milliseconds = |at: Timestamp| at.since(deadline).as_secs_f64() * 1e3;
         decided.push(milliseconds(stop.decided_at));

@@ -3,7 +3,7 @@
 
 use std::{
     path::Path,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -30,8 +30,6 @@ use crate::cores;
 
 /// Channels of one source.
 pub const PER_SOURCE: usize = 1000;
-/// A source that reports once an hour: nothing has to be reported anew while something is measured.
-const INTERVAL: Duration = Duration::from_secs(3600);
 /// Looks at whether something has come to its end.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// Nothing takes longer, but for countdowns.
@@ -44,6 +42,8 @@ pub struct House {
     _core: Arbiter,
     cells: Arc<Cells>,
     house: house::House,
+    /// The rhythm its sources claim.
+    interval: Duration,
     /// From before the store was opened until the last channel had started.
     pub took: Duration,
 }
@@ -57,7 +57,7 @@ pub struct Stop {
 }
 
 /// An empty stream's report.
-fn empty(number: usize, seq: u64) -> Report {
+fn empty(number: usize, seq: u64, interval: Duration) -> Report {
     let track =
         Track { title: format!("Track {number}"), artist: Some(format!("Artist {number}")), ..Track::default() };
     Report {
@@ -69,7 +69,7 @@ fn empty(number: usize, seq: u64) -> Report {
         queue_ops: None,
         track: Some(Arc::new(track)),
         observed_at: None,
-        interval: INTERVAL,
+        interval,
     }
 }
 
@@ -97,7 +97,10 @@ async fn collect(house: house::House, source: SourceId, stops: mpsc::UnboundedSe
             let channel = number_of(command.channel.as_str());
             stops.send(Stop { channel, decided_at: command.decided_at, available_at })?;
             acks.push(Ack { id: command.id, outcome: Outcome::Ok, detail: None });
-            reports.push((command.channel, Report { status: Status::Stopped, ..empty(channel, u64::MAX >> 1) }));
+            reports.push((
+                command.channel,
+                Report { status: Status::Stopped, ..empty(channel, u64::MAX >> 1, Duration::from_secs(5)) },
+            ));
         }
         if !acks.is_empty() {
             drop(hand_in(&house, source.clone(), reports, acks)?);
@@ -119,7 +122,7 @@ fn number_of(name: &str) -> usize {
 
 impl House {
     /// Opens the store and starts everything that it remembers.
-    pub async fn build(state_dir: &Path, timeout: Duration) -> Result<Self> {
+    pub async fn build(state_dir: &Path, timeout: Duration, interval: Duration) -> Result<Self> {
         let mut rules = Rulebook::default();
         rules.policy.timeouts = Timeouts::both(timeout);
         let boot = BootId::of_this_boot().context("no boot id in /proc")?;
@@ -155,7 +158,7 @@ impl House {
         });
         let (house, stored) = house.await??;
         ensure!(house.restored == stored, "{} of {stored} channels were restored", house.restored);
-        let mut house = Self { _core: core, cells, house, took: Duration::ZERO };
+        let mut house = Self { _core: core, cells, house, interval, took: Duration::ZERO };
         house.wait(|house| house.cells.totals().active_streams as usize == stored).await?;
         house.took = began.elapsed();
         Ok(house)
@@ -173,7 +176,7 @@ impl House {
     /// Reports these channels as empty. Dropping the answer is allowed: the reports are taken in all the same.
     pub fn report(&self, channels: std::ops::Range<usize>, seq: u64) -> Result<oneshot::Receiver<BatchAnswer>> {
         let source = source_of(channels.start)?;
-        let reports = channels.map(|number| Ok((ChannelId::new(&name_of(number))?, empty(number, seq))));
+        let reports = channels.map(|number| Ok((ChannelId::new(&name_of(number))?, empty(number, seq, self.interval))));
         hand_in(&self.house, source, reports.collect::<Result<_>>()?, Vec::new())
     }
 
@@ -196,15 +199,15 @@ impl House {
         self.cells.totals().counting as usize
     }
 
-    /// When each channel's countdown ends; nothing where none runs.
-    pub fn deadlines(&self, channels: usize) -> Vec<Option<Timestamp>> {
-        let mut deadlines = vec![None; channels];
-        self.cells.visit_from(0, |cell: &Cell| {
-            let ends_at = cell.ends_at.load(std::sync::atomic::Ordering::Relaxed);
-            if let Some(deadline) = deadlines.get_mut(number_of(cell.id.as_str())).filter(|_| ends_at > 0) {
-                *deadline = Some(Timestamp::from_micros(ends_at));
-            }
-            true
+    /// When these channels' countdowns end; nothing where none runs. Only of a house that began empty, where
+    /// channels have their places in the order of their numbers.
+    pub fn deadlines(&self, channels: std::ops::Range<usize>) -> Vec<Option<Timestamp>> {
+        let mut deadlines = Vec::with_capacity(channels.len());
+        self.cells.visit_from(channels.start, |cell: &Cell| {
+            debug_assert_eq!(cell.id.as_str(), name_of(channels.start + deadlines.len()));
+            let ends_at = cell.ends_at.load(Relaxed);
+            deadlines.push((ends_at > 0).then(|| Timestamp::from_micros(ends_at)));
+            deadlines.len() < channels.len()
         });
         deadlines
     }
