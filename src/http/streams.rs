@@ -123,8 +123,11 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(Wish::default());
     }
-    let reader = &mut serde_json::Deserializer::from_slice(body);
-    serde_path_to_error::deserialize(reader).map_err(|error| {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::bad_request("bad_body", "the body is not a JSON object"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let wish = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let what = error.inner().to_string();
         let problem = Problem::bad_request("bad_body", format!("the body is not valid: {what}"));
         let misspelt = what.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
@@ -133,7 +136,9 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
             (None, path) if path != "." => problem.field(path),
             (None, _) => problem,
         }
-    })
+    })?;
+    reader.end().map_err(|error| Problem::bad_request("bad_body", format!("the body is not valid: {error}")))?;
+    Ok(wish)
 }
 
 async fn act(front: &Front, channel: ChannelId, action: Action) -> Result<HttpResponse, Problem> {

@@ -120,6 +120,8 @@ pub fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<(T, Unknown), P
         }
     });
     match read.and_then(|value| reader.end().map(|()| value)) {
+        // A list of the right values is no request.
+        Ok(_) if !is_object(body) => Err(Problem::bad_request("bad_report", "the body: not a JSON object")),
         Ok(value) => Ok((value, unknown)),
         Err(error) => Err(named::<T>(body, &error)),
     }
@@ -135,6 +137,10 @@ fn field_name(path: &serde_ignored::Path<'_>) -> String {
             field_name(parent)
         }
     }
+}
+
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
 }
 
 fn named<'de, T: Deserialize<'de>>(body: &'de [u8], error: &serde_json::Error) -> Problem {
