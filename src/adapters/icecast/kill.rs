@@ -14,6 +14,8 @@ use super::watch::{Place, Sighting};
 
 /// A source that stays away this long after a kill is gone.
 pub const RECONNECT_WINDOW: Duration = Duration::from_secs(10);
+/// A kill follows a look whose request is no older than this: somebody may have joined since.
+pub const LOOK_FRESH: Duration = Duration::from_secs(1);
 /// How often the server is looked at while a stop is under way.
 pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Icecast lists a killed source for about half a second; after this the kill had no effect.
@@ -145,6 +147,7 @@ impl Stop {
             (Phase::Checking { .. }, Some(seen)) => match self.objection(&seen) {
                 Some(_) if self.kills > 0 => reconnected(),
                 Some(why) => settle(Outcome::Refused, why),
+                None if now.since(sent) > LOOK_FRESH => Step::Wait,
                 None => {
                     self.phase = Phase::Killing { start: seen.start.to_owned() };
                     self.kills += 1;

@@ -139,6 +139,23 @@ fn only_a_poll_sent_after_the_command_counts() {
 }
 
 #[test]
+fn an_answer_that_took_longer_than_a_second_kills_nothing_and_is_looked_at_again() {
+    let mut story = Story::begin(command());
+    assert_eq!(story.stop.on_poll(at(10), at(1011), seen("1", 0)), Step::Wait);
+    assert_eq!(story.stop.next_look(at(10)), Some(at(510)));
+    // Somebody has joined meanwhile.
+    assert_eq!(outcome(&story.poll(1020, seen("1", 1))), (Outcome::Refused, "1 listening", false));
+    let mut story = Story::begin(command());
+    assert_eq!(story.stop.on_poll(at(10), at(1010), seen("1", 0)), Step::Kill);
+}
+
+#[test]
+fn an_answer_that_took_long_still_tells_of_a_listener() {
+    let mut story = Story::begin(command());
+    assert_eq!(outcome(&story.stop.on_poll(at(10), at(9000), seen("1", 1))).0, Outcome::Refused);
+}
+
+#[test]
 fn a_source_that_is_back_unheard_is_killed_once_more_when_the_command_still_stands() {
     let mut story = Story::begin(command());
     story.poll(10, seen("1", 0));
@@ -283,7 +300,7 @@ proptest! {
                     let step = stop.on_poll(at(sent), at(now), seen);
                     if step == Step::Kill {
                         prop_assert_eq!(seen.unwrap().listeners, Some(0));
-                        prop_assert!(now < 60_000);
+                        prop_assert!(now < 60_000 && now - sent <= 1000);
                         kills += 1;
                         last_kill = now;
                         prop_assert!(kills <= 2);
