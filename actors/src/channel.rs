@@ -23,6 +23,7 @@ use std::{
 
 use actix::{
     Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture, fut::ActorFutureExt,
+    prelude::SendError,
 };
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -364,9 +365,9 @@ impl ChannelActor {
     }
 
     fn take_back(&self, retract: Retract) {
-        if let Err(error) = self.world.outlets.retractions.try_send(retract) {
-            // The command's own validity and `only_if` bound what this can cost.
-            tracing::error!(channel_id = %self.stream.id, %error, "a stop command could not be taken back");
+        if let Err(SendError::Full(retract)) = self.world.outlets.retractions.try_send(retract) {
+            // Waits for room: what is taken back must not come true.
+            actix::spawn(self.world.outlets.retractions.send(retract));
         }
     }
 
@@ -441,7 +442,6 @@ impl ChannelActor {
     }
 
     fn hand_to_store(&mut self, save: Save) {
-        use actix::prelude::SendError;
         if let Err(error) = self.world.outlets.store.try_send(save) {
             let (SendError::Full(mut save) | SendError::Closed(mut save)) = error;
             // The answer must not wait for a store that is this far behind.
