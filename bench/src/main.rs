@@ -1,0 +1,137 @@
+//! Measures the daemon, and its peers in the same run. `docs/benchmarks.md` tells what and how.
+
+mod channels;
+mod cores;
+mod document;
+mod exposition;
+mod figure;
+mod fill;
+mod house;
+mod ingest;
+mod machine;
+mod process;
+mod ready;
+mod scrape;
+mod server;
+mod streamer;
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use self::document::Group;
+
+/// Measures Sattva Monitor and its peers.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// Puts the table into this document, too.
+    #[arg(long, global = true, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// A word on these figures for their reader.
+    #[arg(long, global = true)]
+    note: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything, one after the other.
+    All(Rigour),
+    /// Requests a second, against Bun.
+    Ingest(ingest::Args),
+    /// 100 000 channels: start, memory, countdowns.
+    Channels(channels::Args),
+    /// Formatting the channels' metrics.
+    Exposition,
+    /// `GET /metrics` over HTTP.
+    Scrape(scrape::Args),
+    /// Start to ready.
+    Ready(ready::Args),
+    #[command(hide = true)]
+    Part {
+        #[command(subcommand)]
+        part: channels::Part,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Rigour {
+    /// Short runs: they show that everything works, not how fast it is.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// What [`Command::All`] runs, in the words of the command line.
+const ALL: [&str; 5] = [
+    "ingest --seconds 5 --repetitions 3",
+    "channels --idle-seconds 60 --spread-seconds 30 --repetitions 3",
+    "exposition",
+    "scrape --scrapes 300 --repetitions 3",
+    "ready --starts 9",
+];
+const QUICK: [&str; 5] = [
+    "ingest --seconds 2 --repetitions 3",
+    "channels --idle-seconds 60 --spread-seconds 10 --repetitions 1",
+    "exposition",
+    "scrape --scrapes 50 --repetitions 3",
+    "ready --starts 5",
+];
+
+fn main() -> ExitCode {
+    // What the actors complain of must be seen; on standard error, where no figure is.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "sattva-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let machine = machine::description();
+    cores::pin(cores::LOAD)?;
+    let groups = match cli.command {
+        Command::Part { part } => {
+            writeln!(std::io::stdout(), "{}", channels::run_part(&part)?)?;
+            return Ok(());
+        }
+        Command::All(rigour) => {
+            let mut groups = Vec::new();
+            for words in if rigour.quick { QUICK } else { ALL } {
+                let one = Cli::try_parse_from(std::iter::once("sattva-bench").chain(words.split(' ')))?;
+                groups.push(group(words, &one.command)?);
+            }
+            groups
+        }
+        command => {
+            let words: Vec<String> = std::env::args().skip(1).collect();
+            vec![group(&words.join(" "), &command)?]
+        }
+    };
+    let text = document::table(&machine, cli.note.as_deref(), &groups);
+    if let Some(path) = &cli.write {
+        document::write(path, &text)?;
+    }
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}
+
+fn group(words: &str, command: &Command) -> Result<Group> {
+    let command_line = format!("scripts/bench.sh {words}");
+    writeln!(std::io::stderr(), "== {command_line}")?;
+    let figures = match command {
+        Command::Ingest(args) => ingest::run(args)?,
+        Command::Channels(args) => channels::run(args)?,
+        Command::Exposition => exposition::run()?,
+        Command::Scrape(args) => scrape::run(args)?,
+        Command::Ready(args) => ready::run(args)?,
+        Command::All(_) | Command::Part { .. } => Vec::new(),
+    };
+    for figure in &figures {
+        writeln!(std::io::stderr(), "   {}: {} (goal {})", figure.what, figure.measured, figure.goal)?;
+    }
+    Ok(Group { command: command_line, figures })
+}
