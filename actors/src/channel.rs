@@ -34,6 +34,7 @@ use self::{
     metrics::CommandFate,
     policy::Policy,
     shown::{Face, Shown},
+    stop::Fence,
     stream::{Moment, Stream},
     words::Words,
 };
@@ -41,8 +42,8 @@ use crate::{
     clock::{Now, Timestamp},
     identity::{ChannelId, SourceId},
     protocol::{
-        Ack, Action, ActionError, Durable, Inspection, KnownSession, Offer, Publication, Publish, Report, Retract,
-        Rulebook, Save, Tally, phase_code,
+        Ack, Action, ActionError, Durable, Inspection, KnownSession, Offer, Operation, Publication, Publish, Report,
+        Retract, Rulebook, Save, Tally, phase_code,
     },
     wire::{AutoEndChange, AutoEndEvent, AutoEndWarning, StreamEvent, StreamState, StreamStatus, StreamUpdate},
     world::World,
@@ -56,6 +57,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 pub const ENDED_SHOWN_FOR: Duration = Duration::from_secs(60);
 /// When the store's mailbox was full, saving is tried again after this.
 const SAVE_RETRY: Duration = Duration::from_millis(100);
+/// When the way to the streamers was full, a stop is offered again after this.
+const OFFER_RETRY: Duration = Duration::from_millis(100);
 /// A countdown that stands still since a restart is written so after this, if nobody has reported.
 const PINNED_FOR: Duration = Duration::from_secs(15);
 /// Decisions a channel keeps while the store cannot take them.
@@ -87,7 +90,7 @@ pub(crate) struct Wake;
 #[rtype(result = "()")]
 pub(crate) struct Operated {
     pub action: Action,
-    pub reply: oneshot::Sender<Result<StreamState, ActionError>>,
+    pub reply: oneshot::Sender<Result<Operation, ActionError>>,
 }
 
 #[derive(Debug, Message)]
@@ -172,6 +175,8 @@ pub struct ChannelActor {
     wake: Option<(Timestamp, SpawnHandle)>,
     /// What the store could not take.
     unsaved: Option<Box<Save>>,
+    /// The way to the streamers was full: when the stop is offered again.
+    offer_at: Option<Timestamp>,
 }
 
 impl ChannelActor {
@@ -195,6 +200,7 @@ impl ChannelActor {
             pinned_zero,
             wake: None,
             unsaved: None,
+            offer_at: None,
         }
     }
 
@@ -204,9 +210,9 @@ impl ChannelActor {
         (now, self.world.continuity.observe(now))
     }
 
-    fn moment<'a>(policy: &'a Policy, world: &World, (now, trusted_since): (Now, Timestamp)) -> Moment<'a> {
+    fn moment<'a>(policy: &'a Policy, world: &World, life: u64, (now, trusted_since): (Now, Timestamp)) -> Moment<'a> {
         let rules = Rules { policy, may_stop: world.continuity.may_stop() };
-        Moment { now, trusted_since, rules, fence: world.fence }
+        Moment { now, trusted_since, rules, fence: Fence { start: world.fence, life } }
     }
 
     /// Runs one input through the stream and carries out what came of it.
@@ -217,7 +223,7 @@ impl ChannelActor {
         decide: impl FnOnce(&mut Stream, Moment<'_>) -> (Effects, bool),
     ) {
         let read = self.read_clock();
-        let m = Self::moment(&self.policy, &self.world, read);
+        let m = Self::moment(&self.policy, &self.world, self.number, read);
         let was_over = self.stream.is_over();
         let (effects, save) = decide(&mut self.stream, m);
         if was_over {
@@ -242,7 +248,7 @@ impl ChannelActor {
         if self.stream.is_over() && self.retire_if_due(ctx, now) {
             return;
         }
-        if self.stream.has_stop_to_offer() {
+        if self.stream.has_stop_to_offer() && self.offer_at.is_none_or(|at| at <= now) {
             self.offer(read);
         }
         self.refresh_figures(read);
@@ -353,10 +359,14 @@ impl ChannelActor {
         };
         self.world.metrics.stop_command(fate, settled.len());
         for (source, id) in settled {
-            if let Err(error) = self.world.outlets.retractions.try_send(Retract { source, id }) {
-                // The command's own validity and `only_if` bound what this can cost.
-                tracing::error!(channel_id = %self.stream.id, %error, "a stop command could not be taken back");
-            }
+            self.take_back(Retract { source, id });
+        }
+    }
+
+    fn take_back(&self, retract: Retract) {
+        if let Err(error) = self.world.outlets.retractions.try_send(retract) {
+            // The command's own validity and `only_if` bound what this can cost.
+            tracing::error!(channel_id = %self.stream.id, %error, "a stop command could not be taken back");
         }
     }
 
@@ -373,7 +383,7 @@ impl ChannelActor {
     }
 
     fn decision(&mut self, read: (Now, Timestamp), event: &str, because: String, left: Option<Duration>) -> Decision {
-        let m = Self::moment(&self.policy, &self.world, read);
+        let m = Self::moment(&self.policy, &self.world, self.number, read);
         let listeners = match self.stream.audience(m) {
             Audience::Known { listeners, .. } => Some(listeners),
             Audience::Unknown => None,
@@ -435,17 +445,21 @@ impl ChannelActor {
         if let Err(error) = self.world.outlets.store.try_send(save) {
             let (SendError::Full(mut save) | SendError::Closed(mut save)) = error;
             // The answer must not wait for a store that is this far behind.
-            save.tally = None;
+            if let Some(tally) = save.tally.take() {
+                tally.volatile();
+            }
             self.unsaved = Some(Box::new(save));
         }
     }
 
     fn offer(&mut self, read: (Now, Timestamp)) {
-        let m = Self::moment(&self.policy, &self.world, read);
-        for command in self.stream.offer(m) {
-            if let Err(error) = self.world.outlets.offers.try_send(Offer(command)) {
-                tracing::error!(channel_id = %self.stream.id, %error, "a stop command could not be offered; it fails unless the stream ends by itself");
-            }
+        let m = Self::moment(&self.policy, &self.world, self.number, read);
+        let commands = self.stream.offer(m);
+        let all_sent = commands.into_iter().all(|command| self.world.outlets.offers.try_send(Offer(command)).is_ok());
+        self.offer_at = (!all_sent).then(|| read.0.at.plus(OFFER_RETRY));
+        if !all_sent {
+            // Those that did go out are told apart by their ids.
+            self.stream.offer_again();
         }
     }
 
@@ -462,10 +476,7 @@ impl ChannelActor {
                 Audience::Known { listeners, .. } => i64::from(listeners),
                 Audience::Unknown => cell::NONE,
             };
-            let queue = match stream.evidences().queue_size() {
-                Some(size) if listeners != cell::NONE || !self.lost => i64::from(size),
-                _ => cell::NONE,
-            };
+            let queue = stream.evidences().queue_size(now.at, trusted_since).map_or(cell::NONE, i64::from);
             (if self.lost { Activity::Lost } else { Activity::Active }, listeners, queue)
         };
         cell.set_activity(activity);
@@ -481,7 +492,7 @@ impl ChannelActor {
     }
 
     fn tell_changes(&mut self, read: (Now, Timestamp)) {
-        let m = Self::moment(&self.policy, &self.world, read);
+        let m = Self::moment(&self.policy, &self.world, self.number, read);
         let evidences = self.stream.evidences();
         let over = evidences.is_over();
         let (listeners, listeners_known) = match self.stream.audience(m) {
@@ -492,7 +503,7 @@ impl ChannelActor {
             status: self.stream.status(self.lost),
             listeners,
             listeners_known,
-            queue_size: evidences.queue_size(),
+            queue_size: evidences.queue_size(m.now.at, m.trusted_since),
             track: evidences.track().cloned(),
         };
         for event in self.shown.update(read.0.at, &face) {
@@ -523,9 +534,10 @@ impl ChannelActor {
         });
         let lost = self.stream.unknown_since().filter(|_| !self.lost).map(|since| since.plus(rules.lost_after));
         let retry = self.unsaved.as_ref().map(|_| now.plus(SAVE_RETRY));
+        let offer = self.offer_at.filter(|_| self.stream.has_stop_to_offer());
         let pinned = self.pinned_zero.map(|_| now.plus(PINNED_FOR));
         let machine = self.stream.next_timeout(&self.policy).map(capped);
-        [machine, self.shown.next_update(), ended, lost, retry, pinned].into_iter().flatten().min()
+        [machine, self.shown.next_update(), ended, lost, retry, offer, pinned].into_iter().flatten().min()
     }
 
     /// One timer: an earlier one is left alone and looks again when it fires.
@@ -606,8 +618,19 @@ impl Handler<Acked> for ChannelActor {
     type Result = ();
 
     fn handle(&mut self, message: Acked, ctx: &mut Self::Context) {
-        self.world.metrics.stop_command(CommandFate::Acked, 1);
-        self.input(ctx, Some(&message.tally), |stream, m| (stream.on_ack(m, &message.source, &message.ack), true));
+        let Acked { source, ack, tally } = message;
+        let mut taken = false;
+        self.input(ctx, Some(&tally), |stream, m| match stream.on_ack(m, &source, &ack) {
+            Some(effects) => {
+                taken = true;
+                (effects, true)
+            }
+            None => (Effects::new(), false),
+        });
+        if taken {
+            self.world.metrics.stop_command(CommandFate::Acked, 1);
+            self.take_back(Retract { source, id: ack.id });
+        }
     }
 }
 
@@ -625,6 +648,10 @@ impl Handler<Durable> for ChannelActor {
     fn handle(&mut self, durable: Durable, ctx: &mut Self::Context) {
         // What came of it, an offer or a withdrawal, follows from the stream's new state.
         self.input(ctx, None, |stream, m| (stream.on_durable(m, durable.generation, durable.written), false));
+        if let Some(tally) = durable.tally.filter(|_| durable.written && self.stream.auto_end().is_stopping()) {
+            // Whoever reported last is answered only now, with the command.
+            tally.offered();
+        }
     }
 }
 
@@ -652,19 +679,20 @@ impl Handler<Operated> for ChannelActor {
                 (Effects::new(), false)
             }
         });
-        let answer = match refused {
+        let state = match refused {
             Some(error) => Err(error),
             None => {
                 let read = self.read_clock();
                 tracing::info!(channel_id = %self.stream.id, action = action.as_str(), "an operator acted");
-                Ok(self.stream.state(Self::moment(&self.policy, &self.world, read), self.lost))
+                Ok(self.stream.state(Self::moment(&self.policy, &self.world, self.number, read), self.lost))
             }
         };
         drop(tally);
         // Answered when it is on disk: what an operator was promised survives the daemon.
-        ctx.spawn(kept.into_actor(self).map(|_, _, _| {
+        ctx.spawn(kept.into_actor(self).map(|kept, _, _| {
+            let durable = !kept.unwrap_or_default().volatile;
             // Whoever asked may have gone.
-            let _ = reply.send(answer);
+            let _ = reply.send(state.map(|state| Operation { state, durable }));
         }));
     }
 }
@@ -724,7 +752,7 @@ impl Handler<Ask> for ChannelActor {
 
     fn handle(&mut self, ask: Ask, _: &mut Self::Context) {
         let read = self.read_clock();
-        let m = Self::moment(&self.policy, &self.world, read);
+        let m = Self::moment(&self.policy, &self.world, self.number, read);
         match ask {
             Ask::State(gather) => {
                 let just_ended = self.stream.ended().is_some_and(|at| read.0.at.since(at) < ENDED_SHOWN_FOR);

@@ -1,6 +1,22 @@
-//! How full the mailboxes are that everything passes through.
+//! Handing messages over, and how full the mailboxes are that everything passes through.
 
+use actix::{Actor, AsyncContext, Context, Message, Recipient, fut::ActorFutureExt, prelude::SendError};
 use prometheus::{IntGauge, IntGaugeVec, Opts, Registry};
+
+/// Hands over a message that must not be lost: at once where there is room, else as soon as there is.
+/// Nothing is sent to an actor that has stopped. Waiting is the exception, for an actor polls everything
+/// it waits for each time it wakes.
+pub fn deliver<A, M>(ctx: &mut Context<A>, to: &Recipient<M>, message: M)
+where
+    A: Actor<Context = Context<A>>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    if let Err(SendError::Full(message)) = to.try_send(message) {
+        let sent = to.send(message);
+        ctx.spawn(actix::fut::wrap_future::<_, A>(sent).map(|_, _, _| ()));
+    }
+}
 
 /// Held by a message while it waits; the count falls when it is dropped, whoever drops it.
 #[derive(Debug)]

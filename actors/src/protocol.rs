@@ -104,7 +104,9 @@ pub struct Tally {
     accepted: AtomicU32,
     duplicates: AtomicU32,
     busy: AtomicBool,
-    full: AtomicBool,
+    refused: AtomicU32,
+    offered: AtomicBool,
+    volatile: AtomicBool,
     reply: Mutex<Option<oneshot::Sender<BatchAnswer>>>,
 }
 
@@ -114,8 +116,12 @@ pub struct BatchAnswer {
     pub duplicates: u32,
     /// Some reports met a full mailbox; sending the batch again is safe.
     pub busy: bool,
-    /// Some channels were new and there is no room for more.
-    pub full: bool,
+    /// Reports of channels that were new while there was no room for more.
+    pub refused: u32,
+    /// A command came of it, which may be collected at once.
+    pub offered: bool,
+    /// The store fails: what came of it is in memory only.
+    pub volatile: bool,
 }
 
 impl Tally {
@@ -125,7 +131,9 @@ impl Tally {
             accepted: AtomicU32::new(0),
             duplicates: AtomicU32::new(0),
             busy: AtomicBool::new(false),
-            full: AtomicBool::new(false),
+            refused: AtomicU32::new(0),
+            offered: AtomicBool::new(false),
+            volatile: AtomicBool::new(false),
             reply: Mutex::new(Some(reply)),
         };
         (Arc::new(tally), answer)
@@ -143,8 +151,16 @@ impl Tally {
         self.busy.store(true, Relaxed);
     }
 
-    pub fn full(&self) {
-        self.full.store(true, Relaxed);
+    pub fn refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
+    pub fn offered(&self) {
+        self.offered.store(true, Relaxed);
+    }
+
+    pub fn volatile(&self) {
+        self.volatile.store(true, Relaxed);
     }
 }
 
@@ -154,7 +170,9 @@ impl Drop for Tally {
             accepted: self.accepted.load(Relaxed),
             duplicates: self.duplicates.load(Relaxed),
             busy: self.busy.load(Relaxed),
-            full: self.full.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            offered: self.offered.load(Relaxed),
+            volatile: self.volatile.load(Relaxed),
         };
         if let Some(reply) = self.reply.get_mut().ok().and_then(Option::take) {
             // The client may have gone; nobody waits then.
@@ -237,6 +255,8 @@ pub struct Retract {
 #[rtype(result = "()")]
 pub struct Collect {
     pub source: SourceId,
+    /// Only what concerns this channel: the source's name is shared by streamers that do not know each other.
+    pub only: Option<ChannelId>,
     pub wait: Duration,
     pub reply: oneshot::Sender<Vec<StopCommand>>,
 }
@@ -302,6 +322,8 @@ pub enum ActionError {
     CountUnknown,
     #[error("a stop is already under way")]
     AlreadyStopping,
+    #[error("the store cannot be written, so no stop can be decided; see /readyz")]
+    StoreFailing,
     #[error("the daemon is too busy; try again in a second")]
     Busy,
 }
@@ -311,7 +333,16 @@ pub enum ActionError {
 pub struct Operate {
     pub channel: ChannelId,
     pub action: Action,
-    pub reply: oneshot::Sender<Result<StreamState, ActionError>>,
+    pub reply: oneshot::Sender<Result<Operation, ActionError>>,
+}
+
+/// What an operator's action led to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Operation {
+    #[serde(flatten)]
+    pub state: StreamState,
+    /// It is on disk and survives the daemon; false only while the store fails.
+    pub durable: bool,
 }
 
 /// Takes a reporter out of a channel's sum, or the whole channel out of the house.
@@ -521,17 +552,20 @@ pub struct Save {
     pub decisions: Vec<Decision>,
     /// Who waits for the answer to the reports that caused this.
     pub tally: Option<Arc<Tally>>,
-    /// A stop that may only be offered once it is on disk.
+    /// A stop that may only be offered once it is on disk. The tally goes with it, so that the answer can
+    /// carry the command.
     pub stop: Option<(u32, Recipient<Durable>)>,
     pub queued: Queued,
 }
 
 /// A stop's record is on disk, or could not be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Durable {
     pub generation: u32,
     pub written: bool,
+    /// Who waits for the answer to the report that led to the stop.
+    pub tally: Option<Arc<Tally>>,
 }
 
 #[derive(Debug, Message)]

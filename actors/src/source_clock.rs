@@ -10,27 +10,67 @@ const WINDOW_MS: i64 = 600_000;
 /// A report that seems older than this is late, or its source has a wrong clock: in doubt, late.
 const PLAUSIBLE_SKEW_MS: i64 = 60_000;
 
+/// A source whose clock has been wrong by the same for so long is believed to have a wrong clock, and to
+/// report in time: what was held up arrives at shrinking distances.
+const STEADY_FOR_MS: i64 = 60_000;
+/// So much may such an offset vary.
+const STEADY_WITHIN_MS: i64 = 2_000;
+
 /// Per source: the smallest difference seen between arrival and `observed_at`.
 #[derive(Clone, Debug, Default)]
 pub struct SourceClock {
     window_began: i64,
     before: Option<i64>,
     current: Option<i64>,
+    implausible: Option<Implausible>,
+}
+
+/// Offsets past what is plausible that have been much the same.
+#[derive(Clone, Copy, Debug)]
+struct Implausible {
+    since: i64,
+    least: i64,
+    most: i64,
 }
 
 impl SourceClock {
     /// How much older than its arrival a report is.
     pub fn lag(&mut self, arrived: WallTime, observed_at: WallTime) -> Duration {
-        let offset = arrived.as_millis().saturating_sub(observed_at.as_millis());
-        if arrived.as_millis() - self.window_began >= WINDOW_MS {
+        let arrived = arrived.as_millis();
+        let offset = arrived.saturating_sub(observed_at.as_millis());
+        if arrived - self.window_began >= WINDOW_MS {
             self.before = self.current.take();
-            self.window_began = arrived.as_millis();
+            self.window_began = arrived;
         }
-        // A skew past what is plausible corrects nothing: late or wrong, it is not to be believed.
-        let own = if offset > PLAUSIBLE_SKEW_MS { 0 } else { offset };
-        let smallest = self.before.into_iter().chain(self.current).fold(own, i64::min);
-        self.current = Some(self.current.map_or(own, |current| current.min(own)));
+        let smallest_seen = self.before.into_iter().chain(self.current).min();
+        let near = |known: i64| (offset - known).abs() <= PLAUSIBLE_SKEW_MS;
+        let smallest = if near(0) || smallest_seen.is_some_and(near) {
+            self.implausible = None;
+            self.learn(offset);
+            smallest_seen.map_or(offset, |seen| seen.min(offset))
+        } else if let Some(least) = self.steady(arrived, offset) {
+            (self.before, self.current) = (None, Some(least));
+            least
+        } else {
+            // It corrects nothing: late or wrong, it is not to be believed.
+            smallest_seen.unwrap_or(0)
+        };
         Duration::from_millis(offset.saturating_sub(smallest).max(0) as u64)
+    }
+
+    fn learn(&mut self, offset: i64) {
+        self.current = Some(self.current.map_or(offset, |current| current.min(offset)));
+    }
+
+    /// The smallest of offsets that have been much the same for long enough.
+    fn steady(&mut self, arrived: i64, offset: i64) -> Option<i64> {
+        let new = Implausible { since: arrived, least: offset, most: offset };
+        let run = self.implausible.map_or(new, |run| {
+            let joined = Implausible { since: run.since, least: run.least.min(offset), most: run.most.max(offset) };
+            if joined.most - joined.least <= STEADY_WITHIN_MS { joined } else { new }
+        });
+        self.implausible = Some(run);
+        (arrived - run.since >= STEADY_FOR_MS).then_some(run.least)
     }
 }
 
@@ -55,6 +95,33 @@ mod tests {
         lag(&mut clock, 10_000, 10_000);
         assert_eq!(lag(&mut clock, 10_100, 10_010), 90);
         assert_eq!(lag(&mut clock, 10_101, 10_100), 1);
+    }
+
+    #[test]
+    fn a_clock_that_is_minutes_wrong_is_believed_once_it_has_been_so_for_a_minute() {
+        for skew in [-900, -120, 120, 900] {
+            let mut clock = SourceClock::default();
+            let lags: Vec<u64> = (0..20).map(|n| lag(&mut clock, 10_000 + 5 * n, 10_000 + 5 * n - skew)).collect();
+            assert_eq!(lags[12..], [0; 8], "skew {skew}: {lags:?}");
+            // From then on it is told apart what comes late.
+            assert_eq!(lag(&mut clock, 10_100, 10_100 - skew - 30), 30);
+        }
+    }
+
+    #[test]
+    fn what_was_held_up_for_long_and_arrives_all_at_once_stays_old() {
+        let mut clock = SourceClock::default();
+        for n in 0..100 {
+            assert!(lag(&mut clock, 10_000 + n / 10, 6_000 + 5 * n) > 3_000);
+        }
+    }
+
+    #[test]
+    fn one_report_from_the_future_makes_the_others_no_older() {
+        let mut clock = SourceClock::default();
+        assert_eq!(lag(&mut clock, 10_000, 10_000), 0);
+        assert_eq!(lag(&mut clock, 10_005, 99_999), 0);
+        assert_eq!(lag(&mut clock, 10_010, 10_010), 0);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::{
     channel::journal::Decision,
     clock::{Stamp, Timestamp},
     identity::ChannelId,
+    mailbox::deliver,
     protocol::{Durable, Erase, Flush, Pulse, ReadJournal, ReadRecord, Save, Tally},
     world::World,
 };
@@ -151,7 +152,7 @@ impl StoreMetrics {
 #[derive(Default)]
 struct Waiting {
     tallies: Vec<Arc<Tally>>,
-    stops: Vec<(u32, Recipient<Durable>)>,
+    stops: Vec<(Durable, Recipient<Durable>)>,
     flushes: Vec<oneshot::Sender<()>>,
 }
 
@@ -263,12 +264,14 @@ impl StoreActor {
                 self.metrics.dropped_decisions.inc_by(self.group.put_back(group) as u64);
             }
         }
-        for (generation, recipient) in waiting.stops {
-            // Waits for room: a stop must learn whether it may be offered.
-            let told = recipient.send(Durable { generation, written: ok });
-            ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
+        for (durable, recipient) in waiting.stops {
+            // A stop must learn whether it may be offered.
+            deliver(ctx, &recipient, Durable { written: ok, ..durable });
         }
         // Answers that waited go out with the tallies; while the store fails they are not held back.
+        if !ok {
+            waiting.tallies.iter().for_each(|tally| tally.volatile());
+        }
         drop(waiting.tallies);
         for flushed in waiting.flushes {
             let _ = flushed.send(());
@@ -312,10 +315,20 @@ impl Handler<Save> for StoreActor {
             self.group.records.insert(save.channel.clone(), Some(record));
         }
         self.group.decisions.extend(save.decisions.into_iter().map(|d| (save.channel.clone(), d)));
-        self.waiting.stops.extend(save.stop);
         // A failing store is visited at its own pace, and no answer waits for it.
         let failing = self.health.failing.load(Relaxed);
-        self.waiting.tallies.extend(save.tally.filter(|_| !failing));
+        let tally = save.tally.filter(|tally| {
+            if failing {
+                tally.volatile();
+            }
+            !failing
+        });
+        match save.stop {
+            Some((generation, recipient)) => {
+                self.waiting.stops.push((Durable { generation, written: false, tally }, recipient));
+            }
+            None => self.waiting.tallies.extend(tally),
+        }
         self.plan_turn(ctx, if failing { RETRY_AFTER } else { Duration::ZERO });
     }
 }

@@ -12,17 +12,20 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt};
+use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture, fut::ActorFutureExt};
 use tokio::sync::oneshot;
 
 use self::outbox::Outbox;
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     identity::SourceId,
+    mailbox::deliver,
     protocol::{Collect, Delivered, Execute, Offer, RegisterOutlet, Retract, StopCommand},
 };
 
-pub const MAILBOX: usize = 65_536;
+pub const MAILBOX: usize = 262_144;
+/// One source's commands are not looked after more often than this.
+const AT_MOST_EVERY: Duration = Duration::from_millis(10);
 /// Open requests that wait for a command.
 const WAITERS: usize = 10_000;
 
@@ -46,6 +49,8 @@ pub struct StreamControl {
     waiters: HashMap<SourceId, Vec<Waiter>>,
     waiting_requests: usize,
     next_waiter: u64,
+    /// One timer per source with open commands.
+    planned: HashMap<SourceId, (Timestamp, SpawnHandle)>,
     commands_waiting: CommandsWaiting,
     delivered: Recipient<Delivered>,
 }
@@ -59,6 +64,7 @@ impl StreamControl {
             waiters: HashMap::new(),
             waiting_requests: 0,
             next_waiter: 0,
+            planned: HashMap::new(),
             commands_waiting,
             delivered,
         }
@@ -72,7 +78,7 @@ impl StreamControl {
     fn deliver(&mut self, ctx: &mut Context<Self>, source: &SourceId) {
         let now = self.clock.now().at;
         if let Some(outlet) = self.outlet_of(source).cloned() {
-            for command in self.outbox.take(source, now) {
+            for command in self.outbox.take(source, None, now) {
                 let delivered = Delivered { channel: command.channel.clone(), id: command.id.clone() };
                 // Waits for room rather than drop it; the command's own validity bounds the wait.
                 let sent = outlet.send(Execute(command)).into_actor(self);
@@ -83,7 +89,7 @@ impl StreamControl {
                 }));
             }
         } else if let Some(mut waiters) = self.waiters.remove(source) {
-            let commands = self.outbox.take(source, now);
+            let commands = self.outbox.take(source, None, now);
             if commands.is_empty() {
                 self.waiters.insert(source.clone(), waiters);
             } else {
@@ -114,25 +120,35 @@ impl StreamControl {
         }
     }
 
-    fn tell_delivered(&mut self, ctx: &mut Context<Self>, delivered: Delivered) {
-        ctx.spawn(self.delivered.send(delivered).into_actor(self).map(|_, _, _| ()));
+    fn tell_delivered(&self, ctx: &mut Context<Self>, delivered: Delivered) {
+        deliver(ctx, &self.delivered, delivered);
     }
 
     fn refresh(&self) {
         self.commands_waiting.0.store(self.outbox.len(), Relaxed);
     }
 
-    /// Redelivers while anything is open.
-    fn plan(&mut self, ctx: &mut Context<Self>, source: SourceId, after: Duration) {
-        ctx.run_later(after, move |control, ctx| {
-            control.deliver(ctx, &source);
+    /// Looks after a source's commands at `at`, and for as long as any is open.
+    fn plan(&mut self, ctx: &mut Context<Self>, source: SourceId, at: Timestamp) {
+        if let Some((planned, timer)) = self.planned.get(&source) {
+            if *planned <= at {
+                return;
+            }
+            ctx.cancel_future(*timer);
+        }
+        let wait = at.since(self.clock.now().at);
+        let whose = source.clone();
+        let timer = ctx.run_later(wait, move |control, ctx| {
+            control.planned.remove(&whose);
+            control.deliver(ctx, &whose);
             let now = control.clock.now().at;
-            control.outbox.expire(&source, now);
+            control.outbox.expire(&whose, now);
             control.refresh();
-            if let Some(next) = control.outbox.next_due(&source) {
-                control.plan(ctx, source, next.since(now).max(Duration::from_millis(10)));
+            if let Some(next) = control.outbox.next_due(&whose) {
+                control.plan(ctx, whose, next.max(now.plus(AT_MOST_EVERY)));
             }
         });
+        self.planned.insert(source, (at, timer));
     }
 }
 
@@ -150,7 +166,7 @@ impl Handler<Offer> for StreamControl {
     fn handle(&mut self, Offer(command): Offer, ctx: &mut Self::Context) {
         let source = command.source.clone();
         self.outbox.put(command);
-        self.plan(ctx, source, Duration::ZERO);
+        self.plan(ctx, source, Timestamp::ZERO);
         self.refresh();
     }
 }
@@ -168,12 +184,12 @@ impl Handler<Collect> for StreamControl {
     type Result = ();
 
     fn handle(&mut self, collect: Collect, ctx: &mut Self::Context) {
-        let Collect { source, wait, reply } = collect;
+        let Collect { source, only, wait, reply } = collect;
         let now = self.clock.now().at;
-        let commands = self.outbox.take(&source, now);
+        let commands = self.outbox.take(&source, only.as_ref(), now);
         if let Some(next) = self.outbox.next_due(&source).filter(|_| !commands.is_empty()) {
             // Whoever waits next gets the redeliveries as they fall due.
-            self.plan(ctx, source.clone(), next.since(now));
+            self.plan(ctx, source.clone(), next);
         }
         if !commands.is_empty() || wait.is_zero() || self.waiting_requests >= WAITERS {
             self.hand_over(ctx, reply, commands);
@@ -206,7 +222,7 @@ impl Handler<RegisterOutlet> for StreamControl {
         if let Some(outlet) = register.outlet {
             self.outlets.push((register.source_prefix, outlet));
             for source in self.outbox.sources() {
-                self.plan(ctx, source, Duration::ZERO);
+                self.plan(ctx, source, Timestamp::ZERO);
             }
         }
     }

@@ -2,7 +2,7 @@
 //! that died with one made from the stored record, and looks every second for evidence that expired.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -22,6 +22,7 @@ use crate::{
     },
     clock::{Now, Stamp, Timestamp},
     identity::{ChannelId, SourceId},
+    mailbox::deliver,
     protocol::{
         ActionError, ApplyRules, Batch, Delivered, Describe, Doubt, Erase, Forget, Inspect, KnownSessions, Operate,
         Pulse, ReadRecord, Report,
@@ -90,6 +91,10 @@ pub struct Supervisor {
     batch: u64,
     restarts: (Timestamp, u32),
     known_trust: Timestamp,
+    /// Stalls and clock anomalies that have been told of.
+    known_doubts: (u64, u64),
+    /// Channels that died or are being forgotten: whoever reports one must wait until that is over.
+    between_lives: HashSet<ChannelId>,
     records: Recipient<ReadRecord>,
     erasures: Recipient<Erase>,
     pulses: Recipient<Pulse>,
@@ -117,6 +122,8 @@ impl Supervisor {
             batch: 0,
             restarts: (Timestamp::ZERO, 0),
             known_trust,
+            known_doubts: (0, 0),
+            between_lives: HashSet::new(),
             records: store.records,
             erasures: store.erasures,
             pulses: store.pulses,
@@ -143,11 +150,10 @@ impl Supervisor {
 
     fn start_from(&mut self, id: ChannelId, record: &[u8], pulse: Option<(Stamp, Timestamp)>, now: Now) {
         let here = self.world.stamp(now);
-        let certain_until = pulse.filter(|(stamp, _)| stamp.boot == here.boot).map(|(_, until)| until);
         let rules = Rc::clone(&self.world);
         let rules = rules.rules.borrow();
         let policy = rules.policy_of(id.as_str());
-        match Stream::restore(id.clone(), record, certain_until, here, policy) {
+        match Stream::restore(id.clone(), record, pulse, here, policy) {
             Ok(restored) => self.start(restored.stream, restored.pinned_zero),
             Err(error) => {
                 tracing::error!(channel_id = %id, %error, "a stored channel cannot be read; it starts anew with its next report");
@@ -203,17 +209,16 @@ impl Supervisor {
         tracing::error!(channel_id = %channel, "a channel died and is made anew from its stored record; please report the panic above");
         let (reply, answer) = oneshot::channel();
         let channel = channel.clone();
-        if self.records.try_send(ReadRecord { channel: channel.clone(), reply }).is_err() {
-            return;
-        }
-        ctx.spawn(answer.into_actor(self).map(move |answer, supervisor, _| {
-            if supervisor.children.contains_key(&channel) {
-                return;
-            }
+        let read = ReadRecord { channel: channel.clone(), reply };
+        self.between_lives.insert(channel.clone());
+        deliver(ctx, &self.records, read);
+        ctx.spawn(answer.into_actor(self).map(move |answer, supervisor, ctx| {
+            supervisor.between_lives.remove(&channel);
             match answer {
                 Ok(Ok(Some(record))) => {
                     let now = supervisor.world.clock.now();
                     supervisor.start_from(channel, &record, None, now);
+                    supervisor.retire_sources(ctx);
                 }
                 Ok(Ok(None)) | Err(_) => {}
                 Ok(Err(error)) => tracing::error!(channel_id = %channel, %error, "its record cannot be read; it starts anew with its next report"),
@@ -223,16 +228,14 @@ impl Supervisor {
 
     fn on_beat(&mut self, ctx: &mut Context<Self>) {
         let now = self.world.clock.now();
-        let (stalls, anomalies) = (self.world.continuity.stalls(), self.world.continuity.clock_anomalies());
-        let trusted_since = self.world.continuity.observe(now);
-        self.metrics
-            .stalls
-            .inc_by(self.world.continuity.stalls() - self.metrics.stalls.get().min(self.world.continuity.stalls()));
-        self.metrics.clock_anomalies.inc_by(
-            self.world.continuity.clock_anomalies()
-                - self.metrics.clock_anomalies.get().min(self.world.continuity.clock_anomalies()),
-        );
-        if (stalls, anomalies) != (self.world.continuity.stalls(), self.world.continuity.clock_anomalies()) {
+        let continuity = &self.world.continuity;
+        let trusted_since = continuity.observe(now);
+        // Whichever input came first after it has noticed it.
+        let doubts = (continuity.stalls(), continuity.clock_anomalies());
+        let before = std::mem::replace(&mut self.known_doubts, doubts);
+        self.metrics.stalls.inc_by(doubts.0 - before.0);
+        self.metrics.clock_anomalies.inc_by(doubts.1 - before.1);
+        if doubts != before {
             tracing::warn!(
                 "the daemon stood still or its clocks disagree: every count is unknown until it is reported anew"
             );
@@ -282,6 +285,17 @@ impl Supervisor {
         }
     }
 
+    /// Sources that the configuration declares gone leave every sum.
+    fn retire_sources(&self, ctx: &mut Context<Self>) {
+        let rules = Arc::clone(&self.world.rules.borrow());
+        for source in &rules.retired_sources {
+            for child in self.children.values() {
+                let forget = ForgetSource { source: source.clone(), reply: None };
+                deliver(ctx, &child.addr.clone().recipient(), forget);
+            }
+        }
+    }
+
     fn ask_all(&mut self, ctx: &mut Context<Self>, ask: Ask) {
         let all = self.children.keys().cloned().collect();
         self.ask(ctx, all, ask, ASK_TRIES);
@@ -293,6 +307,7 @@ impl Actor for Supervisor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        self.retire_sources(ctx);
         ctx.run_later(PULSE_EVERY, Self::on_beat);
     }
 }
@@ -304,6 +319,8 @@ impl Handler<Batch> for Supervisor {
         let Batch { source, received, reports, acks, tally } = batch;
         let wall = self.world.clock.now().wall;
         let rules = Arc::clone(&self.world.rules.borrow());
+        // An adapter may not have heard yet that its source has been retired.
+        let reports = if rules.retired_sources.iter().any(|s| s == source.as_str()) { Vec::new() } else { reports };
         self.batch += 1;
         // Gathered per channel first: a channel named many times must not overflow its mailbox.
         let mut pending: Vec<Pending> = Vec::with_capacity(reports.len());
@@ -319,9 +336,13 @@ impl Handler<Batch> for Supervisor {
                 None => received,
             };
             if !self.children.contains_key(&channel) {
+                if self.between_lives.contains(&channel) {
+                    tally.busy();
+                    continue;
+                }
                 if self.children.len() >= rules.max_channels {
                     self.metrics.refused.inc();
-                    tally.full();
+                    tally.refused();
                     continue;
                 }
                 self.start(Stream::new(channel.clone()), None);
@@ -366,8 +387,7 @@ impl Handler<Delivered> for Supervisor {
 
     fn handle(&mut self, delivered: Delivered, ctx: &mut Self::Context) {
         let Some(child) = self.children.get(&delivered.channel) else { return };
-        let told = child.addr.send(CommandDelivered(delivered.id));
-        ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
+        deliver(ctx, &child.addr.clone().recipient(), CommandDelivered(delivered.id));
     }
 }
 
@@ -396,12 +416,13 @@ impl Handler<Forget> for Supervisor {
         };
         let Some(source) = source else {
             let Some(child) = self.children.remove(channel.as_str()) else { return };
+            self.between_lives.insert(channel.clone());
             // Its slot and record are kept until it has left, for it may still write to both.
             let left = child.addr.send(Leave).into_actor(self);
             ctx.spawn(left.map(move |_, supervisor, _| {
                 supervisor.release(child.slot);
-                let begun_anew = supervisor.children.contains_key(&channel);
-                let erased = begun_anew || supervisor.erasures.try_send(Erase { channel }).is_ok();
+                supervisor.between_lives.remove(&channel);
+                let erased = supervisor.erasures.try_send(Erase { channel }).is_ok();
                 let _ = reply.send(if erased { Ok(()) } else { Err(ActionError::Busy) });
             }));
             return;
@@ -462,14 +483,10 @@ impl Handler<ApplyRules> for Supervisor {
     fn handle(&mut self, ApplyRules(rules): ApplyRules, ctx: &mut Self::Context) {
         *self.world.rules.borrow_mut() = Arc::clone(&rules);
         for child in self.children.values() {
-            // Waits for room: no channel may go on under rules that are no longer in force.
-            let told = child.addr.send(RulesChanged(Arc::clone(&rules)));
-            ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
-            for source in &rules.retired_sources {
-                let forget = ForgetSource { source: source.clone(), reply: None };
-                ctx.spawn(child.addr.send(forget).into_actor(self).map(|_, _, _| ()));
-            }
+            // No channel may go on under rules that are no longer in force.
+            deliver(ctx, &child.addr.clone().recipient(), RulesChanged(Arc::clone(&rules)));
         }
+        self.retire_sources(ctx);
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Audience {
         oldest: Timestamp,
         /// Until when every count in the sum is newer than one report interval.
         fresh_until: Timestamp,
+        /// Every reporter comes by often enough to collect a stop that is decided between its reports.
+        collects_in_time: bool,
     },
 }
 
@@ -31,6 +33,14 @@ pub enum Joins {
     /// The same as before, or the input is no report at all.
     Unchanged,
     Rose,
+    /// A session's first report tells of somebody who joined before it, nobody knows when.
+    AtFirst,
+}
+
+impl Joins {
+    const fn tell_of_somebody(self) -> bool {
+        matches!(self, Self::Rose | Self::AtFirst)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +51,8 @@ pub struct Evidence {
     pub somebody: bool,
     /// The streamer itself says it is paused.
     pub paused: bool,
+    /// The input is a report: its answer can carry a command.
+    pub reported: bool,
 }
 
 /// What holds at the moment of a decision, beside time.
@@ -158,6 +170,7 @@ struct Countdown {
     /// The last known zero.
     zero_at: Timestamp,
     fresh_until: Timestamp,
+    collects_in_time: bool,
     warned: Option<Warned>,
     /// The deadline has passed; only a fresh zero is missing.
     overdue: bool,
@@ -234,13 +247,20 @@ impl Countdown {
     fn begin(
         now: Timestamp,
         deadline: Timestamp,
-        fresh_until: Timestamp,
-        reason: Reason,
+        (reason, extra): (Reason, Duration),
         warned: Option<Warned>,
         policy: &Policy,
     ) -> Self {
-        let mut countdown =
-            Self { deadline, reason, zero_at: now, fresh_until, warned, overdue: false, extra: Duration::ZERO };
+        let mut countdown = Self {
+            deadline,
+            reason,
+            zero_at: now,
+            fresh_until: now,
+            collects_in_time: false,
+            warned,
+            overdue: false,
+            extra,
+        };
         if warned.is_none() {
             countdown.warn_again(now, policy);
         }
@@ -250,9 +270,9 @@ impl Countdown {
     /// Every warning that lies ahead is to be sent; the last one always does.
     fn warn_again(&mut self, now: Timestamp, policy: &Policy) {
         self.overdue = false;
-        self.deadline = self.deadline.max(now.plus(policy.last_warning().unwrap_or_default()));
+        self.deadline = self.deadline.max(now.plus(policy.last_warning(self.reason).unwrap_or_default()));
         let remaining = self.deadline.since(now);
-        let passed = policy.warnings().rev().skip(1).find(|w| *w > remaining);
+        let passed = policy.warnings(self.reason).rev().skip(1).find(|w| *w > remaining);
         self.warned = passed.map(|threshold| Warned { threshold, at: now });
     }
 }
@@ -290,12 +310,13 @@ impl AutoEnd {
         let mut effects = Effects::new();
         let somebody = evidence.somebody || matches!(evidence.audience, Audience::Known { listeners: 1.., .. });
         self.kept_alive = self.kept_alive.and_then(|least| match evidence.audience {
-            // Nothing was known yet since the operator's word: whoever joined may have come before it.
+            // Nothing was known yet since the operator's word: whoever joined may have come before it. And
+            // who had joined before a second reporter's first word is no news.
             _ if evidence.joins == Joins::Rose && least < u32::MAX => None,
             Audience::Known { listeners, .. } => (listeners <= least).then_some(listeners),
             Audience::Unknown => (!somebody || least > 0).then_some(least),
         });
-        if somebody || evidence.joins == Joins::Rose {
+        if somebody || evidence.joins.tell_of_somebody() {
             self.on_heard();
             self.give_up(if somebody { Cause::Listener } else { Cause::CameAndWent }, &mut effects);
         }
@@ -310,8 +331,15 @@ impl AutoEnd {
                 self.give_up(Cause::StreamPaused, &mut effects);
             }
             Audience::Unknown => self.freeze(&mut effects),
-            Audience::Known { oldest, fresh_until, .. } => {
-                self.on_zero(now, oldest, fresh_until, rules, &mut effects);
+            Audience::Known { oldest, fresh_until, collects_in_time, .. } => {
+                self.on_zero(now, rules, &mut effects);
+                if let Phase::Counting(ref mut c) = self.phase {
+                    // The oldest count in the sum is the one that vouches for the zero.
+                    c.zero_at = c.zero_at.max(oldest.min(now));
+                    c.fresh_until = fresh_until;
+                    c.collects_in_time = collects_in_time;
+                }
+                self.advance(now, evidence.reported, rules, &mut effects);
             }
         }
         effects
@@ -333,19 +361,12 @@ impl AutoEnd {
         self.failed.and_then(|failed| failed.retry_at)
     }
 
-    fn on_zero(
-        &mut self,
-        now: Timestamp,
-        oldest: Timestamp,
-        fresh_until: Timestamp,
-        rules: Rules<'_>,
-        effects: &mut Effects,
-    ) {
+    fn on_zero(&mut self, now: Timestamp, rules: Rules<'_>, effects: &mut Effects) {
         let policy = rules.policy;
         if self.held || self.is_kept_alive() || !policy.enabled {
             return;
         }
-        let whole = now.plus(policy.timeout);
+        let whole = |reason| now.plus(policy.timeouts.of(reason));
         match self.phase {
             Phase::Watching => {
                 let (deadline, reason, extra) = match (self.retry_at(), self.bequest.take()) {
@@ -353,41 +374,33 @@ impl AutoEnd {
                     // No more than the last warning, which `Countdown::begin` adds.
                     (Some(_), _) => (now, Reason::StopFailed, Duration::ZERO),
                     (None, Some(left)) if now <= left.valid_until => {
-                        (left.deadline.min(whole.plus(left.extra)), left.reason, left.extra)
+                        (left.deadline.min(whole(left.reason).plus(left.extra)), left.reason, left.extra)
                     }
-                    (None, _) => (whole, self.reason(), Duration::ZERO),
+                    (None, _) => (whole(self.reason()), self.reason(), Duration::ZERO),
                 };
-                let mut countdown = Countdown::begin(now, deadline, fresh_until, reason, None, policy);
-                countdown.extra = extra;
+                let countdown = Countdown::begin(now, deadline, (reason, extra), None, policy);
                 effects.push(Effect::Started { ends_at: countdown.deadline, reason });
                 self.phase = Phase::Counting(countdown);
             }
-            Phase::Counting(ref mut c) => {
-                // The oldest count in the sum is the one that vouches for the zero.
-                c.zero_at = c.zero_at.max(oldest.min(now));
-                c.fresh_until = fresh_until;
-            }
             Phase::Frozen(f) => {
-                let deadline = f.if_nobody_joined.unwrap_or(now.plus(f.remaining)).min(whole.plus(f.extra));
-                let mut countdown = Countdown::begin(now, deadline, fresh_until, f.reason, f.warned, policy);
-                countdown.extra = f.extra;
+                let deadline = f.if_nobody_joined.unwrap_or(now.plus(f.remaining)).min(whole(f.reason).plus(f.extra));
+                let countdown = Countdown::begin(now, deadline, (f.reason, f.extra), f.warned, policy);
                 effects.push(Effect::Unfrozen { ends_at: countdown.deadline });
                 self.phase = Phase::Counting(countdown);
             }
-            Phase::WouldStop | Phase::Stopping(_) => {}
+            Phase::Counting(_) | Phase::WouldStop | Phase::Stopping(_) => {}
         }
-        self.advance(now, rules, effects);
     }
 
     /// Sends what is due and decides the stop when its hour has come.
-    fn advance(&mut self, now: Timestamp, rules: Rules<'_>, effects: &mut Effects) {
+    fn advance(&mut self, now: Timestamp, reported: bool, rules: Rules<'_>, effects: &mut Effects) {
         let Phase::Counting(ref mut c) = self.phase else { return };
         let policy = rules.policy;
-        let last = policy.last_warning();
+        let last = policy.last_warning(c.reason);
         let remaining = c.deadline.since(now);
         let unsent = |w: &Duration| c.warned.is_none_or(|sent| *w < sent.threshold);
         // A late timer sends only the tightest one that is still true.
-        if let Some(due) = policy.warnings().rev().filter(unsent).find(|w| *w >= remaining) {
+        if let Some(due) = policy.warnings(c.reason).rev().filter(unsent).find(|w| *w >= remaining) {
             if Some(due) == last {
                 // The last warning's time goes by in full, however late it is sent.
                 c.deadline = c.deadline.max(now.plus(due));
@@ -404,7 +417,8 @@ impl AutoEnd {
         if now < c.deadline {
             return;
         }
-        if now >= c.fresh_until || !rules.may_stop {
+        let can_be_collected = c.collects_in_time || reported;
+        if now >= c.fresh_until || !can_be_collected || !rules.may_stop {
             c.overdue = true;
             return;
         }
@@ -471,7 +485,7 @@ impl AutoEnd {
     pub fn on_timeout(&mut self, now: Timestamp, rules: Rules<'_>) -> Effects {
         let mut effects = Effects::new();
         match self.phase {
-            Phase::Counting(_) => self.advance(now, rules, &mut effects),
+            Phase::Counting(_) => self.advance(now, false, rules, &mut effects),
             Phase::Stopping(s) if now >= s.expires => {
                 // Counted from its expiry, however late that is noticed.
                 self.fail(s, s.expires, StopFailure::Unconfirmed, &mut effects);
@@ -492,7 +506,7 @@ impl AutoEnd {
         match self.phase {
             Phase::Counting(c) if c.overdue => None,
             Phase::Counting(c) => {
-                let next_warning = policy.warnings().find(|w| c.warned.is_none_or(|sent| *w < sent.threshold));
+                let next_warning = policy.warnings(c.reason).find(|w| c.warned.is_none_or(|sent| *w < sent.threshold));
                 Some(next_warning.map_or(c.deadline, |w| c.deadline.minus(w)))
             }
             Phase::Stopping(s) => Some(s.expires),
@@ -699,9 +713,9 @@ impl AutoEnd {
         if old == new || self.is_stopping_for_operator() {
             return effects;
         }
-        let moved = |at: Timestamp| at.plus(new.timeout).minus(old.timeout);
+        let moved = |at: Timestamp, reason| at.plus(new.timeouts.of(reason)).minus(old.timeouts.of(reason));
         if let Some(left) = self.bequest.as_mut().filter(|left| left.reason != Reason::StopFailed) {
-            left.deadline = moved(left.deadline);
+            left.deadline = moved(left.deadline, left.reason);
         }
         if !new.enabled || (new.dry_run && self.is_stopping()) {
             self.call_off(Cause::Disabled, &mut effects);
@@ -711,16 +725,19 @@ impl AutoEnd {
             self.phase = Phase::Watching;
         }
         match self.phase {
-            Phase::Counting(ref mut c) if c.reason != Reason::StopFailed && old.timeout != new.timeout => {
-                c.deadline = moved(c.deadline);
+            Phase::Counting(ref mut c)
+                if c.reason != Reason::StopFailed && old.timeouts.of(c.reason) != new.timeouts.of(c.reason) =>
+            {
+                c.deadline = moved(c.deadline, c.reason);
                 c.warn_again(now, new);
                 effects.push(Effect::Rescheduled { ends_at: c.deadline });
             }
             Phase::Counting(ref mut c) if old.warnings != new.warnings => c.warn_again(now, new),
             Phase::Frozen(ref mut f) if f.reason != Reason::StopFailed => {
-                f.remaining = f.remaining.saturating_add(new.timeout).saturating_sub(old.timeout);
+                f.remaining =
+                    f.remaining.saturating_add(new.timeouts.of(f.reason)).saturating_sub(old.timeouts.of(f.reason));
                 f.warned = None;
-                f.if_nobody_joined = f.if_nobody_joined.map(moved);
+                f.if_nobody_joined = f.if_nobody_joined.map(|at| moved(at, f.reason));
             }
             _ => {}
         }
@@ -733,7 +750,7 @@ impl AutoEnd {
         if let Phase::Counting(c) = self.phase {
             let zero_at = c.zero_at.max(last_certain_zero);
             self.phase = Phase::Frozen(Frozen {
-                remaining: c.deadline.since(zero_at).min(policy.timeout.saturating_add(c.extra)),
+                remaining: c.deadline.since(zero_at).min(policy.timeouts.of(c.reason).saturating_add(c.extra)),
                 reason: c.reason,
                 // Who heard it may be gone with the old process.
                 warned: None,

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::auto_end::{Audience, Joins};
+use super::{
+    auto_end::{Audience, Joins},
+    policy::COLLECTS_WITHIN,
+};
 use crate::{
     clock::{Now, Timestamp, WallTime},
     identity::{SessionId, SourceId},
@@ -134,9 +137,13 @@ impl Reporter {
         }
     }
 
+    fn is_believed(&self, now: Timestamp, trusted_since: Timestamp) -> bool {
+        self.at >= trusted_since && now < self.expires_at()
+    }
+
     /// The count, if it can be believed now.
     pub fn believed(&self, now: Timestamp, trusted_since: Timestamp) -> Option<u32> {
-        self.listeners.filter(|_| self.at >= trusted_since && now < self.expires_at())
+        self.listeners.filter(|_| self.is_believed(now, trusted_since))
     }
 
     /// Is a session that is not ours older than ours?
@@ -257,7 +264,7 @@ impl Evidences {
             reporter.queue_ops = None;
         }
         // Whoever joined before this first report has come: it is news to the countdown.
-        let joins = if report.joins.is_some_and(|joins| joins > 0) { Joins::Rose } else { Joins::Unknown };
+        let joins = if report.joins.is_some_and(|joins| joins > 0) { Joins::AtFirst } else { Joins::Unknown };
         let session = match (report.status, left) {
             (Status::Stopped, None) => Progress::NeverRan,
             (Status::Stopped, Some((seen_at, unheard))) => Progress::Ended { seen_at, unheard },
@@ -281,18 +288,20 @@ impl Evidences {
         let mut sum = 0u32;
         let mut oldest = Timestamp::NEVER;
         let mut fresh_until = Timestamp::NEVER;
+        let mut collects_in_time = true;
         let mut reporters = 0;
         for reporter in self.active() {
             let Some(listeners) = reporter.believed(now, trusted_since) else { return Audience::Unknown };
             sum = sum.saturating_add(listeners);
             oldest = oldest.min(reporter.at);
             fresh_until = fresh_until.min(reporter.at.plus(reporter.interval));
+            collects_in_time &= reporter.interval <= COLLECTS_WITHIN;
             reporters += 1;
         }
         if reporters == 0 {
             return Audience::Unknown;
         }
-        Audience::Known { listeners: sum, oldest, fresh_until }
+        Audience::Known { listeners: sum, oldest, fresh_until, collects_in_time }
     }
 
     /// Somebody is known to listen, whatever other reporters may hide.
@@ -320,8 +329,11 @@ impl Evidences {
         self.active().any(|r| r.status == Status::Paused)
     }
 
-    pub fn queue_size(&self) -> Option<u32> {
-        self.active().filter_map(|r| r.queue_size).reduce(u32::saturating_add)
+    /// The sum of the queues that are told; unknown while one of them is out of date.
+    pub fn queue_size(&self, now: Timestamp, trusted_since: Timestamp) -> Option<u32> {
+        let told = self.active().filter(|r| r.queue_size.is_some());
+        let sizes = told.map(|r| r.queue_size.filter(|_| r.is_believed(now, trusted_since)));
+        sizes.reduce(|sum, size| Some(sum?.saturating_add(size?))).flatten()
     }
 
     /// The sum of `joins`, if every reporter counts them.

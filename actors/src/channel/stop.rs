@@ -12,10 +12,19 @@ use crate::{
     protocol::{Ack, CommandView, OnlyIf, Outcome, StopCommand, StopReason},
 };
 
+/// Tells apart the lives of a channel, in each of which its stops are numbered anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fence {
+    /// Numbers the starts of the daemon.
+    pub start: u64,
+    /// Numbers the channels that have lived since this start.
+    pub life: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stop {
     pub generation: u32,
-    fence: u64,
+    fence: Fence,
     reason: Reason,
     force: bool,
     decided_at: Timestamp,
@@ -78,7 +87,7 @@ pub enum AckVerdict {
 }
 
 impl Stop {
-    pub fn new(generation: u32, fence: u64, reason: Reason, force: bool, now: Timestamp, from: &Evidences) -> Self {
+    pub fn new(generation: u32, fence: Fence, reason: Reason, force: bool, now: Timestamp, from: &Evidences) -> Self {
         let commands = from.active().map(|reporter| Held {
             source: reporter.source.clone(),
             session: reporter.session.clone(),
@@ -93,7 +102,8 @@ impl Stop {
 
     fn id(&self, channel: &ChannelId, index: usize) -> String {
         let held = &self.commands[index];
-        format!("{channel}/g{}.f{}.r{index}/{}", self.generation, self.fence, held.session)
+        let Fence { start, life } = self.fence;
+        format!("{channel}/g{}.f{start}-{life}.r{index}/{}", self.generation, held.session)
     }
 
     /// The channel a command's id names.
@@ -129,6 +139,11 @@ impl Stop {
             })
             .map(|i| self.command(channel, i))
             .collect()
+    }
+
+    /// The way to the streamers was full: it is offered again.
+    pub fn offer_again(&mut self) {
+        self.offered = false;
     }
 
     pub fn delivered(&mut self, channel: &ChannelId, id: &str) -> bool {

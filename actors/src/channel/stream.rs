@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     auto_end::{Audience, AutoEnd, Effect, Effects, Evidence, Joins, PhaseName, Reason, Refusal, Rules},
     evidence::{Evidences, Progress, Verdict},
-    policy::Policy,
-    stop::{AckVerdict, Stop},
+    policy::{Policy, Timeouts},
+    stop::{AckVerdict, Fence, Stop},
 };
 use crate::{
     clock::{Now, Stamp, Timestamp, WallTime},
@@ -26,8 +26,8 @@ pub struct Moment<'a> {
     /// Evidence from before is not believed: the daemon started, stalled or doubts its clock.
     pub trusted_since: Timestamp,
     pub rules: Rules<'a>,
-    /// Numbers the starts of the daemon; a stop's id holds it.
-    pub fence: u64,
+    /// A stop's id holds it.
+    pub fence: Fence,
 }
 
 /// The part of a stream that survives the daemon.
@@ -41,8 +41,8 @@ struct Kept {
     /// When the last session was over.
     ended: Option<Timestamp>,
     journal_seq: u32,
-    /// The timeout its countdown was armed by.
-    timeout: Duration,
+    /// What its countdown was armed by.
+    timeouts: Timeouts,
 }
 
 #[derive(Clone, Debug)]
@@ -90,12 +90,12 @@ impl Stream {
         Ok(postcard::to_stdvec(&(RECORD_VERSION, stamp, &self.kept))?)
     }
 
-    /// A stream as it was before a restart. `certain_until` is a moment, on the record's clock,
-    /// until which every stored countdown was certain of its zero.
+    /// A stream as it was before a restart. `pulse` is the last proof of life: when it was written, and
+    /// until when every stored countdown was certain of its zero.
     pub fn restore(
         id: ChannelId,
         record: &[u8],
-        certain_until: Option<Timestamp>,
+        pulse: Option<(Stamp, Timestamp)>,
         here: Stamp,
         policy: &Policy,
     ) -> Result<Restored, RecordError> {
@@ -104,9 +104,11 @@ impl Stream {
             other => return Err(RecordError::UnknownVersion(other.copied().unwrap_or(0))),
         }
         let (_, stamp, mut kept): (u8, Stamp, Kept) = postcard::from_bytes(record)?;
+        // A pulse of another boot than the record's is on another clock.
+        let certain_until = pulse.filter(|(at, _)| at.boot == stamp.boot).map(|(_, until)| until);
         let pinned_zero = kept.auto_end.zero_at().map(|zero| zero.max(certain_until.unwrap_or(zero)));
         // A configuration that changed meanwhile moves what is left, as a reload would have.
-        let then = Policy { timeout: kept.timeout, ..policy.clone() };
+        let then = Policy { timeouts: kept.timeouts, ..policy.clone() };
         kept.auto_end.on_restore(pinned_zero.unwrap_or(Timestamp::ZERO), &then);
         kept.auto_end.on_policy_change(stamp.now.at, &then, policy);
         if !kept.auto_end.is_stopping()
@@ -122,6 +124,7 @@ impl Stream {
             kept.ended = kept.ended.map(|at| carry(at).min(now));
         }
         let unknown_since = (!kept.evidences.is_over()).then_some(here.now.at);
+        let pinned_zero = pinned_zero.map(|zero| stamp.carry(zero, here).min(here.now.at));
         Ok(Restored { stream: Self { id, kept, unknown_since }, pinned_zero })
     }
 
@@ -157,31 +160,31 @@ impl Stream {
         }
         // A listener counts even where the report that tells of it came too late to be believed.
         let somebody = report.listeners.is_some_and(|n| n > 0);
-        effects.extend(self.look(m, accepted.joins, somebody));
+        effects.extend(self.look(m, accepted.joins, somebody, true));
         let session_changed = accepted.session != Progress::Continued || self.kept.auto_end.standing() != standing;
         Reaction { accepted: true, queue_ops: accepted.queue_ops, effects, session_changed }
     }
 
     /// Looks at what is known now, after an input that is no report.
     fn settle(&mut self, m: Moment<'_>) -> Effects {
-        self.look(m, Joins::Unchanged, false)
+        self.look(m, Joins::Unchanged, false, false)
     }
 
-    fn look(&mut self, m: Moment<'_>, joins: Joins, somebody: bool) -> Effects {
-        self.kept.timeout = m.rules.policy.timeout;
+    fn look(&mut self, m: Moment<'_>, joins: Joins, somebody: bool, reported: bool) -> Effects {
+        self.kept.timeouts = m.rules.policy.timeouts;
         let audience = self.audience(m);
         self.unknown_since = match audience {
             Audience::Unknown if !self.kept.evidences.is_over() => self.unknown_since.or(Some(m.now.at)),
             _ => None,
         };
         if self.kept.evidences.is_over() {
-            if somebody || joins == Joins::Rose {
+            if somebody || matches!(joins, Joins::Rose | Joins::AtFirst) {
                 self.kept.auto_end.on_heard_at_the_end();
             }
             return Effects::new();
         }
         let somebody = somebody || self.kept.evidences.somebody(m.now.at, m.trusted_since);
-        let evidence = Evidence { audience, joins, somebody, paused: self.kept.evidences.is_paused() };
+        let evidence = Evidence { audience, joins, somebody, paused: self.kept.evidences.is_paused(), reported };
         let effects = self.kept.auto_end.on_evidence(m.now.at, evidence, m.rules);
         self.follow(m, &effects);
         effects
@@ -212,18 +215,19 @@ impl Stream {
         effects
     }
 
-    pub fn on_ack(&mut self, m: Moment<'_>, source: &SourceId, ack: &Ack) -> Effects {
-        let Some(stop) = self.kept.stop.as_mut() else { return Effects::new() };
-        let verdict = stop.ack(&self.id, source, ack);
+    /// An answer to a stop; `None` if it is to none of ours, or comes too late.
+    pub fn on_ack(&mut self, m: Moment<'_>, source: &SourceId, ack: &Ack) -> Option<Effects> {
+        let verdict = self.kept.stop.as_mut()?.ack(&self.id, source, ack);
         let mut effects = Effects::new();
         match verdict {
-            AckVerdict::Unknown | AckVerdict::Noted => return effects,
+            AckVerdict::Unknown => return None,
+            AckVerdict::Noted => return Some(effects),
             AckVerdict::AllAcked => self.kept.auto_end.on_acked(),
             AckVerdict::Refused => effects = self.kept.auto_end.on_refused(),
             AckVerdict::Failed(detail) => effects = self.kept.auto_end.on_stop_error(m.now.at, detail),
         }
         effects.extend(self.settle(m));
-        effects
+        Some(effects)
     }
 
     pub fn on_delivered(&mut self, id: &str) -> bool {
@@ -258,6 +262,13 @@ impl Stream {
         self.kept.auto_end.is_stopping() && self.kept.stop.as_ref().is_some_and(|stop| stop.may_be_offered())
     }
 
+    /// The way to the streamers was full.
+    pub fn offer_again(&mut self) {
+        if let Some(stop) = self.kept.stop.as_mut() {
+            stop.offer_again();
+        }
+    }
+
     pub fn stop_mut(&mut self) -> Option<&mut Stop> {
         self.kept.stop.as_deref_mut()
     }
@@ -265,6 +276,10 @@ impl Stream {
     pub fn operate(&mut self, m: Moment<'_>, action: Action) -> Result<Effects, ActionError> {
         if self.kept.evidences.is_over() {
             return Err(ActionError::StreamIsOver);
+        }
+        if matches!(action, Action::Stop { .. }) && !m.rules.may_stop {
+            // It could only be withdrawn again.
+            return Err(ActionError::StoreFailing);
         }
         let audience = self.audience(m);
         let auto_end = &mut self.kept.auto_end;
@@ -384,7 +399,7 @@ impl Stream {
             listeners_known,
             evidence_age_seconds: self.evidence_at().map(|at| m.now.at.since(at).as_secs_f64()),
             joins: evidences.joins(),
-            queue_size: evidences.queue_size(),
+            queue_size: evidences.queue_size(m.now.at, m.trusted_since),
             current_track: evidences.track().cloned(),
             auto_end: AutoEndState {
                 phase: auto_end.phase(m.rules.policy),

@@ -66,13 +66,13 @@ impl RedbStore {
             }
         };
         let mut store = Self { dir: dir.to_owned(), state: Some(state), journal: None };
-        let mut loaded = catch_unwind(AssertUnwindSafe(|| store.load())).unwrap_or_else(|_| Err(StoreError::Failed("reading it panicked".into())))
+        let mut loaded = catch_unwind(AssertUnwindSafe(|| store.load(wall))).unwrap_or_else(|_| Err(StoreError::Failed("reading it panicked".into())))
             .map_err(|e| at(&path, e.to_string(), "free some disk space or give another --state-dir; if it stays so, move the file away: countdowns then start anew"))?;
         loaded.notice = notice;
         Ok((store, loaded))
     }
 
-    fn load(&mut self) -> Result<Loaded, StoreError> {
+    fn load(&mut self, wall: WallTime) -> Result<Loaded, StoreError> {
         let state = self.state()?;
         let write = state.begin_write().map_err(failed)?;
         let mut loaded = Loaded::default();
@@ -82,7 +82,8 @@ impl RedbStore {
             loaded.pulse = meta.get(PULSE).map_err(failed)?.and_then(|v| decode(v.value()));
             let before =
                 meta.get(FENCE).map_err(failed)?.and_then(|v| v.value().try_into().ok().map(u64::from_le_bytes));
-            loaded.fence = before.unwrap_or(0) + 1;
+            // Rises even where the state was lost: no command's id is ever used twice.
+            loaded.fence = (before.unwrap_or(0) + 1).max(wall.as_millis().max(0) as u64 / 1000);
             meta.insert(FENCE, loaded.fence.to_le_bytes().as_slice()).map_err(failed)?;
             let records = write.open_table(RECORDS).map_err(failed)?;
             for row in records.iter().map_err(failed)? {
@@ -240,7 +241,8 @@ impl Store for RedbStore {
             let (_, bytes) = row.map_err(failed)?;
             decisions.push(serde_json::from_slice(bytes.value()).map_err(failed)?);
         }
-        decisions.sort_by_key(|d| d.seq);
+        // After the state was lost the numbers begin anew.
+        decisions.sort_by_key(|d| (d.at, d.seq));
         Ok(decisions)
     }
 

@@ -1,9 +1,14 @@
 //! Commands on their way: pure. Each is handed out at once and again at 2, 5, 10 and 20 s after its
 //! first delivery, until it is taken back or its validity ends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::{channel::stop::REDELIVERIES, clock::Timestamp, identity::SourceId, protocol::StopCommand};
+use crate::{
+    channel::stop::REDELIVERIES,
+    clock::Timestamp,
+    identity::{ChannelId, SourceId},
+    protocol::StopCommand,
+};
 
 #[derive(Debug)]
 struct Held {
@@ -23,36 +28,33 @@ impl Held {
 
 #[derive(Debug, Default)]
 pub struct Outbox {
-    by_source: HashMap<SourceId, Vec<Held>>,
+    /// Each source's commands by their ids.
+    by_source: HashMap<SourceId, BTreeMap<String, Held>>,
     len: usize,
 }
 
 impl Outbox {
     pub fn put(&mut self, command: StopCommand) {
         let held = self.by_source.entry(command.source.clone()).or_default();
-        if held.iter().any(|h| h.command.id == command.id) {
-            return;
-        }
-        held.push(Held { command, first_delivery: None, deliveries: 0 });
-        self.len += 1;
+        held.entry(command.id.clone()).or_insert_with(|| {
+            self.len += 1;
+            Held { command, first_delivery: None, deliveries: 0 }
+        });
     }
 
     pub fn remove(&mut self, source: &SourceId, id: &str) {
-        if let Some(held) = self.by_source.get_mut(source) {
-            let before = held.len();
-            held.retain(|h| h.command.id != id);
-            self.len -= before - held.len();
-            if held.is_empty() {
-                self.by_source.remove(source);
-            }
-        }
+        self.keep(source, |h| h.command.id != id);
     }
 
     /// Lets go of what is no longer valid.
     pub fn expire(&mut self, source: &SourceId, now: Timestamp) {
+        self.keep(source, |h| now < h.command.valid_until);
+    }
+
+    fn keep(&mut self, source: &SourceId, wanted: impl Fn(&Held) -> bool) {
         if let Some(held) = self.by_source.get_mut(source) {
             let before = held.len();
-            held.retain(|h| now < h.command.valid_until);
+            held.retain(|_, h| wanted(h));
             self.len -= before - held.len();
             if held.is_empty() {
                 self.by_source.remove(source);
@@ -60,12 +62,13 @@ impl Outbox {
         }
     }
 
-    /// The commands to deliver to a source now.
-    pub fn take(&mut self, source: &SourceId, now: Timestamp) -> Vec<StopCommand> {
+    /// The commands to deliver to a source now; of one channel `only`, if one is named.
+    pub fn take(&mut self, source: &SourceId, only: Option<&ChannelId>, now: Timestamp) -> Vec<StopCommand> {
         self.expire(source, now);
         let Some(held) = self.by_source.get_mut(source) else { return Vec::new() };
+        let wanted = |h: &&mut Held| only.is_none_or(|channel| h.command.channel == *channel);
         let mut due = Vec::new();
-        for h in held.iter_mut() {
+        for h in held.values_mut().filter(wanted) {
             if h.due_at().is_some_and(|at| at <= now) {
                 h.first_delivery.get_or_insert(now);
                 // A late collector gets one delivery for all the moments it missed.
@@ -82,7 +85,7 @@ impl Outbox {
     /// nobody has taken yet waits for its taker.
     pub fn next_due(&self, source: &SourceId) -> Option<Timestamp> {
         let due = |h: &Held| h.first_delivery.and_then(|_| h.due_at()).unwrap_or(h.command.valid_until);
-        self.by_source.get(source)?.iter().map(due).min()
+        self.by_source.get(source)?.values().map(due).min()
     }
 
     pub fn sources(&self) -> Vec<SourceId> {
@@ -122,7 +125,7 @@ mod tests {
         let radio = SourceId::new("radio").unwrap();
         outbox.put(command("a"));
         let deliveries: Vec<u64> =
-            (100..160).filter(|s| !outbox.take(&radio, at(*s)).is_empty()).map(|s| s - 100).collect();
+            (100..160).filter(|s| !outbox.take(&radio, None, at(*s)).is_empty()).map(|s| s - 100).collect();
         assert_eq!(deliveries, [0, 2, 5, 10, 20]);
         assert_eq!(outbox.len(), 1);
     }
@@ -132,7 +135,7 @@ mod tests {
         let mut outbox = Outbox::default();
         let radio = SourceId::new("radio").unwrap();
         outbox.put(command("a"));
-        assert!(outbox.take(&radio, at(160)).is_empty());
+        assert!(outbox.take(&radio, None, at(160)).is_empty());
         assert_eq!(outbox.len(), 0);
     }
 
@@ -143,8 +146,18 @@ mod tests {
         outbox.put(command("a"));
         outbox.put(command("b"));
         outbox.remove(&radio, "a");
-        let ids: Vec<_> = outbox.take(&radio, at(101)).into_iter().map(|c| c.id).collect();
+        let ids: Vec<_> = outbox.take(&radio, None, at(101)).into_iter().map(|c| c.id).collect();
         assert_eq!(ids, ["b"]);
+    }
+
+    #[test]
+    fn streamers_that_share_a_source_get_only_their_own_channels_commands() {
+        let mut outbox = Outbox::default();
+        let radio = SourceId::new("radio").unwrap();
+        outbox.put(command("a"));
+        let [jazz, rock] = ["jazz", "rock"].map(|name| ChannelId::new(name).unwrap());
+        assert!(outbox.take(&radio, Some(&rock), at(100)).is_empty());
+        assert_eq!(outbox.take(&radio, Some(&jazz), at(100)).len(), 1);
     }
 
     #[test]
@@ -153,6 +166,6 @@ mod tests {
         let radio = SourceId::new("radio").unwrap();
         outbox.put(command("a"));
         outbox.put(command("a"));
-        assert_eq!(outbox.take(&radio, at(100)).len(), 1);
+        assert_eq!(outbox.take(&radio, None, at(100)).len(), 1);
     }
 }

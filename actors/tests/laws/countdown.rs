@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sattva_actors::{
     channel::{
         auto_end::{Cause, Effect, Reason},
-        policy::Policy,
+        policy::{Policy, Timeouts},
     },
     protocol::Status,
 };
@@ -183,14 +183,33 @@ proptest! {
     }
 
     #[test]
-    fn law_10_the_last_warnings_time_goes_by_in_full_however_late_it_was_sent(late in 291u64..400) {
+    fn law_10_the_last_warnings_time_goes_by_in_full_however_late_it_was_sent(late in 291u64..355) {
         let mut jazz = Subject::default();
-        jazz.say(says(0).every(secs(600)));
-        jazz.sleep(secs(late));
+        let zero = says(0).every(secs(30));
+        jazz.keep_saying(&zero, secs(270));
+        jazz.sleep(secs(late - 270));
         prop_assert_eq!(warnings(&jazz.wake()), [10]);
         let warned = jazz.now;
-        jazz.pass(secs(100));
+        jazz.pass(secs(5));
+        jazz.say(zero);
+        jazz.pass(secs(20));
         prop_assert_eq!(jazz.offered[0].0, warned.plus(secs(10)));
+    }
+
+    #[test]
+    fn law_6_a_stream_nobody_ever_joined_may_have_a_timeout_of_its_own(
+        never_joined in 11u64..1000, all_left in 11u64..1000, other in 11u64..1000,
+    ) {
+        let timeouts = Timeouts { never_joined: secs(never_joined), all_left: secs(all_left) };
+        let mut jazz = Subject::under(Policy { timeouts, ..Policy::new(secs(300), &[10]) });
+        jazz.say(says(0));
+        deadline_after(&jazz, secs(never_joined));
+        jazz.say(says(1));
+        jazz.say(says(0));
+        deadline_after(&jazz, secs(all_left));
+        let timeouts = Timeouts { never_joined: secs(other), ..timeouts };
+        jazz.reload(Policy { timeouts, ..jazz.policy.clone() });
+        deadline_after(&jazz, secs(all_left));
     }
 
     #[test]
@@ -200,7 +219,7 @@ proptest! {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0), secs(elapsed));
         let policy = Policy::new(secs(timeout), &list);
-        let last = policy.last_warning();
+        let last = policy.last_warning(Reason::AllLeft);
         jazz.reload(policy);
         let reloaded = jazz.now;
         jazz.keep_saying(&says(0), secs(700));

@@ -117,6 +117,8 @@ struct Entry {
     session: String,
     count: Option<u32>,
     joins: Option<u64>,
+    /// As a restart would find it.
+    joins_on_disk: Option<u64>,
     at: Timestamp,
     status: Status,
     /// Has said since the last restart that nobody joined meanwhile.
@@ -261,6 +263,7 @@ struct World {
     jazz: Subject,
     ledger: Ledger,
     told: usize,
+    saves: u64,
     offered: usize,
     ids: BTreeMap<String, StopCommand>,
     generations: BTreeSet<(u64, u32)>,
@@ -282,6 +285,7 @@ impl World {
             jazz,
             ledger: Ledger::default(),
             told: 0,
+            saves: 0,
             offered: 0,
             ids: BTreeMap::new(),
             generations: BTreeSet::new(),
@@ -361,6 +365,7 @@ impl World {
             session: said.session.clone(),
             count: said.listeners,
             joins: known_joins.max(said.joins),
+            joins_on_disk: same.and_then(|e| e.joins_on_disk),
             at,
             status: said.status,
             vouched,
@@ -385,6 +390,9 @@ impl World {
 
     /// Looks at everything the stream has said since the last look.
     fn check(&mut self) {
+        if std::mem::replace(&mut self.saves, self.jazz.saves) != self.jazz.saves {
+            self.ledger.entries.values_mut().for_each(|e| e.joins_on_disk = e.joins);
+        }
         let policy = self.jazz.policy.clone();
         let new: Vec<_> = self.jazz.told[self.told..].to_vec();
         self.told = self.jazz.told.len();
@@ -481,7 +489,7 @@ impl World {
         assert!(l.active().all(|e| e.status != Status::Paused), "the streamer is paused");
         assert!(!l.held && l.kept_alive.is_none(), "an operator holds it");
         assert!(policy.enabled && self.jazz.may_stop, "not allowed");
-        let last = policy.last_warning().unwrap();
+        let last = policy.last_warning(reason).unwrap();
         let warned = earlier.iter().rposition(|(_, e)| matches!(e, Effect::Warn { .. })).expect("never warned");
         let (when, Effect::Warn { seconds, .. }) = &earlier[warned] else { unreachable!() };
         assert!(at.since(*when) >= last, "the last warning's time has not gone by");
@@ -494,7 +502,11 @@ impl World {
             assert!(at.since(failed) >= secs(300), "retried after {:?}", at.since(failed));
         } else if !l.due {
             let unheard = l.unheard_for(at);
-            assert!(unheard >= policy.timeout + l.extra, "early: unheard for {unheard:?} of {:?}", policy.timeout);
+            assert!(
+                unheard >= policy.timeouts.all_left + l.extra,
+                "early: unheard for {unheard:?} of {:?}",
+                policy.timeouts.all_left
+            );
         }
     }
 
@@ -545,7 +557,7 @@ impl World {
         // A moment on the old boot's clock cannot be compared with one on the new.
         let before = self.jazz.now.plus(Duration::from_millis(down));
         if reboot {
-            self.jazz.reboot(Duration::from_millis(down), secs(200_000), 0);
+            self.jazz.reboot(Duration::from_millis(down), secs(200_000), 0, None);
         } else {
             self.jazz.restart(Duration::from_millis(down), None);
         }
@@ -558,6 +570,7 @@ impl World {
         for entry in self.ledger.entries.values_mut() {
             entry.at = Timestamp::ZERO;
             entry.vouched = false;
+            entry.joins = entry.joins_on_disk;
         }
         for streamer in &mut self.streamers {
             streamer.next_report = now.plus(Duration::from_millis(1 + streamer.next_report.as_micros() % 4_000));
@@ -756,7 +769,10 @@ impl World {
             let armed = self.jazz.told[told..].iter().find(|(_, e)| matches!(e, Effect::Started { .. }));
             let armed = armed.expect("an empty stream was not armed").0;
             let stop = *stops(self).first().expect("an empty stream was not stopped");
-            assert!(stop.since(armed) >= policy.timeout && stop.since(armed) <= policy.timeout + secs(2));
+            assert!(
+                stop.since(armed) >= policy.timeouts.all_left
+                    && stop.since(armed) <= policy.timeouts.all_left + secs(2)
+            );
         }
         assert!(!stops(self).is_empty(), "an empty stream was not stopped");
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use sattva_actors::{
     channel::{
         auto_end::{Cause, Effect},
-        policy::Policy,
+        policy::{Policy, Timeouts},
     },
     protocol::{Action, ActionError, Status, StopReason},
 };
@@ -107,7 +107,7 @@ proptest! {
         if held { jazz.operate(Action::Pause).1.unwrap(); }
         jazz.operate(Action::Stop { force: false }).1.unwrap();
         prop_assert!(jazz.stream.auto_end().is_stopping());
-        jazz.reload(Policy { timeout: secs(400), ..jazz.policy.clone() });
+        jazz.reload(Policy { timeouts: Timeouts::both(secs(400)), ..jazz.policy.clone() });
         prop_assert!(jazz.stream.auto_end().is_stopping());
         prop_assert_eq!(jazz.offered.len(), 1);
         jazz.say(says(1));
@@ -148,5 +148,18 @@ proptest! {
         let policy = Policy { enabled: !off, dry_run: !off, ..Policy::default() };
         let effects = jazz.reload(policy);
         prop_assert!(effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Disabled }), "{effects:?}");
+    }
+
+    #[test]
+    fn law_18_who_had_joined_before_a_second_reporters_first_word_does_not_end_keep_alive(joins in 1u64..99) {
+        let mut jazz = Subject::default();
+        jazz.say(says(0).joins(3));
+        jazz.operate(Action::Cancel).1.unwrap();
+        jazz.say(says(0).joins(3));
+        jazz.hear("second", &says(0).joins(joins));
+        jazz.say(says(0).joins(3));
+        prop_assert_eq!(jazz.ends_at(), None);
+        jazz.hear("second", &says(0).joins(joins + 1));
+        prop_assert!(jazz.ends_at().is_some());
     }
 }

@@ -80,13 +80,25 @@ proptest! {
     }
 
     #[test]
+    fn law_8_a_reboot_too_keeps_what_was_left_when_the_zero_was_last_certain(
+        elapsed in 1u64..58, down in 0u64..100_000, uptime in 1u64..100_000,
+    ) {
+        let elapsed = elapsed * 5;
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        jazz.reboot(secs(down), secs(uptime), 0, Some(jazz.now));
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs((300 - elapsed).max(10)))));
+    }
+
+    #[test]
     fn law_11_across_boots_the_wall_clock_rules_and_what_is_left_stays_within_the_timeout(
         elapsed in 1u64..58, down in 0u64..100_000, uptime in 1u64..100_000, step in -100_000i64..100_000,
     ) {
         let elapsed = elapsed * 5;
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0).joins(1), secs(elapsed));
-        jazz.reboot(secs(down), secs(uptime), step * 1000);
+        jazz.reboot(secs(down), secs(uptime), step * 1000, None);
         jazz.say(says(0).joins(1));
         let seen = i64::try_from(elapsed + down).unwrap() + step;
         let left = (300 - seen).clamp(10, 300) as u64;
@@ -99,7 +111,7 @@ proptest! {
         jazz.keep_saying(&says(0), secs(302));
         if failed { jazz.pass(secs(61)); }
         let decided = jazz.last_command();
-        jazz.reboot(secs(1), secs(50_000), -step * 1000);
+        jazz.reboot(secs(1), secs(50_000), -step * 1000, None);
         jazz.say(says(0));
         if failed {
             jazz.keep_saying(&says(0), secs(330));
@@ -126,7 +138,7 @@ proptest! {
     fn law_12_nothing_is_inherited_from_a_session_whose_end_fell_into_the_dark(uptime in 1u64..59, down in 1u64..999) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0), secs(100));
-        jazz.reboot(secs(down), secs(uptime), 0);
+        jazz.reboot(secs(down), secs(uptime), 0, None);
         jazz.say(says(0).of("s2"));
         prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
     }

@@ -74,6 +74,24 @@ proptest! {
     }
 
     #[test]
+    fn law_13_a_slow_reporters_stop_is_decided_on_a_report_whose_answer_carries_it(interval in 31u64..299) {
+        let mut jazz = Subject::default();
+        let zero = says(0).every(secs(interval));
+        let began = jazz.now;
+        while jazz.offered.is_empty() {
+            let reported = jazz.now;
+            jazz.say(zero.clone());
+            if let Some((offered, _)) = jazz.offered.first() {
+                prop_assert_eq!(*offered, reported);
+                break;
+            }
+            jazz.pass(secs(interval));
+            prop_assert!(jazz.offered.is_empty(), "nobody would collect it in time");
+            prop_assert!(jazz.now.since(began) < secs(300 + 2 * interval), "it is missed");
+        }
+    }
+
+    #[test]
     fn law_14_a_listener_a_pause_and_a_new_session_withdraw_a_stop(how in 0usize..6, wait in 0u64..4) {
         let mut jazz = stopping(Some(3));
         jazz.pass(secs(wait));

@@ -6,6 +6,7 @@ use sattva_actors::{
     channel::{
         auto_end::{Effect, Effects, Rules},
         policy::Policy,
+        stop::Fence,
         stream::{Moment, Reaction, Stream},
     },
     clock::{BootId, Now, Stamp, Timestamp, WallTime},
@@ -90,6 +91,8 @@ pub struct Subject {
     pub fence: u64,
     pub boot: u128,
     pub disk: Option<Vec<u8>>,
+    /// Writes that reached the disk.
+    pub saves: u64,
     pub seq: u64,
     pub told: Vec<(Timestamp, Effect)>,
     pub offered: Vec<(Timestamp, StopCommand)>,
@@ -116,6 +119,7 @@ impl Subject {
             fence: 1,
             boot: 1,
             disk: None,
+            saves: 0,
             seq: 0,
             told: Vec::new(),
             offered: Vec::new(),
@@ -132,7 +136,8 @@ impl Subject {
 
     fn moment<'a>(&self, policy: &'a Policy) -> Moment<'a> {
         let rules = Rules { policy, may_stop: self.may_stop };
-        Moment { now: self.clock(), trusted_since: self.trusted_since, rules, fence: self.fence }
+        let fence = Fence { start: self.fence, life: 0 };
+        Moment { now: self.clock(), trusted_since: self.trusted_since, rules, fence }
     }
 
     /// Lets one input act at this moment.
@@ -158,6 +163,7 @@ impl Subject {
         }
         if (save || !effects.is_empty()) && self.disk_works && !self.dying {
             self.disk = Some(self.stream.record(self.stamp()).unwrap());
+            self.saves += 1;
         }
         let mut all = effects.to_vec();
         if self.dying {
@@ -260,7 +266,11 @@ impl Subject {
     pub fn ack(&mut self, id: &str, source: &str, outcome: Outcome) -> Vec<Effect> {
         let ack = Ack { id: id.into(), outcome, detail: None };
         let source = SourceId::new(source).unwrap();
-        self.input(|stream, m| (stream.on_ack(m, &source, &ack), true, ())).0
+        self.input(|stream, m| match stream.on_ack(m, &source, &ack) {
+            Some(effects) => (effects, true, ()),
+            None => (Effects::new(), false, ()),
+        })
+        .0
     }
 
     pub fn reload(&mut self, policy: Policy) -> Vec<Effect> {
@@ -282,26 +292,28 @@ impl Subject {
 
     /// The daemon dies and comes back after `down`; every countdown was certain until `certain`.
     pub fn restart(&mut self, down: Duration, certain: Option<Timestamp>) {
+        let pulse = certain.map(|certain| (self.stamp(), certain));
         self.sleep(down);
-        self.rise(certain);
+        self.rise(pulse);
     }
 
     /// The machine reboots: its boot clock starts anew, and its wall clock may have been set.
-    pub fn reboot(&mut self, down: Duration, uptime: Duration, wall_step: i64) {
+    pub fn reboot(&mut self, down: Duration, uptime: Duration, wall_step: i64, certain: Option<Timestamp>) {
+        let pulse = certain.map(|certain| (self.stamp(), certain));
         self.sleep(down);
         self.boot += 1;
         self.now = Timestamp::ZERO.plus(uptime);
         self.wall += wall_step;
-        self.rise(None);
+        self.rise(pulse);
     }
 
-    fn rise(&mut self, certain: Option<Timestamp>) {
+    fn rise(&mut self, pulse: Option<(Stamp, Timestamp)>) {
         self.fence += 1;
         self.dying = false;
         self.trusted_since = self.now;
         let id = self.stream.id.clone();
         self.stream = match &self.disk {
-            Some(record) => Stream::restore(id, record, certain, self.stamp(), &self.policy).unwrap().stream,
+            Some(record) => Stream::restore(id, record, pulse, self.stamp(), &self.policy).unwrap().stream,
             None => Stream::new(id),
         };
     }
