@@ -11,7 +11,7 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-use crate::stage::{Stage, Story, Streamer, secs, story};
+use crate::stage::{Stage, Story, Streamer, millis, secs, story};
 
 /// A log that panics at one line.
 struct Saboteur;
@@ -64,8 +64,15 @@ fn a_channel_that_panics_is_made_anew_and_its_countdown_goes_on() {
         stage.until(secs(101)).await;
         drop(reporting);
         panics(stage, "jazz").await;
+        // What it saved with its last breath gets to the disk.
+        stage.pass(millis(100)).await;
+        stage.disk.hold_up_reading();
         let answer = jazz.reports(stage).await;
         assert!(answer.busy, "a report that nobody took in must be sent again: {answer:?}");
+        stage.disk.holds_something_up().await;
+        let answer = jazz.reports(stage).await;
+        assert!(answer.busy, "a report while the record is being read must not begin the channel anew: {answer:?}");
+        stage.disk.let_go();
         let _jazz = jazz.keeps_reporting(stage);
         stage.pass(secs(6)).await;
         assert_eq!(stage.metric("sattva_channel_restarts_total"), 1.0);
@@ -115,7 +122,9 @@ fn channels_that_keep_dying_end_the_daemon_with_a_code_of_its_own() {
         let radio = Streamer::new("radio-1", "jazz");
         while died.get() < 101 {
             // Busy while a new one is being made.
-            while radio.reports(stage).await.busy {}
+            while radio.reports(stage).await.busy {
+                stage.pass(millis(5)).await;
+            }
             panics(stage, "jazz").await;
             died.set(died.get() + 1);
         }

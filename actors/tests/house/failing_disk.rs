@@ -1,6 +1,6 @@
 //! The store fails and works again: nothing is stopped meanwhile, nothing is forgotten.
 
-use sattva_actors::protocol::Action;
+use sattva_actors::protocol::{Action, ActionError};
 
 use crate::stage::{Streamer, secs, story};
 
@@ -96,7 +96,9 @@ fn an_operator_is_answered_while_the_disk_fails() {
         stage.until(secs(10)).await;
         stage.disk.fail(true);
         stage.pass(secs(3)).await;
-        stage.operate("jazz", Action::Pause).await.unwrap();
+        assert!(!stage.operate("jazz", Action::Pause).await.unwrap().durable);
+        let refused = stage.operate("jazz", Action::Stop { force: true }).await.map(|_| ());
+        assert_eq!(refused, Err(ActionError::StoreFailing));
         assert_eq!(stage.auto_end("jazz").await, "paused");
         stage.disk.fail(false);
         stage.pass(secs(2)).await;
@@ -158,6 +160,7 @@ fn a_channel_forgotten_and_begun_anew_while_the_disk_fails_has_none_of_its_old_j
         radio.says(stage, 0).await;
         stage.disk.fail(false);
         stage.pass(secs(3)).await;
-        assert_eq!(stage.disk.journal("jazz"), ["started"]);
+        // Frozen, because nothing is believed after the recovery before it is reported anew.
+        assert_eq!(stage.disk.journal("jazz"), ["started", "frozen"]);
     });
 }

@@ -17,8 +17,8 @@ fn a_pause_holds_until_it_is_resumed_and_then_the_whole_time_runs() {
         stage.operate("jazz", Action::Pause).await.unwrap();
         assert_eq!(stage.auto_end("jazz").await, "paused");
         assert_eq!(radio.asks(stage, secs(1702)).await, []);
-        let state = stage.operate("jazz", Action::Resume).await.unwrap();
-        assert_eq!(state.auto_end.remaining_seconds, Some(300.0));
+        let resumed = stage.operate("jazz", Action::Resume).await.unwrap();
+        assert_eq!(resumed.state.auto_end.remaining_seconds, Some(300.0));
         let (at, _) = radio.is_told_to_stop(stage).await;
         assert!(at >= secs(2300) && at <= secs(2302), "stopped at {at:?}");
         assert_eq!(

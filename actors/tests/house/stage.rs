@@ -19,7 +19,8 @@ use sattva_actors::{
     identity::{ChannelId, SourceId},
     protocol::{
         Ack, Action, ActionError, ApplyRules, Batch, BatchAnswer, Collect, Deliver, Describe, Dismiss, Forget,
-        Identity, Inspect, Inspection, Operate, Outcome, Report, Rulebook, Status, StopCommand, Subscribe, Tally,
+        Identity, Inspect, Inspection, Operate, Operation, Outcome, Report, Rulebook, Status, StopCommand, Subscribe,
+        Tally,
     },
     stats::{LatestSample, Rhythm},
     store::{Group, Store, StoreError, StoreHealth, memory::MemoryStore},
@@ -35,6 +36,8 @@ use tokio::{
 
 /// Wall time when every story begins.
 const WALL0: WallTime = WallTime::from_millis(1_800_000_000_000);
+/// What a gate is closed to when it is not a decision.
+const READING: &str = "reading a record";
 /// How often a streamer reports unless the story says otherwise.
 pub const EVERY: Duration = Duration::from_secs(5);
 /// Virtual time after which nothing that is waited for will come.
@@ -59,7 +62,7 @@ pub struct Disk {
 
 #[derive(Default)]
 struct Gate {
-    /// A commit that holds this decision waits.
+    /// A commit that holds this decision waits, or whoever reads a record.
     closed_to: Mutex<Option<&'static str>>,
     opened: Condvar,
     somebody_waits: Notify,
@@ -75,9 +78,14 @@ impl Disk {
         *self.gate.closed_to.lock().unwrap() = Some(event);
     }
 
-    /// Until a commit is held up. No time goes by until it is let go.
+    /// Holds the next reading of a record up.
+    pub fn hold_up_reading(&self) {
+        self.hold_up(READING);
+    }
+
+    /// Until something is held up. No time goes by until it is let go.
     pub async fn holds_something_up(&self) {
-        self.gate.somebody_waits.notified().await;
+        in_time("something that is held up", self.gate.somebody_waits.notified()).await;
     }
 
     pub fn let_go(&self) {
@@ -91,19 +99,26 @@ impl Disk {
     }
 }
 
-impl Store for Disk {
-    fn commit(&mut self, group: &Group) -> Result<(), StoreError> {
-        let mut closed_to = self.gate.closed_to.lock().unwrap();
-        if closed_to.is_some_and(|event| group.decisions.iter().any(|(_, decision)| decision.event == event)) {
-            self.gate.somebody_waits.notify_one();
+impl Gate {
+    fn pass(&self, is_me: impl Fn(&str) -> bool) {
+        let mut closed_to = self.closed_to.lock().unwrap();
+        if closed_to.is_some_and(is_me) {
+            self.somebody_waits.notify_one();
             while closed_to.is_some() {
-                closed_to = self.gate.opened.wait(closed_to).unwrap();
+                closed_to = self.opened.wait(closed_to).unwrap();
             }
         }
+    }
+}
+
+impl Store for Disk {
+    fn commit(&mut self, group: &Group) -> Result<(), StoreError> {
+        self.gate.pass(|event| group.decisions.iter().any(|(_, decision)| decision.event == event));
         self.kept.commit(group)
     }
 
     fn record(&mut self, channel: &ChannelId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.gate.pass(|what| what == READING);
         self.kept.record(channel)
     }
 
@@ -225,7 +240,7 @@ impl Stage {
 
     // ---- operators ----
 
-    pub async fn operate(&self, channel: &str, action: Action) -> Result<StreamState, ActionError> {
+    pub async fn operate(&self, channel: &str, action: Action) -> Result<Operation, ActionError> {
         let (reply, answer) = oneshot::channel();
         self.house.supervisor.send(Operate { channel: id(channel), action, reply }).await.unwrap();
         in_time("an operator's answer", answer).await.unwrap()
@@ -402,7 +417,7 @@ impl Streamer {
         self.counts(listeners);
         let said = stage.time();
         let answer = self.reports(stage).await;
-        assert_eq!((answer.accepted, answer.busy, answer.full), (1, false, false), "{}", self.source);
+        assert_eq!((answer.accepted, answer.busy, answer.refused), (1, false, 0), "{}", self.source);
         said
     }
 
@@ -426,7 +441,7 @@ impl Streamer {
     /// Asks for commands, and waits that long for one.
     pub async fn asks(&self, stage: &Stage, wait: Duration) -> Vec<StopCommand> {
         let (reply, commands) = oneshot::channel();
-        stage.house.control.send(Collect { source: self.source.clone(), wait, reply }).await.unwrap();
+        stage.house.control.send(Collect { source: self.source.clone(), only: None, wait, reply }).await.unwrap();
         in_time("commands", commands).await.unwrap()
     }
 
