@@ -14,12 +14,17 @@ use tracing::{
 use crate::stage::{Stage, Story, Streamer, millis, secs, story};
 
 /// A log that panics at one line.
-struct Saboteur;
+#[derive(Clone, Copy)]
+struct Saboteur(&'static str);
+
+/// What a channel writes after it has answered an operator, and when it first sees its stream.
+const ACTED: Saboteur = Saboteur("an operator acted");
+const SEEN: Saboteur = Saboteur("stream seen");
 
 impl Visit for Saboteur {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         let line = format!("{value:?}");
-        assert!(field.name() != "message" || line != "an operator acted", "this panic belongs to the story");
+        assert!(field.name() != "message" || line != self.0, "this panic belongs to the story");
     }
 }
 
@@ -37,7 +42,7 @@ impl Subscriber for Saboteur {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        event.record(&mut Self);
+        event.record(&mut self.clone());
     }
 
     fn enter(&self, _: &Id) {}
@@ -55,7 +60,7 @@ async fn panics(stage: &Stage, channel: &str) {
 
 #[test]
 fn a_channel_that_panics_is_made_anew_and_its_countdown_goes_on() {
-    let _log = tracing::subscriber::set_default(Saboteur);
+    let _log = tracing::subscriber::set_default(ACTED);
     story(async |stage| {
         let viewer = stage.viewer().await;
         let (jazz, rock) = (Streamer::new("radio-1", "jazz"), Streamer::new("radio-2", "rock"));
@@ -85,7 +90,7 @@ fn a_channel_that_panics_is_made_anew_and_its_countdown_goes_on() {
 
 #[test]
 fn a_dead_channel_that_nobody_reports_for_is_found_when_its_evidence_expires() {
-    let _log = tracing::subscriber::set_default(Saboteur);
+    let _log = tracing::subscriber::set_default(ACTED);
     story(async |stage| {
         let radio = Streamer::new("radio-1", "jazz");
         radio.says(stage, 0).await;
@@ -99,7 +104,7 @@ fn a_dead_channel_that_nobody_reports_for_is_found_when_its_evidence_expires() {
 
 #[test]
 fn a_stop_that_was_delivered_before_the_panic_keeps_its_id_after_it() {
-    let _log = tracing::subscriber::set_default(Saboteur);
+    let _log = tracing::subscriber::set_default(ACTED);
     story(async |stage| {
         let radio = Streamer::new("radio-1", "jazz");
         let reporting = radio.keeps_reporting(stage);
@@ -114,8 +119,23 @@ fn a_stop_that_was_delivered_before_the_panic_keeps_its_id_after_it() {
 }
 
 #[test]
+fn a_report_that_killed_its_channel_is_not_answered_as_taken_in() {
+    let log = tracing::subscriber::set_default(SEEN);
+    story(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        let answer = radio.reports(stage).await;
+        assert!(answer.busy, "it must be sent again: {answer:?}");
+        drop(log);
+        while radio.reports(stage).await.busy {
+            stage.pass(millis(5)).await;
+        }
+        assert_eq!(stage.auto_end("jazz").await, "counting 300");
+    });
+}
+
+#[test]
 fn channels_that_keep_dying_end_the_daemon_with_a_code_of_its_own() {
-    let _log = tracing::subscriber::set_default(Saboteur);
+    let _log = tracing::subscriber::set_default(ACTED);
     let mut story = Story::new();
     let died = Rc::new(Cell::new(0));
     story.live(async |stage| {

@@ -459,9 +459,9 @@ impl Streamer {
     }
 
     /// Its stream is over.
-    pub async fn stops(&self, stage: &Stage) {
+    pub async fn stops(&self, stage: &Stage) -> Duration {
         self.status.set(Status::Stopped);
-        self.says(stage, 0).await;
+        self.says(stage, 0).await
     }
 }
 
