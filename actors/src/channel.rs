@@ -74,6 +74,15 @@ pub(crate) struct Reports {
     pub tally: Arc<Tally>,
 }
 
+impl Drop for Reports {
+    /// The channel died of them, or left with its mail unread: they are to be sent again.
+    fn drop(&mut self) {
+        if !self.reports.is_empty() {
+            self.tally.busy();
+        }
+    }
+}
+
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Acked {
@@ -594,12 +603,12 @@ impl Actor for ChannelActor {
 impl Handler<Reports> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, message: Reports, ctx: &mut Self::Context) {
-        let Reports { source, reports, tally } = message;
+    fn handle(&mut self, mut message: Reports, ctx: &mut Self::Context) {
+        let Reports { source, reports, tally } = &message;
         let world = Rc::clone(&self.world);
         for (report, at) in reports {
-            self.input(ctx, Some(&tally), |stream, m| {
-                let reaction = stream.on_report(m, &source, &report, at);
+            self.input(ctx, Some(tally), |stream, m| {
+                let reaction = stream.on_report(m, source, report, *at);
                 if reaction.accepted {
                     tally.accepted();
                     world.metrics.reports_accepted.inc();
@@ -611,6 +620,7 @@ impl Handler<Reports> for ChannelActor {
                 (reaction.effects, reaction.session_changed)
             });
         }
+        message.reports.clear();
     }
 }
 
