@@ -7,27 +7,36 @@ need() { # need COMMAND "what to do"
     command -v "$1" >/dev/null || { echo "sattva-monitor needs $1: $2" >&2; exit 1; }
 }
 need cargo "install Rust from https://rustup.rs"
-need node "install Node.js 20.19 or newer from https://nodejs.org or your distribution"
+need node "install Node.js 20.19 or newer from https://nodejs.org"
 need npm "it comes with Node.js"
-need cc "install a C compiler: apt-get install build-essential"
-
-[ "$what" = test ] || exit 0
+node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || {
+    echo "sattva-monitor needs Node.js 20.19 or newer and this is $(node --version): see https://nodejs.org" >&2
+    exit 1
+}
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 missing=()
 package() { command -v "$1" >/dev/null || missing+=("$2"); }
-package icecast2 icecast2
-package ffmpeg ffmpeg
-package ezstream ezstream
-package curl curl
-package python3 python3
-package promtool prometheus
+# Some Rust crates link with the C compiler's help.
+package cc gcc
+[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+if [ "$what" = test ]; then
+    package icecast2 icecast2
+    package ffmpeg ffmpeg
+    package ezstream ezstream
+    package curl curl
+    package python3 python3
+    package promtool prometheus
+fi
 if [ ${#missing[@]} -gt 0 ]; then
-    echo "installing Debian packages for the tests: ${missing[*]}"
+    command -v apt-get >/dev/null || { echo "sattva-monitor needs the packages ${missing[*]}, or what they are called here" >&2; exit 1; }
+    echo "installing Debian packages: ${missing[*]} (services among them are not needed: disable them if they start)"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
+
+[ "$what" = test ] || exit 0
 
 tool() { # tool COMMAND CRATE
     command -v "$1" >/dev/null && return

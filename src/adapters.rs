@@ -39,7 +39,23 @@ pub struct Adapters {
     house: House,
     clock: Clock,
     health: AdaptersHealth,
-    running: Vec<(config::Icecast, Option<Addr<IcecastAdapter>>, ServerHealth)>,
+    running: Vec<Running>,
+}
+
+/// A configured server and what watches it.
+struct Running {
+    server: config::Icecast,
+    /// What its password file said.
+    password: Result<String, String>,
+    adapter: Option<Addr<IcecastAdapter>>,
+    health: ServerHealth,
+}
+
+impl Running {
+    /// A password that cannot be read just now says nothing against the one in use.
+    fn is_as(&self, server: &config::Icecast, password: &Result<String, String>) -> bool {
+        self.adapter.is_some() && self.server == *server && (password.is_err() || self.password == *password)
+    }
 }
 
 impl Adapters {
@@ -47,19 +63,22 @@ impl Adapters {
         Self { house, clock, health, running: Vec::new() }
     }
 
-    /// Starts what is new, ends what is gone, and starts anew what changed.
+    /// Starts what is new, ends what is gone, and starts anew what changed: its settings, or the password
+    /// in the file that they name.
     pub fn apply(&mut self, wanted: &[config::Icecast]) {
+        let wanted: Vec<_> = wanted.iter().map(|server| (server, first_line(&server.password_file))).collect();
         let before = std::mem::take(&mut self.running);
         let (keep, over): (Vec<_>, Vec<_>) =
-            before.into_iter().partition(|(had, adapter, _)| adapter.is_some() && wanted.contains(had));
-        for (had, adapter, _) in over {
-            if let Some(adapter) = adapter
+            before.into_iter().partition(|had| wanted.iter().any(|(server, password)| had.is_as(server, password)));
+        for had in over {
+            let name = &had.server.name;
+            if let Some(adapter) = had.adapter
                 && adapter.try_send(Leave).is_err()
             {
-                tracing::error!(server = %had.name, "a busy adapter could not be told to leave; send SIGHUP again");
+                tracing::error!(server = %name, "a busy adapter could not be told to leave; send SIGHUP again");
             }
-            let prefix = format!("icecast:{}/", had.name);
-            if wanted.iter().any(|server| server.name == had.name) {
+            let prefix = format!("icecast:{name}/");
+            if wanted.iter().any(|(server, _)| server.name == *name) {
                 // What it said before its settings changed is to be seen anew.
                 let _ = self.house.supervisor.try_send(Doubt { source_prefix: prefix });
             } else {
@@ -67,23 +86,38 @@ impl Adapters {
             }
         }
         self.running = keep;
-        for server in wanted {
-            if !self.running.iter().any(|(had, ..)| had == server) {
-                self.start(server);
+        for (server, password) in wanted {
+            let kept = self.running.iter().any(|had| had.is_as(server, &password));
+            match (kept, &password) {
+                (true, Ok(_)) => {}
+                (true, Err(why)) => {
+                    tracing::error!(server = %server.name, %why, "this Icecast server is watched with the password read before");
+                }
+                (false, _) => {
+                    let started = self.start(server, password);
+                    self.running.push(started);
+                }
             }
         }
-        self.health.set(self.running.iter().map(|(server, _, health)| (server.name.clone(), health.clone())).collect());
+        self.health.set(self.running.iter().map(|had| (had.server.name.clone(), had.health.clone())).collect());
     }
 
-    fn start(&mut self, server: &config::Icecast) {
-        let password = match first_line(&server.password_file) {
-            Ok(password) => password,
+    fn start(&self, server: &config::Icecast, password: Result<String, String>) -> Running {
+        let (adapter, health) = match &password {
+            Ok(password) => {
+                let adapter = self.adapter(server, password.clone());
+                let health = adapter.health();
+                (Some(adapter.start()), health)
+            }
             Err(why) => {
                 tracing::error!(server = %server.name, %why, "this Icecast server is not watched; mend it and reload");
-                self.running.push((server.clone(), None, ServerHealth::failing(why)));
-                return;
+                (None, ServerHealth::failing(why.clone()))
             }
         };
+        Running { server: server.clone(), password, adapter, health }
+    }
+
+    fn adapter(&self, server: &config::Icecast, password: String) -> IcecastAdapter {
         let settings = IcecastSettings {
             name: server.name.clone(),
             url: server.url.clone(),
@@ -99,9 +133,7 @@ impl Adapters {
             known_sessions: self.house.supervisor.clone().recipient(),
             registrations: self.house.control.clone().recipient(),
         };
-        let adapter = IcecastAdapter::new(settings, self.clock, outlets);
-        let health = adapter.health();
-        self.running.push((server.clone(), Some(adapter.start()), health));
+        IcecastAdapter::new(settings, self.clock, outlets)
     }
 
     /// The configuration names a server no more: what it said leaves every sum.
@@ -124,10 +156,8 @@ impl Adapters {
 
     /// Ends all adapters; what they said stays, for the next start.
     pub fn stop(&mut self) {
-        for (_, adapter, _) in self.running.drain(..) {
-            if let Some(adapter) = adapter {
-                let _ = adapter.try_send(Leave);
-            }
+        for adapter in self.running.drain(..).filter_map(|had| had.adapter) {
+            let _ = adapter.try_send(Leave);
         }
     }
 }

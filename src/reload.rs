@@ -54,18 +54,20 @@ impl ReloadStatus {
 pub struct Reloader {
     sources: Sources,
     current: Config,
+    /// What the daemon was started with: a setting that needs a restart is compared with it.
+    started: Config,
     status: Arc<ReloadStatus>,
 }
 
 impl Reloader {
     pub fn new(sources: Sources, current: Config, status: Arc<ReloadStatus>) -> Self {
-        Self { sources, current, status }
+        Self { sources, started: current.clone(), current, status }
     }
 
     /// The new configuration and what it changes; an error has changed nothing.
     pub fn reload(&mut self, now_seconds: i64) -> Result<(Config, Changes), ConfigError> {
         let outcome = load(&self.sources).and_then(|loaded| {
-            loaded.config.refuse_open_network(false)?;
+            loaded.config.refuse_unservable(false)?;
             Ok(loaded)
         });
         match outcome {
@@ -76,7 +78,10 @@ impl Reloader {
                 for (key, by) in &loaded.overridden {
                     tracing::info!(key, by, "a setting of the file has no effect: something later overrides it");
                 }
-                let changes = diff(&self.current, &loaded.config);
+                let changes = Changes {
+                    applied: diff(&self.current, &loaded.config).applied,
+                    needs_restart: diff(&self.started, &loaded.config).needs_restart,
+                };
                 self.current = loaded.config.clone();
                 self.status.note(None, now_seconds);
                 Ok((loaded.config, changes))

@@ -13,7 +13,10 @@ use actix_web::{dev::ServerHandle, web};
 use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 use sattva_actors::{
     broker::CloseAll,
-    channel::{cell::Cells, policy::Policy},
+    channel::{
+        cell::Cells,
+        policy::{Policy, Timeouts},
+    },
     clock::{BootId, Clock},
     house::{self, Foundations, House, HouseMetrics},
     protocol::{ApplyRules, Flush, Rulebook},
@@ -61,10 +64,6 @@ pub enum StartError {
     Server(std::io::Error),
     #[error("the signal handlers could not be installed: {0}")]
     Signals(std::io::Error),
-    #[error(
-        "store.redis_url (REDIS_URL) is set, but this version keeps its state in the embedded store only; unset it"
-    )]
-    Redis,
     #[error("the actors could not start; see the log above")]
     Actors,
 }
@@ -72,22 +71,27 @@ pub enum StartError {
 /// What a configuration means for the channels.
 pub fn rulebook(config: &Config) -> Rulebook {
     let common = &config.auto_end;
-    let policy =
-        |enabled, timeout, dry_run| Policy { enabled, timeout, warnings: common.warnings.clone().into(), dry_run };
+    let warnings: Arc<[Duration]> = common.warnings.clone().into();
+    let policy = |enabled, timeouts, dry_run| Policy { enabled, timeouts, warnings: Arc::clone(&warnings), dry_run };
+    let timeouts =
+        Timeouts { all_left: common.timeout, never_joined: common.never_joined_timeout.unwrap_or(common.timeout) };
     let per_channel: BTreeMap<String, Policy> = config
         .channels
         .iter()
         .map(|(id, own)| {
             let policy = policy(
                 own.enabled.unwrap_or(common.enabled),
-                own.timeout.unwrap_or(common.timeout),
+                Timeouts {
+                    all_left: own.timeout.unwrap_or(timeouts.all_left),
+                    never_joined: own.never_joined_timeout.or(own.timeout).unwrap_or(timeouts.never_joined),
+                },
                 own.dry_run.unwrap_or(common.dry_run),
             );
             (id.clone(), policy)
         })
         .collect();
     Rulebook {
-        policy: policy(common.enabled, common.timeout, common.dry_run),
+        policy: policy(common.enabled, timeouts, common.dry_run),
         per_channel,
         lost_after: common.lost_after,
         forget_ended_after: config.ingest.forget_ended_after,
@@ -157,10 +161,7 @@ impl Daemon {
     async fn start(sources: Sources, config: Config, log_level: LogLevel) -> Result<Self, StartError> {
         let clock = Clock::System;
         let started = clock.now();
-        config.refuse_open_network(false)?;
-        if config.store.redis_url.is_some() {
-            return Err(StartError::Redis);
-        }
+        config.refuse_unservable(false)?;
         let boot = BootId::of_this_boot()
             .ok_or(StartError::NoBootId { path: "/proc/sys/kernel/random/boot_id".into(), error: "no boot id" })?;
         // The port first: it is the likeliest thing to be wrong, and nothing has been touched yet.

@@ -23,6 +23,7 @@ use std::{
 
 use actix::{
     Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture, fut::ActorFutureExt,
+    prelude::SendError,
 };
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -71,6 +72,15 @@ pub(crate) struct Reports {
     pub source: SourceId,
     pub reports: SmallVec<[(Report, Timestamp); 1]>,
     pub tally: Arc<Tally>,
+}
+
+impl Drop for Reports {
+    /// The channel died of them, or left with its mail unread: they are to be sent again.
+    fn drop(&mut self) {
+        if !self.reports.is_empty() {
+            self.tally.busy();
+        }
+    }
 }
 
 #[derive(Debug, Message)]
@@ -364,9 +374,9 @@ impl ChannelActor {
     }
 
     fn take_back(&self, retract: Retract) {
-        if let Err(error) = self.world.outlets.retractions.try_send(retract) {
-            // The command's own validity and `only_if` bound what this can cost.
-            tracing::error!(channel_id = %self.stream.id, %error, "a stop command could not be taken back");
+        if let Err(SendError::Full(retract)) = self.world.outlets.retractions.try_send(retract) {
+            // Waits for room: what is taken back must not come true.
+            actix::spawn(self.world.outlets.retractions.send(retract));
         }
     }
 
@@ -441,7 +451,6 @@ impl ChannelActor {
     }
 
     fn hand_to_store(&mut self, save: Save) {
-        use actix::prelude::SendError;
         if let Err(error) = self.world.outlets.store.try_send(save) {
             let (SendError::Full(mut save) | SendError::Closed(mut save)) = error;
             // The answer must not wait for a store that is this far behind.
@@ -594,12 +603,12 @@ impl Actor for ChannelActor {
 impl Handler<Reports> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, message: Reports, ctx: &mut Self::Context) {
-        let Reports { source, reports, tally } = message;
+    fn handle(&mut self, mut message: Reports, ctx: &mut Self::Context) {
+        let Reports { source, reports, tally } = &message;
         let world = Rc::clone(&self.world);
         for (report, at) in reports {
-            self.input(ctx, Some(&tally), |stream, m| {
-                let reaction = stream.on_report(m, &source, &report, at);
+            self.input(ctx, Some(tally), |stream, m| {
+                let reaction = stream.on_report(m, source, report, *at);
                 if reaction.accepted {
                     tally.accepted();
                     world.metrics.reports_accepted.inc();
@@ -611,6 +620,7 @@ impl Handler<Reports> for ChannelActor {
                 (reaction.effects, reaction.session_changed)
             });
         }
+        message.reports.clear();
     }
 }
 

@@ -243,7 +243,7 @@ pub enum Outcome {
 pub struct Offer(pub StopCommand);
 
 /// A command is settled or no longer wanted: deliver it no more.
-#[derive(Debug, Message)]
+#[derive(Clone, Debug, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub struct Retract {
     pub source: SourceId,
@@ -267,12 +267,18 @@ pub struct Collect {
 pub struct RegisterOutlet {
     /// Every source whose name begins so.
     pub source_prefix: String,
-    pub outlet: Option<Recipient<Execute>>,
+    pub outlet: Option<Recipient<Instruction>>,
 }
 
-#[derive(Clone, Debug, Message)]
+/// What an adapter is told of its commands, in the order in which it came about.
+#[derive(Clone, Debug, PartialEq, Message)]
 #[rtype(result = "()")]
-pub struct Execute(pub StopCommand);
+pub enum Instruction {
+    /// Comes again while the command stands.
+    Execute(StopCommand),
+    /// Nothing more may be done for it.
+    Retract(Retract),
+}
 
 /// A command has been handed to its streamer.
 #[derive(Debug, Message)]

@@ -5,7 +5,7 @@ pub mod memory;
 pub mod redb;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     path::PathBuf,
     rc::Rc,
     sync::{
@@ -48,8 +48,10 @@ pub enum StoreError {
 /// What is written in one transaction.
 #[derive(Debug, Default)]
 pub struct Group {
-    /// The newest record of each channel; `None` erases it and its journal.
+    /// The newest record of each channel; `None` erases it.
     pub records: HashMap<ChannelId, Option<Vec<u8>>>,
+    /// Channels whose journal is erased before any of the decisions below is written.
+    pub forgotten: HashSet<ChannelId>,
     pub decisions: VecDeque<(ChannelId, Decision)>,
     /// When, and until when every stored countdown was certain of its zero.
     pub pulse: Option<(Stamp, Timestamp)>,
@@ -57,7 +59,7 @@ pub struct Group {
 
 impl Group {
     fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.decisions.is_empty() && self.pulse.is_none()
+        self.records.is_empty() && self.forgotten.is_empty() && self.decisions.is_empty() && self.pulse.is_none()
     }
 
     /// Puts a group that could not be written in front of what has come since.
@@ -66,6 +68,9 @@ impl Group {
             self.records.entry(channel).or_insert(record);
         }
         let mut decisions = earlier.decisions;
+        // Forgotten while they were on their way.
+        decisions.retain(|(channel, _)| !self.forgotten.contains(channel));
+        self.forgotten.extend(earlier.forgotten);
         decisions.append(&mut self.decisions);
         let surplus = decisions.len().saturating_sub(DECISIONS_WAITING);
         decisions.drain(..surplus);
@@ -338,6 +343,7 @@ impl Handler<Erase> for StoreActor {
 
     fn handle(&mut self, erase: Erase, ctx: &mut Self::Context) {
         self.group.decisions.retain(|(channel, _)| *channel != erase.channel);
+        self.group.forgotten.insert(erase.channel.clone());
         self.group.records.insert(erase.channel, None);
         self.plan_turn(ctx, COMMIT_SPACING);
     }

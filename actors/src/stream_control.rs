@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture, fut::ActorFutureExt};
+use actix::{
+    Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture, dev::RecipientRequest,
+    fut::ActorFutureExt,
+};
 use tokio::sync::oneshot;
 
 use self::outbox::Outbox;
@@ -20,7 +23,7 @@ use crate::{
     clock::{Clock, Timestamp},
     identity::SourceId,
     mailbox::deliver,
-    protocol::{Collect, Delivered, Execute, Offer, RegisterOutlet, Retract, StopCommand},
+    protocol::{Collect, Delivered, Instruction, Offer, RegisterOutlet, Retract, StopCommand},
 };
 
 pub const MAILBOX: usize = 262_144;
@@ -45,7 +48,7 @@ type Waiter = (u64, oneshot::Sender<Vec<StopCommand>>);
 pub struct StreamControl {
     clock: Clock,
     outbox: Outbox,
-    outlets: Vec<(String, Recipient<Execute>)>,
+    outlets: Vec<(String, Recipient<Instruction>)>,
     waiters: HashMap<SourceId, Vec<Waiter>>,
     waiting_requests: usize,
     next_waiter: u64,
@@ -70,7 +73,7 @@ impl StreamControl {
         }
     }
 
-    fn outlet_of(&self, source: &SourceId) -> Option<&Recipient<Execute>> {
+    fn outlet_of(&self, source: &SourceId) -> Option<&Recipient<Instruction>> {
         self.outlets.iter().find(|(prefix, _)| source.as_str().starts_with(prefix)).map(|(_, outlet)| outlet)
     }
 
@@ -80,8 +83,7 @@ impl StreamControl {
         if let Some(outlet) = self.outlet_of(source).cloned() {
             for command in self.outbox.take(source, None, now) {
                 let delivered = Delivered { channel: command.channel.clone(), id: command.id.clone() };
-                // Waits for room rather than drop it; the command's own validity bounds the wait.
-                let sent = outlet.send(Execute(command)).into_actor(self);
+                let sent = instruct(&outlet, Instruction::Execute(command)).into_actor(self);
                 ctx.spawn(sent.map(move |sent, control, ctx| {
                     if sent.is_ok() {
                         control.tell_delivered(ctx, delivered);
@@ -152,6 +154,12 @@ impl StreamControl {
     }
 }
 
+/// Neither dropped nor overtaken, however full the mailbox is: each clone of an address has a place of its
+/// own there. How many wait is bounded by the commands that are open.
+fn instruct(outlet: &Recipient<Instruction>, instruction: Instruction) -> RecipientRequest<Instruction> {
+    outlet.clone().send(instruction)
+}
+
 impl Actor for StreamControl {
     type Context = Context<Self>;
 
@@ -174,9 +182,14 @@ impl Handler<Offer> for StreamControl {
 impl Handler<Retract> for StreamControl {
     type Result = ();
 
-    fn handle(&mut self, retract: Retract, _: &mut Self::Context) {
+    fn handle(&mut self, retract: Retract, ctx: &mut Self::Context) {
         self.outbox.remove(&retract.source, &retract.id);
         self.refresh();
+        if let Some(outlet) = self.outlet_of(&retract.source) {
+            // Also where it is settled: an adapter that never heard of the outcome has nothing left to do.
+            let told = instruct(outlet, Instruction::Retract(retract)).into_actor(self);
+            ctx.spawn(told.map(|_, _, _| ()));
+        }
     }
 }
 
@@ -227,3 +240,6 @@ impl Handler<RegisterOutlet> for StreamControl {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ use actix::{
 use sattva_actors::{
     clock::{Clock, Now, Timestamp},
     identity::SourceId,
-    protocol::{Ack, Batch, Execute, KnownSessions, Outcome, RegisterOutlet, Report, Tally},
+    protocol::{Ack, Batch, Instruction, KnownSessions, Outcome, RegisterOutlet, Report, StopCommand, Tally},
 };
 use tokio::sync::oneshot;
 
@@ -128,7 +128,7 @@ impl IcecastAdapter {
         self.health.clone()
     }
 
-    fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Execute>>) {
+    fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
         let register = RegisterOutlet { source_prefix: names::source_prefix(&self.settings.name), outlet };
         if let Err(SendError::Full(register)) = self.outlets.registrations.try_send(register) {
             ctx.spawn(self.outlets.registrations.send(register).into_actor(self).map(|_, _, _| ()));
@@ -246,6 +246,18 @@ impl IcecastAdapter {
         }
     }
 
+    fn execute(&mut self, ctx: &mut Context<Self>, command: StopCommand) {
+        let source = command.source.clone();
+        if !self.settings.stop {
+            let detail = Some("stopping is switched off for this server".to_owned());
+            self.answer(ctx, source, Ack { id: command.id, outcome: Outcome::Error, detail });
+            return;
+        }
+        if let Some(ack) = self.stops.on_command(self.clock.now().at, command) {
+            self.answer(ctx, source, ack);
+        }
+    }
+
     fn tell(&self, received: Timestamp, ((source, channel), report): Addressed) {
         let batch = batch(source, received, vec![(channel, report)], Vec::new());
         if let Err(error) = self.outlets.batches.try_send(batch) {
@@ -285,18 +297,13 @@ impl Actor for IcecastAdapter {
     }
 }
 
-impl Handler<Execute> for IcecastAdapter {
+impl Handler<Instruction> for IcecastAdapter {
     type Result = ();
 
-    fn handle(&mut self, Execute(command): Execute, ctx: &mut Self::Context) {
-        let source = command.source.clone();
-        if !self.settings.stop {
-            let detail = Some("stopping is switched off for this server".to_owned());
-            self.answer(ctx, source, Ack { id: command.id, outcome: Outcome::Error, detail });
-            return;
-        }
-        if let Some(ack) = self.stops.on_command(self.clock.now().at, command) {
-            self.answer(ctx, source, ack);
+    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) {
+        match instruction {
+            Instruction::Execute(command) => self.execute(ctx, command),
+            Instruction::Retract(retract) => self.stops.on_retract(&retract.id),
         }
         self.schedule(ctx);
     }

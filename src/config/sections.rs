@@ -53,6 +53,10 @@ pub struct AutoEnd {
     #[serde(with = "duration::one")]
     #[schemars(with = "duration::Spelling")]
     pub timeout: Duration,
+    /// The same for a stream that nobody has joined since it started; absent = as `timeout`.
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::Spelling")]
+    pub never_joined_timeout: Option<Duration>,
     /// Time left at each warning, in whole seconds; one that is not shorter than the timeout is skipped.
     #[serde(with = "duration::list")]
     #[schemars(with = "Vec<duration::Spelling>")]
@@ -70,6 +74,7 @@ impl Default for AutoEnd {
         Self {
             enabled: true,
             timeout: Duration::from_secs(300),
+            never_joined_timeout: None,
             warnings: [60, 30, 10].map(Duration::from_secs).to_vec(),
             dry_run: false,
             lost_after: Duration::from_secs(3600),
@@ -89,6 +94,10 @@ pub struct ChannelOverride {
     #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "duration::Spelling")]
     pub timeout: Option<Duration>,
+    /// The same while nobody has joined since it started; absent = as this channel's `timeout`.
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::Spelling")]
+    pub never_joined_timeout: Option<Duration>,
     /// Decides and journals for this stream, commands nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "bool")]

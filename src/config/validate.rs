@@ -30,8 +30,11 @@ pub fn validate(config: &Config) -> Vec<Problem> {
                     .expected("1 to 64 of A-Z a-z 0-9 _ . : @ -, in quotes: [channels.\"-1001234567890\"]"),
             );
         }
-        if let Some(timeout) = channel.timeout {
-            checks.duration(key.name("timeout"), timeout, limits::TIMEOUT);
+        let own = [("timeout", channel.timeout), ("never_joined_timeout", channel.never_joined_timeout)];
+        for (name, timeout) in own {
+            if let Some(timeout) = timeout {
+                checks.duration(key.clone().name(name), timeout, limits::TIMEOUT);
+            }
         }
     }
     checks.duration("stats.broadcast_interval", config.stats.broadcast_interval, limits::BROADCAST_INTERVAL);
@@ -121,6 +124,9 @@ impl Checks {
     fn auto_end(&mut self, auto_end: &AutoEnd) {
         let key = Key::from("auto_end.warnings");
         self.duration("auto_end.timeout", auto_end.timeout, limits::TIMEOUT);
+        if let Some(timeout) = auto_end.never_joined_timeout {
+            self.duration("auto_end.never_joined_timeout", timeout, limits::TIMEOUT);
+        }
         self.duration("auto_end.lost_after", auto_end.lost_after, limits::LOST_AFTER);
         if auto_end.warnings.len() > limits::WARNINGS {
             let what = format!("{} warnings are too many", auto_end.warnings.len());

@@ -1,5 +1,7 @@
 //! Who may come in: pages of other origins may not act on, nor listen to, this daemon.
 
+use std::net::IpAddr;
+
 use actix_web::{
     Error,
     body::{EitherBody, MessageBody},
@@ -11,13 +13,25 @@ use actix_web::{
 
 use super::{Front, problem::Problem};
 
-/// Whether a request that a browser made for a page of `origin` may pass.
+/// Whether a request that a browser made for a page of `origin` may pass: a page of this daemon, or one
+/// that is listed. A name is only trusted where it is listed, for a foreign page can have its own name
+/// resolve to this machine.
 pub fn is_allowed(origin: &str, host: Option<&str>, allowed: &[String]) -> bool {
     let own = |host: &str| {
         let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        rest.is_some_and(|rest| rest.eq_ignore_ascii_case(host))
+        rest.is_some_and(|rest| rest.eq_ignore_ascii_case(host)) && is_address(host)
     };
     host.is_some_and(own) || allowed.iter().any(|a| a == origin)
+}
+
+/// An IP address or `localhost`, with or without a port.
+fn is_address(host: &str) -> bool {
+    let without_port = host.rsplit_once(':').map_or(host, |(name, port)| match port.parse::<u16>() {
+        Ok(_) => name,
+        Err(_) => host,
+    });
+    let ip = without_port.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(without_port);
+    without_port.eq_ignore_ascii_case("localhost") || ip.parse::<IpAddr>().is_ok()
 }
 
 /// Plain reads are open; whatever changes something, and the WebSocket, asks for the origin.
@@ -40,7 +54,7 @@ pub async fn check<B: MessageBody>(
         if !allowed {
             let problem = Problem::forbidden(
                 "origin_not_allowed",
-                "this page's origin may not use this daemon; add it to http.allowed_origins if it should",
+                "a page of this origin may not use this daemon; if it should, or if the daemon is reached by a name, add the origin to http.allowed_origins",
             );
             let response = actix_web::ResponseError::error_response(&problem);
             return Ok(request.into_response(response).map_into_right_body());
@@ -55,20 +69,30 @@ mod tests {
 
     #[test]
     fn the_daemons_own_pages_pass_and_look_alikes_do_not() {
-        let check = |origin: &str| is_allowed(origin, Some("radio.example:8080"), &[]);
-        assert!(check("http://radio.example:8080"));
-        assert!(check("https://radio.example:8080"));
+        for host in ["127.0.0.1:8080", "[::1]:8080", "localhost:8080", "192.0.2.7:8080", "192.0.2.7"] {
+            assert!(is_allowed(&format!("http://{host}"), Some(host), &[]), "{host}");
+            assert!(is_allowed(&format!("https://{host}"), Some(host), &[]), "{host}");
+        }
         for origin in [
             "null",
             "",
-            "http://radio.example",
-            "http://radio.example:80801",
-            "http://radio.example:8080.evil.example",
-            "http://evil.example/radio.example:8080",
-            "file://radio.example:8080",
+            "http://127.0.0.1",
+            "http://127.0.0.1:80801",
+            "http://127.0.0.1:8080.evil.example",
+            "http://evil.example/127.0.0.1:8080",
+            "file://127.0.0.1:8080",
         ] {
-            assert!(!check(origin), "{origin:?} must not pass");
+            assert!(!is_allowed(origin, Some("127.0.0.1:8080"), &[]), "{origin:?} must not pass");
         }
+    }
+
+    #[test]
+    fn a_foreign_name_that_resolves_to_this_machine_does_not_pass() {
+        for host in ["evil.example:8080", "localhost.evil.example:8080", "127.0.0.1.evil.example", "1:2:evil"] {
+            assert!(!is_allowed(&format!("http://{host}"), Some(host), &[]), "{host}");
+        }
+        let allowed = ["https://radio.example".to_owned()];
+        assert!(is_allowed("https://radio.example", Some("radio.example"), &allowed));
     }
 
     #[test]

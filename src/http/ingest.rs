@@ -9,12 +9,12 @@ use std::time::Duration;
 use actix_web::{HttpResponse, post, web};
 use sattva_actors::{
     identity::{ChannelId, SourceId},
-    protocol::{Ack, Batch, Collect, Identity, Report, Status, StopCommand, Tally},
+    protocol::{Batch, Collect, Identity, Report, Status, StopCommand, Tally},
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use self::request::{IngestRequest, LISTENERS_MAX};
+use self::request::{Checked, IngestRequest, LISTENERS_MAX};
 pub use self::sources::UnknownFields;
 use super::{Front, Stage, body::Body, problem::Problem, streams};
 
@@ -29,8 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Answer {
     accepted: u32,
     duplicates: u32,
+    /// Reports of new channels for which there is no room.
+    #[serde(skip_serializing_if = "is_zero")]
+    refused: u32,
     report_every_seconds: f64,
     commands: Vec<CommandOut>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 #[derive(Serialize)]
@@ -49,28 +57,26 @@ struct CommandOut {
 #[post("/api/v1/ingest")]
 pub async fn ingest(front: web::Data<Front>, body: Body) -> Result<HttpResponse, Problem> {
     let config = front.config.load();
-    let request = IngestRequest::parse(&body.0)?;
-    if request.reports.len() > config.ingest.max_reports_per_request {
+    let (request, unknown) = request::read::<IngestRequest<'_>>(&body.0)?;
+    if request.reports() > config.ingest.max_reports_per_request {
         return Err(Problem::too_large(format!(
             "{} reports in one request; at most {} are taken",
-            request.reports.len(),
+            request.reports(),
             config.ingest.max_reports_per_request
         ))
         .field("reports"));
     }
-    let wait = Duration::from_secs(request.wait_seconds.min(WAIT_MAX));
-    let (source, reports, acks, unknown) = request.check(config.ingest.report_interval)?;
-    if let Some(field) = unknown {
-        front.unknown_fields.note(&source, &field);
-    }
-    take_in(&front, source, reports, acks, wait, config.ingest.report_interval).await
+    let wait = Duration::from_secs(request.wait_seconds().min(WAIT_MAX));
+    let checked = request.check(config.ingest.report_interval)?;
+    front.unknown_fields.note(&checked.source, unknown);
+    take_in(&front, checked, None, wait, config.ingest.report_interval).await
 }
 
+/// Answers with the source's commands, or with those of one channel `only`.
 async fn take_in(
     front: &Front,
-    source: SourceId,
-    reports: Vec<(ChannelId, Report)>,
-    acks: Vec<Ack>,
+    Checked { source, reports, acks }: Checked,
+    only: Option<ChannelId>,
     wait: Duration,
     every: Duration,
 ) -> Result<HttpResponse, Problem> {
@@ -90,7 +96,8 @@ async fn take_in(
         Ok(Ok(counted)) if !counted.busy => counted,
         _ => return Err(busy()),
     };
-    if counted.full {
+    // Reports of known channels are taken in beside it, and their commands must come through.
+    if counted.refused > 0 && counted.accepted + counted.duplicates == 0 {
         return Err(Problem::busy(
             "too_many_channels",
             "there is no room for more channels: see ingest.max_channels",
@@ -98,9 +105,9 @@ async fn take_in(
         ));
     }
     // Nearly always there is no command, and nobody needs to be asked.
-    let commands = if front.commands_waiting.any() || !wait.is_zero() {
+    let commands = if counted.offered || front.commands_waiting.any() || !wait.is_zero() {
         let (reply, collected) = oneshot::channel();
-        let collect = Collect { source, wait, reply };
+        let collect = Collect { source, only, wait, reply };
         front.house.control.try_send(collect).map_err(|_| busy())?;
         // The reports are in; a command missed here is offered again.
         collected.await.unwrap_or_default()
@@ -111,6 +118,7 @@ async fn take_in(
     let answer = Answer {
         accepted: counted.accepted,
         duplicates: counted.duplicates,
+        refused: counted.refused,
         report_every_seconds: every.as_secs_f64(),
         commands: commands.into_iter().map(|command| command_out(command, now)).collect(),
     };
@@ -142,7 +150,7 @@ struct SimpleReport {
 pub async fn listeners(front: web::Data<Front>, path: web::Path<String>, body: Body) -> Result<HttpResponse, Problem> {
     let channel = streams::channel_id(&path)?;
     let every = front.config.load().ingest.report_interval;
-    let simple: SimpleReport = request::read(&body.0)?;
+    let (simple, unknown) = request::read::<SimpleReport>(&body.0)?;
     if simple.listeners_count > LISTENERS_MAX {
         let detail = format!("listeners_count is {}; more than {LISTENERS_MAX} cannot be", simple.listeners_count);
         return Err(Problem::bad_request("bad_report", detail).field("listeners_count"));
@@ -161,5 +169,8 @@ pub async fn listeners(front: web::Data<Front>, path: web::Path<String>, body: B
         interval,
     };
     let source = SourceId::new(SIMPLE_SOURCE).map_err(|error| Problem::bad_request("bad_source", error.to_string()))?;
-    take_in(&front, source, vec![(channel, report)], Vec::new(), Duration::ZERO, every).await
+    front.unknown_fields.note(&source, unknown);
+    let checked = Checked { source, reports: vec![(channel.clone(), report)], acks: Vec::new() };
+    // Streamers that report so share the source, so each gets what concerns its channel.
+    take_in(&front, checked, Some(channel), Duration::ZERO, every).await
 }

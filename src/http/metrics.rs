@@ -21,6 +21,8 @@ use super::{Front, problem::Problem};
 
 /// An answer is written in pieces of about this size.
 const CHUNK: usize = 64 << 10;
+/// The label of the channels past the limit, together.
+const OTHER: &str = "other";
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// One metric with a series per channel.
@@ -84,14 +86,15 @@ pub struct Exposition {
     family: usize,
     slot: Option<usize>,
     written: usize,
-    other: i64,
+    /// The sum of those past the limit.
+    other: Option<i64>,
     /// What comes after the families.
     rest: Option<Vec<u8>>,
 }
 
 impl Exposition {
     pub fn new(cells: Arc<Cells>, now: Timestamp, max_channels: usize, rest: Vec<u8>) -> Self {
-        Self { cells, now, max_channels, family: 0, slot: None, written: 0, other: 0, rest: Some(rest) }
+        Self { cells, now, max_channels, family: 0, slot: None, written: 0, other: None, rest: Some(rest) }
     }
 
     /// The next piece of the answer; nothing at its end.
@@ -120,23 +123,23 @@ impl Exposition {
         let mut digits = itoa::Buffer::new();
         self.slot = self.cells.visit_from(self.slot.unwrap_or(0), |cell| {
             if let Some(value) = (family.value)(cell, now) {
-                if written < max_channels {
+                // A channel that bears the sum's name is part of the sum.
+                if written < max_channels && cell.id.as_str() != OTHER {
                     series(out, family.name, cell.id.as_str(), digits.format(value));
                     written += 1;
                 } else {
-                    written += 1;
-                    other += value;
+                    other = Some(other.unwrap_or(0) + value);
                 }
             }
             out.len() < CHUNK
         });
         (self.written, self.other) = (written, other);
         if self.slot.is_none() {
-            if self.written > self.max_channels && family.summed {
-                series(out, family.name, "other", digits.format(self.other));
+            if let Some(other) = self.other.filter(|_| family.summed) {
+                series(out, family.name, OTHER, digits.format(other));
             }
             self.family += 1;
-            (self.written, self.other) = (0, 0);
+            (self.written, self.other) = (0, None);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, get, post, web};
 use sattva_actors::{
-    channel::journal::Decision,
+    channel::{auto_end::Reason, journal::Decision},
     identity::ChannelId,
     protocol::{Action, ActionError, Describe, Forget, Inspect, Inspection, Operate, ReadJournal},
 };
@@ -76,8 +76,9 @@ fn timer(inspection: &Inspection) -> serde_json::Value {
         "ends_at": timer.ends_at.map(|at| at.to_string()),
         "policy": {
             "enabled": policy.enabled,
-            "timeout_seconds": policy.timeout.as_secs_f64(),
-            "warning_seconds": policy.warnings().map(|w| w.as_secs_f64()).collect::<Vec<_>>(),
+            "timeout_seconds": policy.timeouts.all_left.as_secs_f64(),
+            "never_joined_timeout_seconds": policy.timeouts.never_joined.as_secs_f64(),
+            "warning_seconds": policy.warnings(Reason::AllLeft).map(|w| w.as_secs_f64()).collect::<Vec<_>>(),
             "dry_run": policy.dry_run,
         },
         "paused": inspection.held,
@@ -108,11 +109,13 @@ pub async fn explain(front: web::Data<Front>, path: web::Path<String>) -> Result
     })))
 }
 
+/// What an operator wants. A word nobody knows may be a misspelt one, and then the wrong thing would be done.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "an object with what is wanted")]
 struct Wish {
     seconds: Option<u64>,
-    #[serde(default)]
     force: bool,
+    source: Option<String>,
 }
 
 /// The body may be empty; if there is one it must be JSON.
@@ -120,8 +123,22 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(Wish::default());
     }
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::bad_request("bad_body", format!("the body is not valid: {error}")))
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::bad_request("bad_body", "the body is not a JSON object"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let wish = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let what = error.inner().to_string();
+        let problem = Problem::bad_request("bad_body", format!("the body is not valid: {what}"));
+        let misspelt = what.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        match (misspelt, error.path().to_string()) {
+            (Some(field), _) => problem.field(field),
+            (None, path) if path != "." => problem.field(path),
+            (None, _) => problem,
+        }
+    })?;
+    reader.end().map_err(|error| Problem::bad_request("bad_body", format!("the body is not valid: {error}")))?;
+    Ok(wish)
 }
 
 async fn act(front: &Front, channel: ChannelId, action: Action) -> Result<HttpResponse, Problem> {
@@ -143,6 +160,7 @@ fn refused(channel: &ChannelId, error: ActionError) -> Problem {
         ActionError::SomebodyListens => Problem::conflict("somebody_listens", detail),
         ActionError::CountUnknown => Problem::conflict("count_unknown", detail),
         ActionError::AlreadyStopping => Problem::conflict("already_stopping", detail),
+        ActionError::StoreFailing => Problem::busy("store_failing", detail, 5),
         ActionError::Busy => Problem::busy("busy", detail, 1),
     }
 }
@@ -183,11 +201,6 @@ pub async fn stop(front: web::Data<Front>, path: web::Path<String>, body: Body) 
     act(&front, channel_id(&path)?, Action::Stop { force: wish.force }).await
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct ForgetWish {
-    source: Option<String>,
-}
-
 async fn forget_it(front: &Front, channel: ChannelId, source: Option<String>) -> Result<HttpResponse, Problem> {
     let (reply, answer) = oneshot::channel();
     let sent = front.house.supervisor.try_send(Forget { channel: channel.clone(), source, reply }).is_ok();
@@ -200,12 +213,5 @@ async fn forget_it(front: &Front, channel: ChannelId, source: Option<String>) ->
 /// `{"source": …}` takes one reporter out of the sum; without it the whole channel is forgotten.
 #[post("/api/v1/streams/{channel_id}/forget")]
 pub async fn forget(front: web::Data<Front>, path: web::Path<String>, body: Body) -> Result<HttpResponse, Problem> {
-    let source = if body.0.trim_ascii().is_empty() {
-        None
-    } else {
-        let wish: ForgetWish = serde_json::from_slice(&body.0)
-            .map_err(|error| Problem::bad_request("bad_body", format!("the body is not valid: {error}")))?;
-        wish.source
-    };
-    forget_it(&front, channel_id(&path)?, source).await
+    forget_it(&front, channel_id(&path)?, wish(&body.0)?.source).await
 }

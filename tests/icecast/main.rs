@@ -16,3 +16,4 @@ mod a_foreign_answer;
 mod counting;
 mod reconnecting;
 mod stopping;
+mod taking_back;

@@ -67,6 +67,12 @@ impl Plan {
         self
     }
 
+    /// A file beside the configuration.
+    pub fn file(self, name: &str, text: &str) -> Self {
+        fs::write(self.house.path().join(name), text).unwrap();
+        self
+    }
+
     /// Where the state will be unless [`Self::state_dir`] says otherwise.
     pub fn own_state_dir(&self) -> PathBuf {
         self.house.path().join("state")
@@ -187,6 +193,15 @@ impl Daemon {
 
     pub fn write_config(&self, config: &str) {
         fs::write(self.house.path().join("config.toml"), config).unwrap();
+    }
+
+    /// Replaces a file beside the configuration.
+    pub fn write_file(&self, name: &str, text: &str) {
+        fs::write(self.house.path().join(name), text).unwrap();
+    }
+
+    pub fn remove_file(&self, name: &str) {
+        fs::remove_file(self.house.path().join(name)).unwrap();
     }
 
     pub fn state_dir(&self) -> &Path {

@@ -179,7 +179,7 @@ fn an_unknown_field_is_ignored_counted_and_named_once_per_source() {
     }
     assert_eq!(daemon.stream("jazz")["listeners"], 2);
     assert_eq!(daemon.figures().of("sattva_ingest_unknown_fields_total"), 3.0);
-    let named = daemon.log().lines().filter(|line| line.contains("\"mood\"")).count();
+    let named = daemon.log().lines().filter(|line| line.contains("\"reports.mood\"")).count();
     assert_eq!(named, 1, "{}", daemon.log());
 }
 

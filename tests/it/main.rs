@@ -8,6 +8,7 @@
 // What the tests speak with: the daemon's process, a streamer, a WebSocket client.
 mod architecture;
 mod daemon;
+mod door_keeper;
 mod figures;
 mod live;
 mod patience;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::{
-    daemon::Daemon,
+    daemon::{Daemon, Plan},
+    door_keeper::DoorKeeper,
     patience::{eventually, let_pass},
     streamer::Streamer,
 };
@@ -72,4 +73,27 @@ fn a_setting_that_needs_a_restart_is_named_and_keeps_its_value() {
         daemon.logged(|line| line["key"] == "metrics.enabled" && line["level"] == "WARN")
     });
     assert_eq!(daemon.get("/metrics").status, 200);
+}
+
+#[test]
+fn a_new_password_in_the_same_file_is_used_and_one_that_cannot_be_read_changes_nothing() {
+    let keeper = DoorKeeper::open();
+    let config = format!(
+        "[[icecast]]\nname = \"studio\"\nurl = \"{}\"\npassword_file = \"password\"\npoll_interval = \"100ms\"\n",
+        keeper.url()
+    );
+    let daemon = Plan::new(&config).file("password", "old\n").start();
+    eventually("a request with the old password", || keeper.was_shown("admin:old").then_some(()));
+
+    daemon.write_file("password", "new\n");
+    daemon.signal(Signal::HUP);
+    eventually("a request with the new password", || keeper.was_shown("admin:new").then_some(()));
+
+    daemon.remove_file("password");
+    daemon.signal(Signal::HUP);
+    eventually("the log line that says so", || {
+        daemon.logged(|line| line["message"].as_str().is_some_and(|text| text.contains("password read before")))
+    });
+    keeper.forget();
+    eventually("the server is watched all the same", || keeper.was_shown("admin:new").then_some(()));
 }

@@ -61,9 +61,11 @@ impl Store for MemoryStore {
                 }
                 None => {
                     kept.records.remove(channel);
-                    kept.journal.remove(channel);
                 }
             }
+        }
+        for channel in &group.forgotten {
+            kept.journal.remove(channel);
         }
         for (channel, decision) in &group.decisions {
             let journal = kept.journal.entry(channel.clone()).or_default();

@@ -144,14 +144,13 @@ impl RedbStore {
     }
 
     fn commit_journal(&mut self, group: &Group) -> Result<(), StoreError> {
-        let erased: Vec<_> = group.records.iter().filter(|(_, record)| record.is_none()).map(|(id, _)| id).collect();
-        if group.decisions.is_empty() && erased.is_empty() {
+        if group.decisions.is_empty() && group.forgotten.is_empty() {
             return Ok(());
         }
         let write = self.journal_file()?.begin_write().map_err(failed)?;
         {
             let mut journal = write.open_table(JOURNAL).map_err(failed)?;
-            for channel in erased {
+            for channel in &group.forgotten {
                 journal
                     .retain_in((channel.as_str(), 0)..=(channel.as_str(), u32::MAX), |_, _| false)
                     .map_err(failed)?;

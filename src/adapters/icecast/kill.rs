@@ -14,6 +14,8 @@ use super::watch::{Place, Sighting};
 
 /// A source that stays away this long after a kill is gone.
 pub const RECONNECT_WINDOW: Duration = Duration::from_secs(10);
+/// A kill follows a look whose request is no older than this: somebody may have joined since.
+pub const LOOK_FRESH: Duration = Duration::from_secs(1);
 /// How often the server is looked at while a stop is under way.
 pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Icecast lists a killed source for about half a second; after this the kill had no effect.
@@ -71,6 +73,17 @@ pub struct Stop {
     pub command: StopCommand,
     phase: Phase,
     kills: u8,
+    /// The command stands no more: it kills no more.
+    retracted: bool,
+}
+
+/// What is left of a stop whose command stands no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retracted {
+    /// Nothing has happened, and nothing will.
+    Over,
+    /// It has killed, and is still to see what became of the source.
+    Watches,
 }
 
 fn settle(outcome: Outcome, detail: impl Into<String>) -> Step {
@@ -83,7 +96,7 @@ fn reconnected() -> Step {
 
 impl Stop {
     pub fn new(command: StopCommand, now: Timestamp) -> Self {
-        Self { command, phase: Phase::Checking { since: now }, kills: 0 }
+        Self { command, phase: Phase::Checking { since: now }, kills: 0, retracted: false }
     }
 
     pub fn place(&self) -> Place {
@@ -102,6 +115,11 @@ impl Stop {
         }
     }
 
+    pub fn on_retract(&mut self) -> Retracted {
+        self.retracted = true;
+        if self.has_killed() { Retracted::Watches } else { Retracted::Over }
+    }
+
     /// When this stop wants the server to be looked at next; `last` is when it last was.
     pub fn next_look(&self, last: Timestamp) -> Option<Timestamp> {
         match self.phase {
@@ -117,6 +135,9 @@ impl Stop {
 
     /// Why it must not be killed, if so.
     fn objection(&self, seen: &Sighting<'_>) -> Option<String> {
+        if self.retracted {
+            return Some("the command was taken back".to_owned());
+        }
         if seen.session != self.command.session {
             return Some("that session is over; another one runs".to_owned());
         }
@@ -145,6 +166,7 @@ impl Stop {
             (Phase::Checking { .. }, Some(seen)) => match self.objection(&seen) {
                 Some(_) if self.kills > 0 => reconnected(),
                 Some(why) => settle(Outcome::Refused, why),
+                None if now.since(sent) > LOOK_FRESH => Step::Wait,
                 None => {
                     self.phase = Phase::Killing { start: seen.start.to_owned() };
                     self.kills += 1;
@@ -165,7 +187,7 @@ impl Stop {
                     return Step::Wait;
                 }
                 let heard = seen.listeners != Some(0) && !self.is_forced();
-                match (self.kills < KILLS_MAX && !heard, same) {
+                match (self.kills < KILLS_MAX && !heard && !self.retracted, same) {
                     (true, _) => {
                         self.phase = Phase::Back { since: now };
                         Step::Wait
@@ -177,7 +199,7 @@ impl Stop {
             (Phase::Back { since }, Some(seen)) => {
                 let waited = now.since(*since) >= REDELIVERY_PATIENCE;
                 let heard = seen.listeners != Some(0) && !self.is_forced();
-                if heard || waited { reconnected() } else { Step::Wait }
+                if heard || waited || self.retracted { reconnected() } else { Step::Wait }
             }
         }
     }

@@ -8,7 +8,7 @@ use sattva_actors::{
 };
 
 use super::{
-    kill::{Killed, Step, Stop},
+    kill::{Killed, Retracted, Step, Stop},
     watch::{Place, Watch},
 };
 
@@ -46,6 +46,11 @@ impl Stops {
         self.active.retain(|other| other.place() != stop.place());
         self.active.push(stop);
         None
+    }
+
+    /// A command is settled or withdrawn.
+    pub fn on_retract(&mut self, id: &str) {
+        self.active.retain_mut(|stop| stop.command.id != id || stop.on_retract() == Retracted::Watches);
     }
 
     pub fn has_killed(&self, place: &Place) -> bool {

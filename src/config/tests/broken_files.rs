@@ -8,7 +8,7 @@ monitor.toml:3:1: auto_end.timout: there is no setting `timout`
   |
 3 | timout = \"5m\"
   | ^^^^^^
-  = expected: one of dry_run, enabled, lost_after, timeout, warnings
+  = expected: one of dry_run, enabled, lost_after, never_joined_timeout, timeout, warnings
   = what to do: did you mean `timeout`?";
     assert_eq!(error, expected);
     let error = Scene::empty().file("[auto_end]\ntimeout = \"5 parsecs\"\n").error();
@@ -23,7 +23,11 @@ fn unknown_keys_are_refused_at_every_depth() {
     check("colour = 1", "1:1", &["colour: there is no setting `colour`", "auto_end", "websocket"]);
     check("\n[htpp]\nlisten = \"127.0.0.1:1\"", "2:2", &["htpp", "did you mean `http`?"]);
     check("[http]\nlisten_on = 1", "2:1", &["http.listen_on", "did you mean `listen`?"]);
-    check("[channels.a]\ntimeout = 5\nwarnings = [5]", "3:1", &["channels.a.warnings", "dry_run, enabled, timeout"]);
+    check(
+        "[channels.a]\ntimeout = 5\nwarnings = [5]",
+        "3:1",
+        &["channels.a.warnings", "dry_run, enabled, never_joined_timeout, timeout"],
+    );
     check(
         "[[icecast]]\nname = \"a\"\nurl = \"http://h\"\npassword_file = \"p\"\nport = 1",
         "5:1",

@@ -1,6 +1,6 @@
 //! The body of an ingest request: read without copying, then checked as a whole.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use sattva_actors::{
     clock::WallTime,
@@ -10,7 +10,7 @@ use sattva_actors::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor},
+    de::{IgnoredAny, Visitor},
 };
 
 use crate::http::problem::Problem;
@@ -26,21 +26,30 @@ const TRACK_TEXT_MAX: usize = 1000;
 /// Acknowledgements in one request, and the length of their texts.
 const ACKS_MAX: usize = 10_000;
 const ACK_TEXT_MAX: usize = 1000;
+/// Unknown fields of one request that are named, and how much of each name.
+const UNKNOWN_MAX: usize = 16;
+const UNKNOWN_NAME_MAX: usize = 64;
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with source and reports")]
 pub struct IngestRequest<'a> {
-    pub source: Cow<'a, str>,
-    pub reports: Vec<ReportIn<'a>>,
-    pub acks: Vec<Ack>,
-    pub wait_seconds: u64,
-    unknown: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    source: Text<'a>,
+    #[serde(borrow)]
+    reports: Option<Vec<ReportIn<'a>>>,
+    acks: Option<Vec<Ack>>,
+    wait_seconds: Option<u64>,
 }
 
-#[derive(Debug)]
-pub struct ReportIn<'a> {
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a report")]
+struct ReportIn<'a> {
+    #[serde(borrow)]
     channel_id: ChannelIdIn<'a>,
-    session: Cow<'a, str>,
-    started_at: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    session: Text<'a>,
+    #[serde(borrow)]
+    started_at: Option<Text<'a>>,
     seq: u64,
     state: Status,
     listeners: Option<u32>,
@@ -48,9 +57,9 @@ pub struct ReportIn<'a> {
     queue_size: Option<u32>,
     queue_ops: Option<QueueOpsIn>,
     track: Option<Track>,
-    observed_at: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    observed_at: Option<Text<'a>>,
     interval_seconds: Option<f64>,
-    unknown: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -68,7 +77,7 @@ struct QueueOpsIn {
 #[derive(Debug)]
 struct ChannelIdIn<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for ChannelIdIn<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for ChannelIdIn<'a> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Name;
         impl<'de> Visitor<'de> for Name {
@@ -94,108 +103,44 @@ impl<'de> Deserialize<'de> for ChannelIdIn<'de> {
 }
 
 /// A text that is borrowed where it has no escapes.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for ReportIn<'de> {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_map(ReportVisitor)
-    }
-}
+/// The names of fields that nobody here knows, without their places in lists.
+pub type Unknown = BTreeSet<String>;
 
-/// Written out, because a derived one cannot tell which fields it did not know.
-struct ReportVisitor;
-
-impl<'de> Visitor<'de> for ReportVisitor {
-    type Value = ReportIn<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a report")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut channel_id, mut session, mut seq, mut state) = (None, None, None, None);
-        let (mut started_at, mut observed_at) = (None::<Option<Text<'de>>>, None::<Option<Text<'de>>>);
-        let (mut listeners, mut joins, mut queue_size) = (None, None, None);
-        let (mut queue_ops, mut track, mut interval_seconds) = (None, None, None);
-        let mut unknown = None;
-        while let Some(Text(field)) = map.next_key::<Text<'de>>()? {
-            match field.as_ref() {
-                "channel_id" => channel_id = Some(map.next_value()?),
-                "session" => session = Some(map.next_value::<Text<'de>>()?.0),
-                "seq" => seq = Some(map.next_value()?),
-                "state" => state = Some(map.next_value()?),
-                "started_at" => started_at = Some(map.next_value()?),
-                "listeners" => listeners = map.next_value()?,
-                "joins" => joins = map.next_value()?,
-                "queue_size" => queue_size = map.next_value()?,
-                "queue_ops" => queue_ops = map.next_value()?,
-                "track" => track = map.next_value()?,
-                "observed_at" => observed_at = Some(map.next_value()?),
-                "interval_seconds" => interval_seconds = map.next_value()?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    unknown = Some(field);
-                }
-            }
+/// Reads JSON, and what of it nobody knows; when it is wrong it is read once more, slowly, to name the field.
+pub fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<(T, Unknown), Problem> {
+    let mut unknown = Unknown::new();
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = serde_ignored::deserialize::<_, _, T>(&mut reader, |path| {
+        if unknown.len() < UNKNOWN_MAX {
+            unknown.insert(field_name(&path).chars().take(UNKNOWN_NAME_MAX).collect());
         }
-        Ok(ReportIn {
-            channel_id: channel_id.ok_or_else(|| A::Error::missing_field("channel_id"))?,
-            session: session.ok_or_else(|| A::Error::missing_field("session"))?,
-            seq: seq.ok_or_else(|| A::Error::missing_field("seq"))?,
-            state: state.ok_or_else(|| A::Error::missing_field("state"))?,
-            started_at: started_at.flatten().map(|text| text.0),
-            observed_at: observed_at.flatten().map(|text| text.0),
-            listeners,
-            joins,
-            queue_size,
-            queue_ops,
-            track,
-            interval_seconds,
-            unknown,
-        })
+    });
+    match read.and_then(|value| reader.end().map(|()| value)) {
+        // A list of the right values is no request.
+        Ok(_) if !is_object(body) => Err(Problem::bad_request("bad_report", "the body: not a JSON object")),
+        Ok(value) => Ok((value, unknown)),
+        Err(error) => Err(named::<T>(body, &error)),
     }
 }
 
-impl<'de> Deserialize<'de> for IngestRequest<'de> {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Body;
-        impl<'de> Visitor<'de> for Body {
-            type Value = IngestRequest<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with source and reports")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut source, mut reports, mut acks, mut wait, mut unknown) = (None, None, None, None, None);
-                while let Some(Text(field)) = map.next_key::<Text<'de>>()? {
-                    match field.as_ref() {
-                        "source" => source = Some(map.next_value::<Text<'de>>()?.0),
-                        "reports" => reports = map.next_value::<Option<Vec<ReportIn<'de>>>>()?,
-                        "acks" => acks = map.next_value::<Option<Vec<Ack>>>()?,
-                        "wait_seconds" => wait = map.next_value::<Option<u64>>()?,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            unknown = Some(field);
-                        }
-                    }
-                }
-                Ok(IngestRequest {
-                    source: source.ok_or_else(|| A::Error::missing_field("source"))?,
-                    reports: reports.unwrap_or_default(),
-                    acks: acks.unwrap_or_default(),
-                    wait_seconds: wait.unwrap_or(0),
-                    unknown,
-                })
-            }
+fn field_name(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path::{Map, NewtypeStruct, NewtypeVariant, Root, Seq, Some};
+    match path {
+        Root => String::new(),
+        Map { parent: Root, key } => key.clone(),
+        Map { parent, key } => format!("{}.{key}", field_name(parent)),
+        Seq { parent, .. } | Some { parent } | NewtypeStruct { parent } | NewtypeVariant { parent } => {
+            field_name(parent)
         }
-        d.deserialize_map(Body)
     }
 }
 
-/// Reads JSON; when it is wrong it is read once more, slowly, to name the field.
-pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| named::<T>(body, &error))
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
 }
 
 fn named<'de, T: Deserialize<'de>>(body: &'de [u8], error: &serde_json::Error) -> Problem {
@@ -230,46 +175,58 @@ pub fn interval(seconds: Option<f64>, default: Duration) -> Result<Duration, Str
 }
 
 /// What a request is after it was checked: one wrong report and nothing of it counts.
-pub type Checked = (SourceId, Vec<(ChannelId, Report)>, Vec<Ack>, Option<String>);
+#[derive(Debug)]
+pub struct Checked {
+    pub source: SourceId,
+    pub reports: Vec<(ChannelId, Report)>,
+    pub acks: Vec<Ack>,
+}
 
-impl<'a> IngestRequest<'a> {
-    pub fn parse(body: &'a [u8]) -> Result<Self, Problem> {
-        serde_json::from_slice(body).map_err(|error| named::<Self>(body, &error))
+impl IngestRequest<'_> {
+    pub fn reports(&self) -> usize {
+        self.reports.as_ref().map_or(0, Vec::len)
+    }
+
+    pub fn wait_seconds(&self) -> u64 {
+        self.wait_seconds.unwrap_or(0)
     }
 
     pub fn check(self, report_interval: Duration) -> Result<Checked, Problem> {
-        let source = SourceId::new(&self.source)
+        let source = SourceId::new(&self.source.0)
             .map_err(|error| Problem::bad_request("bad_source", error.to_string()).field("source"))?;
-        if self.acks.len() > ACKS_MAX {
+        let mut acks = self.acks.unwrap_or_default();
+        if acks.len() > ACKS_MAX {
             return Err(Problem::too_large(format!("more than {ACKS_MAX} acknowledgements")).field("acks"));
         }
-        let mut acks = self.acks;
-        for ack in &mut acks {
+        for (index, ack) in acks.iter_mut().enumerate() {
+            if ack.id.len() > ACK_TEXT_MAX {
+                let field = format!("acks[{index}].id");
+                let detail = format!("{field}: longer than {ACK_TEXT_MAX} bytes, so it is none of ours");
+                return Err(Problem::bad_request("bad_report", detail).field(field));
+            }
             if let Some(detail) = ack.detail.as_mut()
                 && detail.len() > ACK_TEXT_MAX
             {
                 *detail = detail.chars().take(ACK_TEXT_MAX / 4).collect();
             }
         }
-        let mut unknown = self.unknown;
-        let mut reports = Vec::with_capacity(self.reports.len());
-        for (index, mut report) in self.reports.into_iter().enumerate() {
-            unknown = unknown.or(report.unknown.take());
+        let mut reports = Vec::with_capacity(self.reports.as_ref().map_or(0, Vec::len));
+        for (index, report) in self.reports.into_iter().flatten().enumerate() {
             let checked = report.check(report_interval).map_err(|(field, detail)| {
                 let field = format!("reports[{index}].{field}");
                 Problem::bad_request("bad_report", format!("{field}: {detail}")).field(field)
             })?;
             reports.push(checked);
         }
-        Ok((source, reports, acks, unknown.map(Cow::into_owned)))
+        Ok(Checked { source, reports, acks })
     }
 }
 
 type Wrong = (&'static str, String);
 
-fn time(field: &'static str, text: Option<&str>) -> Result<Option<WallTime>, Wrong> {
-    text.map(|text| {
-        WallTime::parse_rfc3339(text)
+fn time(field: &'static str, text: Option<Text<'_>>) -> Result<Option<WallTime>, Wrong> {
+    text.map(|Text(text)| {
+        WallTime::parse_rfc3339(&text)
             .ok_or_else(|| (field, "not an RFC 3339 timestamp such as 2026-01-31T12:00:00.000Z".to_owned()))
     })
     .transpose()
@@ -285,7 +242,7 @@ fn at_most(field: &'static str, value: Option<u64>, max: u64) -> Result<(), Wron
 impl ReportIn<'_> {
     fn check(self, default_interval: Duration) -> Result<(ChannelId, Report), Wrong> {
         let channel = ChannelId::new(&self.channel_id.0).map_err(|error| ("channel_id", error.to_string()))?;
-        check_session(&self.session).map_err(|error| ("session", error.to_string()))?;
+        check_session(&self.session.0).map_err(|error| ("session", error.to_string()))?;
         let listeners_max = u64::from(LISTENERS_MAX);
         at_most("seq", Some(self.seq), COUNTER_MAX)?;
         at_most("listeners", self.listeners.map(u64::from), listeners_max)?;
@@ -298,8 +255,8 @@ impl ReportIn<'_> {
         let ops = |o: QueueOpsIn| Box::new(QueueOps([o.add, o.remove, o.r#move, o.clear, o.skip, o.priority_add]));
         let report = Report {
             identity: Identity::Numbered {
-                session: self.session.as_ref().into(),
-                started_at: time("started_at", self.started_at.as_deref())?,
+                session: self.session.0.as_ref().into(),
+                started_at: time("started_at", self.started_at)?,
                 seq: self.seq,
             },
             status: self.state,
@@ -308,7 +265,7 @@ impl ReportIn<'_> {
             queue_size: self.queue_size,
             queue_ops: self.queue_ops.map(ops),
             track: self.track.map(Arc::new),
-            observed_at: time("observed_at", self.observed_at.as_deref())?,
+            observed_at: time("observed_at", self.observed_at)?,
             interval,
         };
         Ok((channel, report))
@@ -334,26 +291,26 @@ fn check_track(track: &Track) -> Result<(), Wrong> {
 mod tests {
     use super::*;
 
-    fn check(body: &str) -> Result<Checked, String> {
-        let request = IngestRequest::parse(body.as_bytes()).map_err(|p| p.to_string())?;
-        request.check(Duration::from_secs(5)).map_err(|p| p.to_string())
+    fn check(body: &str) -> Result<(Checked, Unknown), String> {
+        let (request, unknown) = read::<IngestRequest<'_>>(body.as_bytes()).map_err(|p| p.to_string())?;
+        Ok((request.check(Duration::from_secs(5)).map_err(|p| p.to_string())?, unknown))
     }
 
     const GOOD: &str = r#"{"source":"radio-1","reports":[{"channel_id":-1001234567890,"session":"s","seq":1,"state":"live","listeners":3,"joins":17,"queue_ops":{"add":12},"track":{"id":7,"title":"A \"B\""},"observed_at":"2026-01-31T12:00:00+03:00"}]}"#;
 
     #[test]
     fn a_telegram_id_may_be_a_number_and_a_time_may_have_any_offset() {
-        let (source, reports, _, unknown) = check(GOOD).unwrap();
+        let (Checked { source, reports, .. }, unknown) = check(GOOD).unwrap();
         let (channel, report) = &reports[0];
         assert_eq!((source.as_str(), channel.as_str()), ("radio-1", "-1001234567890"));
         assert_eq!(report.observed_at.unwrap().to_string(), "2026-01-31T09:00:00.000Z");
         assert_eq!(report.queue_ops.as_ref().unwrap().0[0], 12);
-        assert_eq!(unknown, None);
+        assert!(unknown.is_empty());
     }
 
     #[test]
     fn what_a_report_leaves_out_is_unknown() {
-        let (_, reports, _, _) = check(
+        let (Checked { reports, .. }, _) = check(
             r#"{"source":"a","reports":[{"channel_id":"x","session":"s","seq":1,"state":"live","listeners":null}]}"#,
         )
         .unwrap();
@@ -362,12 +319,15 @@ mod tests {
     }
 
     #[test]
-    fn a_field_nobody_knows_is_ignored_and_named() {
-        let (_, _, _, unknown) = check(
-            r#"{"source":"a","reports":[{"channel_id":"x","session":"s","seq":1,"state":"live","mood":{"a":[1]}}]}"#,
+    fn every_field_nobody_knows_is_ignored_and_named_wherever_it_stands() {
+        let (_, unknown) = check(
+            r#"{"source":"a","colour":1,"acks":[{"id":"x","outcome":"ok","by":"me"}],"reports":[{"channel_id":"x",
+            "session":"s","seq":1,"state":"live","mood":{"a":[1]},"track":{"title":"t","year":1999},
+            "queue_ops":{"add":1,"shuffle":2}}]}"#,
         )
         .unwrap();
-        assert_eq!(unknown.as_deref(), Some("mood"));
+        let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
+        assert_eq!(unknown, ["acks.by", "colour", "reports.mood", "reports.queue_ops.shuffle", "reports.track.year"]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::{
 use prometheus::{IntCounter, Registry};
 use sattva_actors::identity::SourceId;
 
+use super::request::Unknown;
+
 /// Names remembered; past it they are only counted.
 const NAMED_MAX: usize = 10_000;
 
@@ -27,11 +29,19 @@ impl UnknownFields {
         Ok(Self { named: Mutex::default(), total })
     }
 
-    pub fn note(&self, source: &SourceId, field: &str) {
+    /// Takes note of the fields of one request.
+    pub fn note(&self, source: &SourceId, fields: Unknown) {
+        if fields.is_empty() {
+            return;
+        }
         self.total.inc();
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        if named.len() < NAMED_MAX && named.insert((source.clone(), field.to_owned())) {
-            tracing::warn!(%source, field, "a report has a field this daemon does not know; it is ignored (the streamer may be newer)");
+        for field in fields {
+            let told = (source.clone(), field);
+            if named.len() < NAMED_MAX && !named.contains(&told) {
+                tracing::warn!(%source, field = %told.1.escape_debug(), "a report has a field this daemon does not know; it is ignored (the streamer may be newer)");
+                named.insert(told);
+            }
         }
     }
 }

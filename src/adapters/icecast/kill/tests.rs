@@ -139,6 +139,23 @@ fn only_a_poll_sent_after_the_command_counts() {
 }
 
 #[test]
+fn an_answer_that_took_longer_than_a_second_kills_nothing_and_is_looked_at_again() {
+    let mut story = Story::begin(command());
+    assert_eq!(story.stop.on_poll(at(10), at(1011), seen("1", 0)), Step::Wait);
+    assert_eq!(story.stop.next_look(at(10)), Some(at(510)));
+    // Somebody has joined meanwhile.
+    assert_eq!(outcome(&story.poll(1020, seen("1", 1))), (Outcome::Refused, "1 listening", false));
+    let mut story = Story::begin(command());
+    assert_eq!(story.stop.on_poll(at(10), at(1010), seen("1", 0)), Step::Kill);
+}
+
+#[test]
+fn an_answer_that_took_long_still_tells_of_a_listener() {
+    let mut story = Story::begin(command());
+    assert_eq!(outcome(&story.stop.on_poll(at(10), at(9000), seen("1", 1))).0, Outcome::Refused);
+}
+
+#[test]
 fn a_source_that_is_back_unheard_is_killed_once_more_when_the_command_still_stands() {
     let mut story = Story::begin(command());
     story.poll(10, seen("1", 0));
@@ -195,6 +212,45 @@ fn a_command_that_is_delivered_no_more_kills_no_more() {
     let (when, step) = story.polls(60_000, seen("2", 0));
     assert_eq!(outcome(&step).1, "source reconnected");
     assert!((13_000..15_000).contains(&when), "{when}");
+}
+
+#[test]
+fn a_command_taken_back_before_the_kill_leaves_nothing_to_do() {
+    let mut story = Story::begin(command());
+    assert_eq!(story.stop.on_retract(), Retracted::Over);
+}
+
+#[test]
+fn a_command_taken_back_after_a_kill_is_watched_until_the_source_is_gone() {
+    let mut story = Story::begin(command());
+    story.poll(10, seen("1", 0));
+    assert_eq!(story.stop.on_retract(), Retracted::Watches);
+    story.killed();
+    let (_, step) = story.polls(60_000, None);
+    assert_eq!(outcome(&step), (Outcome::Ok, "", true));
+}
+
+#[test]
+fn a_command_taken_back_after_a_kill_kills_no_second_time() {
+    let killed = || {
+        let mut story = Story::begin(command());
+        story.poll(10, seen("1", 0));
+        story.killed();
+        assert_eq!(story.poll(1000, None), Step::Wait);
+        story
+    };
+    let mut while_it_is_away = killed();
+    while_it_is_away.stop.on_retract();
+    assert_eq!(outcome(&while_it_is_away.poll(2000, seen("2", 0))).1, "source reconnected");
+    let mut once_it_is_back = killed();
+    once_it_is_back.poll(2000, seen("2", 0));
+    once_it_is_back.stop.on_retract();
+    assert_eq!(outcome(&once_it_is_back.poll(2500, seen("2", 0))).1, "source reconnected");
+    let mut about_to_kill_again = killed();
+    about_to_kill_again.poll(2000, seen("2", 0));
+    about_to_kill_again.stop.on_delivery(at(2100));
+    about_to_kill_again.stop.on_retract();
+    assert_eq!(outcome(&about_to_kill_again.poll(2110, seen("2", 0))).1, "source reconnected");
 }
 
 #[test]
@@ -263,27 +319,32 @@ fn an_operators_forced_stop_asks_for_nobody() {
 }
 
 proptest! {
-    /// Whatever the server shows: a kill follows only a fresh look at nobody, within the command's
-    /// validity, twice at most; and `gone` only ten seconds after the last kill.
+    /// Whatever the server shows: a kill follows only a fresh look at nobody, while the command
+    /// stands, twice at most; and `gone` only ten seconds after the last kill.
     #[test]
     fn no_server_makes_a_wrong_kill(
-        events in proptest::collection::vec((1u64..3000, 0u8..5, 0usize..4, proptest::option::of(0u32..2), 0u64..2500), 1..80)
+        events in proptest::collection::vec((1u64..3000, 0u8..6, 0usize..4, proptest::option::of(0u32..2), 0u64..2500), 1..80)
     ) {
         let mut stop = Stop::new(command(), at(0));
-        let (mut now, mut kills, mut last_kill) = (0u64, 0, 0u64);
+        let (mut now, mut kills, mut last_kill, mut retracted) = (0u64, 0, 0u64, false);
         for (passed, kind, start, listeners, ago) in events {
             now += passed;
             let step = match kind {
                 0 => stop.on_bad_poll(at(now)),
                 1 => { stop.on_delivery(at(now)); Step::Wait }
                 2 => stop.on_killed(at(now), Killed::Perhaps),
+                3 if start == 0 => {
+                    retracted = true;
+                    prop_assert_eq!(stop.on_retract() == Retracted::Watches, kills > 0);
+                    Step::Wait
+                }
                 _ => {
                     let sent = now.saturating_sub(ago);
                     let seen = (start > 0).then(|| Sighting { session: SESSION, start: ["", "1", "2", "3"][start], listeners });
                     let step = stop.on_poll(at(sent), at(now), seen);
                     if step == Step::Kill {
                         prop_assert_eq!(seen.unwrap().listeners, Some(0));
-                        prop_assert!(now < 60_000);
+                        prop_assert!(now < 60_000 && now - sent <= 1000 && !retracted);
                         kills += 1;
                         last_kill = now;
                         prop_assert!(kills <= 2);

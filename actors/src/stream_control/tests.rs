@@ -1,0 +1,133 @@
+//! What reaches an adapter, and in which order.
+
+use std::{cell::RefCell, rc::Rc};
+
+use actix::Addr;
+
+use super::*;
+use crate::{identity::ChannelId, protocol::StopReason};
+
+const SOURCE: &str = "icecast:studio/jazz";
+
+/// An adapter that writes down what it is told, once it is let.
+struct Adapter {
+    told: Rc<RefCell<Vec<String>>>,
+    capacity: usize,
+    begin: Option<oneshot::Receiver<()>>,
+}
+
+impl Actor for Adapter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.capacity);
+        if let Some(begin) = self.begin.take() {
+            ctx.wait(begin.into_actor(self).map(|_, _, _| ()));
+        }
+    }
+}
+
+impl Handler<Instruction> for Adapter {
+    type Result = ();
+
+    fn handle(&mut self, instruction: Instruction, _: &mut Self::Context) {
+        self.told.borrow_mut().push(match instruction {
+            Instruction::Execute(command) => format!("execute {}", command.id),
+            Instruction::Retract(retract) => format!("retract {}", retract.id),
+        });
+    }
+}
+
+struct Channel;
+
+impl Actor for Channel {
+    type Context = Context<Self>;
+}
+
+impl Handler<Delivered> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, _: Delivered, _: &mut Self::Context) {}
+}
+
+fn offer(id: &str) -> Offer {
+    let now = Clock::System.now().at;
+    Offer(StopCommand {
+        id: id.into(),
+        channel: ChannelId::new("jazz").unwrap(),
+        source: SourceId::new(SOURCE).unwrap(),
+        session: "s".into(),
+        reason: StopReason::NoListeners,
+        only_if: None,
+        decided_at: now,
+        valid_until: now.plus(Duration::from_secs(60)),
+    })
+}
+
+fn retract(id: &str) -> Retract {
+    Retract { source: SourceId::new(SOURCE).unwrap(), id: id.into() }
+}
+
+/// What the adapter was told, and what lets it begin.
+type Told = Rc<RefCell<Vec<String>>>;
+
+async fn control_with_adapter(capacity: usize) -> (Addr<StreamControl>, Told, oneshot::Sender<()>) {
+    let told = Told::default();
+    let (begun, begin) = oneshot::channel();
+    let outlet = Adapter { told: Rc::clone(&told), capacity, begin: Some(begin) }.start().recipient();
+    let control = StreamControl::new(Clock::System, CommandsWaiting::default(), Channel.start().recipient()).start();
+    control.send(RegisterOutlet { source_prefix: "icecast:studio/".into(), outlet: Some(outlet) }).await.unwrap();
+    (control, told, begun)
+}
+
+async fn until_told(told: &Told, what: &str) -> Vec<String> {
+    while !told.borrow().iter().any(|said| said == what) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    told.borrow().clone()
+}
+
+#[actix::test]
+async fn an_adapter_is_told_that_a_command_is_taken_back_before_it_is_told_of_the_next_one() {
+    let (control, told, begun) = control_with_adapter(16).await;
+    begun.send(()).unwrap();
+    control.send(offer("a")).await.unwrap();
+    until_told(&told, "execute a").await;
+    control.send(retract("a")).await.unwrap();
+    control.send(offer("b")).await.unwrap();
+    assert_eq!(until_told(&told, "execute b").await, ["execute a", "retract a", "execute b"]);
+}
+
+#[actix::test]
+async fn a_full_mailbox_neither_loses_what_is_taken_back_nor_changes_the_order() {
+    let (control, told, begun) = control_with_adapter(1).await;
+    let commands = 20;
+    for n in 0..commands {
+        control.send(offer(&n.to_string())).await.unwrap();
+    }
+    // They go out by timers, into the mailbox that nobody reads yet.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for n in 0..commands {
+        control.send(retract(&n.to_string())).await.unwrap();
+    }
+    begun.send(()).unwrap();
+    control.send(offer("last")).await.unwrap();
+    let told = until_told(&told, "execute last").await;
+    for n in 0..commands {
+        let place = |what: &str| told.iter().position(|said| *said == format!("{what} {n}"));
+        assert!(place("retract").is_some() && place("execute") < place("retract"), "{n}: {told:?}");
+    }
+}
+
+#[actix::test]
+async fn a_streamer_that_collects_gets_nothing_that_was_taken_back() {
+    let (control, ..) = control_with_adapter(16).await;
+    let radio = SourceId::new("radio").unwrap();
+    let mut offered = offer("a");
+    offered.0.source = radio.clone();
+    control.send(offered).await.unwrap();
+    control.send(Retract { source: radio.clone(), id: "a".into() }).await.unwrap();
+    let (reply, answer) = oneshot::channel();
+    control.send(Collect { source: radio, only: None, wait: Duration::ZERO, reply }).await.unwrap();
+    assert_eq!(answer.await.unwrap(), []);
+}

@@ -1,0 +1,222 @@
+//! How a stop command comes to its streamer: at once, again, and not past its time.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use actix::{Actor, Context, Handler};
+use sattva_actors::{
+    identity::ChannelId,
+    protocol::{Batch, Execute, Outcome, RegisterOutlet, StopCommand, Tally},
+};
+use tokio::time::Instant;
+
+use crate::stage::{Stage, Story, Streamer, millis, rules, secs, story};
+
+/// An adapter that notes what it is to execute.
+#[derive(Default)]
+struct Adapter {
+    executed: Rc<RefCell<Vec<(Instant, StopCommand)>>>,
+}
+
+impl Actor for Adapter {
+    type Context = Context<Self>;
+}
+
+impl Handler<Execute> for Adapter {
+    type Result = ();
+
+    fn handle(&mut self, Execute(command): Execute, _: &mut Self::Context) {
+        self.executed.borrow_mut().push((Instant::now(), command));
+    }
+}
+
+/// Collects whatever is delivered to a streamer for so long, with the seconds since the first one.
+async fn deliveries(stage: &Stage, radio: &Streamer, time: Duration) -> Vec<(f64, StopCommand)> {
+    let until = stage.time() + time;
+    let mut delivered: Vec<(Duration, StopCommand)> = Vec::new();
+    while let Some(left) = until.checked_sub(stage.time()).filter(|left| !left.is_zero()) {
+        let commands = radio.asks(stage, left).await;
+        delivered.extend(commands.into_iter().map(|command| (stage.time(), command)));
+    }
+    let first = delivered.first().map(|(at, _)| *at).unwrap_or_default();
+    let tenths = |at: Duration| ((at - first).as_millis() / 100) as f64 / 10.0;
+    delivered.into_iter().map(|(at, command)| (tenths(at), command)).collect()
+}
+
+#[test]
+fn a_command_is_delivered_at_0_2_5_10_and_20_seconds_under_one_id() {
+    story(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        let _reporting = radio.keeps_reporting(stage);
+        stage.until(secs(299)).await;
+        let delivered = deliveries(stage, &radio, secs(200)).await;
+        let times: Vec<f64> = delivered.iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [0.0, 2.0, 5.0, 10.0, 20.0]);
+        assert!(delivered.iter().all(|(_, command)| command.id == delivered[0].1.id));
+        // `ok` followed by nothing, or nothing at all: the stop has failed after its 60 s.
+        assert_eq!(stage.disk.journal("jazz").last().unwrap(), "stop_failed");
+    });
+}
+
+#[test]
+fn an_acknowledged_command_is_delivered_no_more() {
+    story(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        let reporting = radio.keeps_reporting(stage);
+        let (_, command) = radio.is_told_to_stop(stage).await;
+        drop(reporting);
+        radio.acknowledges(&command, Outcome::Ok);
+        radio.says(stage, 0).await;
+        let delivered = deliveries(stage, &radio, secs(50)).await;
+        assert_eq!(delivered, [], "it said that it obeys");
+    });
+}
+
+#[test]
+fn a_late_collector_gets_it_until_its_validity_ends_and_not_after() {
+    story(async |stage| {
+        let viewer = stage.viewer().await;
+        let radio = Streamer::new("radio-1", "jazz");
+        let _reporting = radio.keeps_reporting(stage);
+        let decided = viewer.hears("jazz", "auto-end stopping: never_joined").await;
+        stage.until(decided + millis(57_000)).await;
+        let delivered = deliveries(stage, &radio, secs(30)).await;
+        // Redelivered 2 s later; 5 s later it is valid no more.
+        let times: Vec<f64> = delivered.iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [0.0, 2.0]);
+    });
+}
+
+#[test]
+fn nobody_collects_within_the_validity_and_nothing_is_delivered_past_it() {
+    story(async |stage| {
+        let viewer = stage.viewer().await;
+        let radio = Streamer::new("radio-1", "jazz");
+        let _reporting = radio.keeps_reporting(stage);
+        let decided = viewer.hears("jazz", "auto-end stopping: never_joined").await;
+        stage.until(decided + secs(60)).await;
+        assert_eq!(radio.asks(stage, secs(0)).await, []);
+    });
+}
+
+#[test]
+fn an_adapter_gets_its_commands_by_message_and_redelivered_as_everybody() {
+    story(async |stage| {
+        let adapter = Adapter::default();
+        let executed = Rc::clone(&adapter.executed);
+        let outlet = Some(adapter.start().recipient());
+        let register = RegisterOutlet { source_prefix: "icecast:".to_owned(), outlet };
+        stage.house.control.send(register).await.unwrap();
+        let mount = Streamer::new("icecast:main/live", "jazz");
+        let _reporting = mount.keeps_reporting(stage);
+        stage.until(secs(400)).await;
+        let executed = executed.borrow();
+        let first = executed[0].0;
+        let times: Vec<u64> = executed.iter().map(|(at, _)| (*at - first).as_millis() as u64 / 1000).collect();
+        assert_eq!(times, [0, 2, 5, 10, 20]);
+        assert!(executed.iter().all(|(_, command)| command.id == executed[0].1.id));
+    });
+}
+
+#[test]
+fn of_two_who_wait_for_one_source_one_gets_the_command() {
+    story(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        let _reporting = radio.keeps_reporting(stage);
+        let (one, two) = tokio::join!(radio.asks(stage, secs(301)), radio.asks(stage, secs(301)));
+        assert_eq!(one.len() + two.len(), 1, "{one:?} {two:?}");
+    });
+}
+
+#[test]
+fn a_refused_command_gives_the_stream_its_whole_time_and_a_new_id() {
+    story(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        let _reporting = radio.keeps_reporting(stage);
+        let (_, refused) = radio.is_told_to_stop(stage).await;
+        radio.acknowledges(&refused, Outcome::Refused);
+        let began = radio.says(stage, 0).await;
+        let (at, next) = radio.is_told_to_stop(stage).await;
+        assert!(at >= began + secs(300) && at <= began + secs(302), "refused at {began:?}, stopped at {at:?}");
+        assert_ne!(next.id, refused.id);
+    });
+}
+
+#[test]
+fn an_ok_without_an_end_is_a_failed_stop_and_tried_again_after_five_minutes() {
+    story(async |stage| {
+        let viewer = stage.viewer().await;
+        let radio = Streamer::new("radio-1", "jazz");
+        let _reporting = radio.keeps_reporting(stage);
+        let (_, first) = radio.is_told_to_stop(stage).await;
+        radio.acknowledges(&first, Outcome::Ok);
+        let failed = viewer.hears("jazz", "auto-end stop_failed: unconfirmed").await;
+        assert!(failed >= secs(360) && failed <= secs(361), "failed at {failed:?}");
+        let (at, second) = radio.is_told_to_stop(stage).await;
+        assert!(at >= failed + secs(310) && at <= failed + secs(316), "failed at {failed:?}, again at {at:?}");
+        assert_ne!(first.id, second.id);
+        assert_eq!(viewer.hears("jazz", "auto-end started: stop_failed").await.as_secs(), failed.as_secs() + 300);
+    });
+}
+
+/// Sources that run many streams each, all of them empty, and begin them at one moment.
+async fn burst(stage: &Stage, sources: usize, channels_each: usize) {
+    let streamer = |s: usize, c: usize| {
+        let streamer = Streamer::new(&format!("radio-{s}"), &format!("c-{s}-{c}"));
+        streamer.every.set(secs(10));
+        streamer
+    };
+    let streamers: Vec<Vec<_>> = (0..sources).map(|s| (0..channels_each).map(|c| streamer(s, c)).collect()).collect();
+    let report_all = async || {
+        for some in streamers.iter().flat_map(|of_source| of_source.chunks(1000)) {
+            let (tally, answer) = Tally::new();
+            let reports: Vec<(ChannelId, _)> = some.iter().map(|streamer| streamer.report()).collect();
+            let (source, received) = (some[0].source.clone(), stage.clock.now().at);
+            stage.house.supervisor.send(Batch { source, received, reports, acks: Vec::new(), tally }).await.unwrap();
+            assert_eq!(answer.await.unwrap().accepted, some.len() as u32);
+        }
+    };
+    report_all().await;
+    stage.until(secs(10)).await;
+    report_all().await;
+    // All deadlines are here, with a zero that is this very moment's.
+    let deadline = secs(20);
+    stage.until(deadline).await;
+    report_all().await;
+    let mut missing = sources * channels_each;
+    while missing > 0 {
+        for of_source in &streamers {
+            missing -= of_source[0].asks(stage, secs(0)).await.len();
+        }
+        assert!(stage.time() <= deadline + secs(2), "{missing} have no command at {:?}", stage.time());
+        stage.pass(millis(10)).await;
+    }
+    assert!(stage.time() >= deadline);
+}
+
+#[test]
+fn ten_thousand_deadlines_at_one_moment_all_have_their_commands_within_two_seconds() {
+    Story::under(rules(20, &[5])).live(async |stage| burst(stage, 100, 100).await);
+}
+
+#[test]
+fn one_source_with_ten_thousand_streams_gets_all_their_commands_within_two_seconds() {
+    Story::under(rules(20, &[5])).live(async |stage| burst(stage, 1, 10_000).await);
+}
+
+#[test]
+fn a_source_that_seldom_reports_gets_its_stop_with_the_answer_to_a_report() {
+    Story::under(rules(330, &[60, 30, 10])).live(async |stage| {
+        let viewer = stage.viewer().await;
+        let radio = Streamer::new("radio-1", "jazz");
+        radio.every.set(secs(60));
+        for minute in 0..6 {
+            stage.until(secs(60 * minute)).await;
+            assert!(!radio.reports(stage).await.offered);
+        }
+        stage.until(secs(360)).await;
+        assert!(radio.reports(stage).await.offered, "decided on this report, so that its answer carries the stop");
+        let commands = radio.asks(stage, secs(0)).await;
+        assert_eq!(commands.len(), 1);
+        assert_eq!(viewer.heard_of("jazz").last().unwrap(), "360 auto-end stopping: never_joined");
+    });
+}

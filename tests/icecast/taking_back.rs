@@ -1,0 +1,140 @@
+//! A stop that is taken back while the adapter still looks whether anyone listens.
+
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+use actix::{Actor, Context, Handler, Recipient};
+use sattva_actors::{
+    clock::Clock,
+    protocol::{Batch, Identity, Instruction, KnownSessions, OnlyIf, RegisterOutlet, Retract, StopCommand, StopReason},
+};
+use sattva_monitor::adapters::icecast::{IcecastAdapter, IcecastOutlets, IcecastSettings};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::patience::{stays, wait_for};
+
+const STATS: &str = "<icestats><source mount=\"/a\"><listeners>0</listeners>\
+    <stream_start_iso8601>2026-11-24T00:00:00+0000</stream_start_iso8601></source></icestats>";
+
+/// A server with one source that nobody hears; it holds its answers back when told to.
+#[derive(Clone, Default)]
+struct Studio {
+    looks: Rc<Cell<u32>>,
+    kills: Rc<Cell<u32>>,
+    holds: Rc<Cell<bool>>,
+}
+
+impl Studio {
+    async fn open(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let studio = self.clone();
+        tokio::task::spawn_local(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let studio = studio.clone();
+                tokio::task::spawn_local(async move {
+                    let mut request = [0; 4096];
+                    let length = socket.read(&mut request).await.unwrap_or(0);
+                    let asked =
+                        if request[..length].starts_with(b"GET /admin/stats") { &studio.looks } else { &studio.kills };
+                    asked.set(asked.get() + 1);
+                    while studio.holds.get() {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    let answer = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n{STATS}", STATS.len());
+                    // The client may well have gone.
+                    let _ = socket.write_all(answer.as_bytes()).await;
+                });
+            }
+        });
+        url
+    }
+}
+
+/// What the daemon would have learned.
+#[derive(Clone, Default)]
+struct Known {
+    outlet: Rc<Cell<Option<Recipient<Instruction>>>>,
+    stop: Rc<Cell<Option<StopCommand>>>,
+}
+
+struct Daemon(Known);
+
+impl Actor for Daemon {
+    type Context = Context<Self>;
+}
+
+impl Handler<Batch> for Daemon {
+    type Result = ();
+
+    fn handle(&mut self, batch: Batch, _: &mut Self::Context) {
+        let Some((channel, report)) = batch.reports.into_iter().next() else { return };
+        let Identity::Numbered { session, .. } = report.identity else { return };
+        self.0.stop.set(Some(StopCommand {
+            id: format!("{channel}/g1.f1.r0/{session}"),
+            channel,
+            source: batch.source,
+            session,
+            reason: StopReason::NoListeners,
+            only_if: Some(OnlyIf { listeners_at_most: 0, joins: None }),
+            decided_at: batch.received,
+            valid_until: batch.received.plus(Duration::from_secs(60)),
+        }));
+    }
+}
+
+impl Handler<KnownSessions> for Daemon {
+    type Result = ();
+
+    fn handle(&mut self, known: KnownSessions, _: &mut Self::Context) {
+        let _ = known.reply.send(Vec::new());
+    }
+}
+
+impl Handler<RegisterOutlet> for Daemon {
+    type Result = ();
+
+    fn handle(&mut self, register: RegisterOutlet, _: &mut Self::Context) {
+        self.0.outlet.set(register.outlet);
+    }
+}
+
+#[actix_rt::test]
+async fn a_stop_taken_back_while_the_server_is_looked_at_kills_nothing() {
+    let studio = Studio::default();
+    let url = studio.open().await;
+    let known = Known::default();
+    let daemon = Daemon(known.clone()).start();
+    let settings = IcecastSettings {
+        name: "studio".into(),
+        url,
+        user: "admin".into(),
+        password: "x".into(),
+        poll_interval: Duration::from_millis(100),
+        mounts: Vec::new(),
+        channel_prefix: String::new(),
+        stop: true,
+    };
+    let outlets = IcecastOutlets {
+        batches: daemon.clone().recipient(),
+        known_sessions: daemon.clone().recipient(),
+        registrations: daemon.recipient(),
+    };
+    IcecastAdapter::new(settings, Clock::System, outlets).start();
+    let stop = wait_for("a report", || async { known.stop.take() }).await;
+    let outlet = known.outlet.take().unwrap();
+
+    studio.holds.set(true);
+    let before = studio.looks.get();
+    outlet.send(Instruction::Execute(stop.clone())).await.unwrap();
+    wait_for("the look before the kill", || async { (studio.looks.get() > before).then_some(()) }).await;
+    outlet.send(Instruction::Retract(Retract { source: stop.source.clone(), id: stop.id.clone() })).await.unwrap();
+    studio.holds.set(false);
+    stays("nothing is killed", Duration::from_secs(2), || async { studio.kills.get() == 0 }).await;
+
+    // One that stands is carried out.
+    outlet.send(Instruction::Execute(StopCommand { id: "a/g2.f1.r0/x".into(), ..stop })).await.unwrap();
+    wait_for("the kill", || async { (studio.kills.get() == 1).then_some(()) }).await;
+}
