@@ -526,8 +526,13 @@ impl ChannelActor {
                 state: face.status,
             };
             self.publish(read.0, Publication::Update(update));
-            if matches!(event, StreamEvent::Started | StreamEvent::Stopped) {
-                tracing::info!(channel_id = %self.stream.id, event = ?event, "stream {}", if face.status == StreamStatus::Stopped { "ended" } else { "seen" });
+            match event {
+                // What a restart brings back is no news, and would be a line for every channel.
+                StreamEvent::Started if self.stream.evidence_at().is_some() => {
+                    tracing::info!(channel_id = %self.stream.id, "stream seen");
+                }
+                StreamEvent::Stopped => tracing::info!(channel_id = %self.stream.id, "stream ended"),
+                _ => {}
             }
         }
     }
