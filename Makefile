@@ -37,6 +37,10 @@ frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find 
 test: ## Install what the tests need and run all of them
 	@scripts/test.sh
 
+.PHONY: bench
+bench: frontend ## Measure the daemon against its peers and write docs/benchmarks.md (a quarter of an hour)
+	@scripts/bench.sh all --write docs/benchmarks.md
+
 .PHONY: lint
 lint: ## Formatting and lints, as errors
 	cargo fmt --all --check
