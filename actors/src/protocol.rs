@@ -84,6 +84,8 @@ pub struct Report {
     pub observed_at: Option<WallTime>,
     /// The rhythm of the source; evidence is believed for three of these.
     pub interval: Duration,
+    /// Whether the source can be told to end the stream. Where one cannot, auto-end decides as in a dry run.
+    pub can_stop: bool,
 }
 
 /// Reports of one source that came in together, and what it says of earlier commands.
