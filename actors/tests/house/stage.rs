@@ -393,6 +393,7 @@ impl Streamer {
             track: None,
             observed_at: None,
             interval: self.every.get(),
+            can_stop: true,
         };
         (self.channel.clone(), report)
     }
