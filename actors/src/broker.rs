@@ -1,9 +1,10 @@
 //! Broker: encodes each live message once and hands the same bytes to every session that wants it.
 
+pub mod held;
 pub mod subscriptions;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::Ordering::{Acquire, Relaxed},
@@ -12,11 +13,14 @@ use std::{
 };
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, WrapFuture, fut::ActorFutureExt};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use tokio::sync::oneshot;
 
-use self::subscriptions::Filter;
+use self::{
+    held::{Held, Live},
+    subscriptions::Filter,
+};
 use crate::{
     clock::Clock,
     identity::ChannelId,
@@ -28,10 +32,9 @@ use crate::{
 
 /// Publications that may wait; past it everybody gets a new snapshot instead.
 pub const MAILBOX: usize = 262_144;
-/// Messages held for a session while its snapshot is being gathered.
-const HELD_FOR_SNAPSHOT: usize = 4096;
-/// How long a snapshot may take before it is asked for again.
+/// How long a snapshot may take before it is asked for again, and how soon it then is.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(10);
+const SNAPSHOT_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 pub struct BrokerMetrics {
@@ -62,14 +65,28 @@ impl BrokerMetrics {
             |vector: &IntCounterVec| MessageType::ALL.map(|kind| vector.with_label_values(&[kind.as_str(), "plain"]));
         Ok(Self { messages: each(&messages), bytes: each(&bytes), connections, lost })
     }
+
+    fn count(&self, kind: MessageType, messages: u64, bytes: u64) {
+        self.messages[kind as usize].inc_by(messages);
+        self.bytes[kind as usize].inc_by(bytes);
+    }
 }
 
 struct Session {
     filter: Filter,
     deliver: Recipient<Deliver>,
     dismiss: Recipient<Dismiss>,
-    /// Live messages wait here until the snapshot has gone out.
-    awaiting_snapshot: Option<Vec<Deliver>>,
+    /// It has had a snapshot: nothing may be kept from it any more.
+    begun: bool,
+    /// It waits for a snapshot, behind which comes everything from this position on.
+    owed: Option<u64>,
+}
+
+/// What has happened since a snapshot was asked for, as it follows that snapshot.
+struct Since {
+    frames: Bytes,
+    /// Messages and bytes in it, by type.
+    figures: [(u64, u64); MessageType::ALL.len()],
 }
 
 /// Ends every session; answers when they have been told.
@@ -86,10 +103,11 @@ pub struct Broker {
     metrics: BrokerMetrics,
     sessions: HashMap<u64, Session>,
     /// The newest statistics, for sessions that join.
-    latest_stats: Option<Deliver>,
+    latest_stats: Option<Live>,
     /// A snapshot is being gathered; sessions that came later need the next one.
     gathering: bool,
-    next_round: Vec<u64>,
+    next_round: BTreeSet<u64>,
+    held: Held,
 }
 
 impl Broker {
@@ -102,38 +120,36 @@ impl Broker {
             sessions: HashMap::new(),
             latest_stats: None,
             gathering: false,
-            next_round: Vec::new(),
+            next_round: BTreeSet::new(),
+            held: Held::default(),
         }
     }
 
-    fn give(metrics: &BrokerMetrics, session: &mut Session, message: Deliver) -> bool {
-        if let Some(held) = session.awaiting_snapshot.as_mut() {
-            if held.len() < HELD_FOR_SNAPSHOT {
-                held.push(message);
-                return true;
+    fn fan_out(&mut self, message: Live) {
+        let mut slow = Vec::new();
+        for (id, session) in &self.sessions {
+            if session.owed.is_some() || !session.filter.wants(message.kind, message.channel.as_ref()) {
+                continue;
             }
-            return false;
-        }
-        metrics.messages[message.kind as usize].inc();
-        metrics.bytes[message.kind as usize].inc_by(message.frame.len() as u64);
-        session.deliver.try_send(message).is_ok()
-    }
-
-    fn fan_out(&mut self, channel: Option<&ChannelId>, message: &Deliver) {
-        let mut gone = Vec::new();
-        for (id, session) in &mut self.sessions {
-            if session.filter.wants(message.kind, channel) && !Self::give(&self.metrics, session, message.clone()) {
-                gone.push(*id);
+            self.metrics.count(message.kind, 1, message.frame.len() as u64);
+            let live = Deliver::Live { frame: message.frame.clone(), replaces: message.replaces.clone() };
+            if session.deliver.try_send(live).is_err() {
+                slow.push(*id);
             }
         }
-        for id in gone {
-            // Its mailbox is closed or past all bounds: the session has ended or is about to.
-            self.drop_session(id);
+        for id in slow {
+            self.dismiss(id);
+        }
+        if self.gathering || !self.next_round.is_empty() {
+            self.held.push(message);
         }
     }
 
-    fn drop_session(&mut self, id: u64) {
-        if self.sessions.remove(&id).is_some() {
+    /// The session does not keep up, or has ended without a word.
+    fn dismiss(&mut self, id: u64) {
+        if let Some(session) = self.sessions.remove(&id) {
+            // An address of its own, and so a place of its own in a full mailbox.
+            let _ = session.dismiss.try_send(Dismiss::TooSlow);
             self.count_sessions();
         }
     }
@@ -149,19 +165,30 @@ impl Broker {
 
     fn want_snapshot(&mut self, ctx: &mut Context<Self>, session: u64) {
         if let Some(entry) = self.sessions.get_mut(&session) {
-            entry.awaiting_snapshot.get_or_insert_default();
-            self.next_round.push(session);
+            entry.owed.get_or_insert(self.held.end());
+            self.next_round.insert(session);
             self.gather(ctx);
         }
     }
 
     /// One snapshot serves everybody who joined before it was asked for.
     fn gather(&mut self, ctx: &mut Context<Self>) {
-        if self.gathering || self.next_round.is_empty() {
+        if self.gathering {
+            return;
+        }
+        let mut round = std::mem::take(&mut self.next_round);
+        round.retain(|id| self.sessions.contains_key(id));
+        let now = self.held.end();
+        for id in &round {
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            // Before its first snapshot a session has not begun, and what was before is nothing to it.
+            session.owed = session.owed.filter(|_| session.begun).or(Some(now));
+        }
+        self.held.forget_before(self.sessions.values().filter_map(|s| s.owed).min().unwrap_or(now));
+        if round.is_empty() {
             return;
         }
         self.gathering = true;
-        let round = std::mem::take(&mut self.next_round);
         let (reply, answer) = oneshot::channel();
         let asked = self.describe.try_send(Describe { reply }).is_ok();
         let gathered = async move {
@@ -173,46 +200,75 @@ impl Broker {
         ctx.spawn(gathered.into_actor(self).map(move |streams, broker, ctx| {
             broker.gathering = false;
             match streams {
-                Some(streams) => broker.send_snapshot(&round, streams),
+                Some(streams) => {
+                    broker.send_snapshot(round, streams);
+                    broker.gather(ctx);
+                }
                 None => {
                     tracing::warn!("a snapshot could not be gathered in time; trying again");
-                    ctx.run_later(Duration::from_millis(100), move |broker, ctx| {
-                        broker.next_round.extend(round);
-                        broker.gather(ctx);
-                    });
-                    return;
+                    broker.next_round.extend(round);
+                    ctx.run_later(SNAPSHOT_AGAIN, Self::gather);
                 }
             }
-            broker.gather(ctx);
         }));
     }
 
-    fn send_snapshot(&mut self, round: &[u64], mut streams: Vec<StreamState>) {
+    /// Sessions that want the same share the same bytes.
+    fn send_snapshot(&mut self, round: BTreeSet<u64>, mut streams: Vec<StreamState>) {
         streams.sort_by(|a, b| a.channel_id.cmp(&b.channel_id));
         let at = self.clock.now().wall;
         let whole = Snapshot { streams };
-        let mut shared = None;
+        let mut snapshots: HashMap<Option<BTreeSet<ChannelId>>, Bytes> = HashMap::new();
+        let mut followers: HashMap<(Filter, u64), Option<Since>> = HashMap::new();
         for id in round {
-            let Some(session) = self.sessions.get(id) else { continue };
-            let frame = if session.filter.channels.is_none() {
-                shared.get_or_insert_with(|| self.encode(MessageType::Snapshot, at, &whole)).clone()
-            } else {
-                let wanted = whole.streams.iter().filter(|s| session.filter.wants_channel(&s.channel_id));
-                self.encode(MessageType::Snapshot, at, &Snapshot { streams: wanted.cloned().collect() })
+            let Some(session) = self.sessions.get(&id) else { continue };
+            let Some(owed) = session.owed else { continue };
+            let filter = &session.filter;
+            let since = followers.entry((filter.clone(), owed)).or_insert_with(|| self.since(filter, owed));
+            let Some(since) = since else {
+                if session.begun {
+                    self.dismiss(id);
+                } else {
+                    // It may as well begin with the next snapshot.
+                    self.next_round.insert(id);
+                }
+                continue;
             };
-            let stats = self.latest_stats.clone();
-            let Some(session) = self.sessions.get_mut(id) else { continue };
-            let held = session.awaiting_snapshot.take().unwrap_or_default();
-            let first = Deliver { frame, kind: MessageType::Snapshot, replaces: None };
-            let stats = stats.filter(|_| session.filter.wants(MessageType::Stats, None));
-            let mut gone = false;
-            for message in std::iter::once(first).chain(stats).chain(held) {
-                gone |= !Self::give(&self.metrics, session, message);
+            let frame = snapshots.entry(filter.channels.clone()).or_insert_with(|| match &filter.channels {
+                None => self.encode(MessageType::Snapshot, at, &whole),
+                Some(_) => {
+                    let wanted = whole.streams.iter().filter(|s| filter.wants_channel(&s.channel_id));
+                    self.encode(MessageType::Snapshot, at, &Snapshot { streams: wanted.cloned().collect() })
+                }
+            });
+            self.metrics.count(MessageType::Snapshot, 1, frame.len() as u64);
+            for kind in MessageType::ALL {
+                let (messages, bytes) = since.figures[kind as usize];
+                self.metrics.count(kind, messages, bytes);
             }
-            if gone {
-                self.drop_session(*id);
+            let snapshot = Deliver::Snapshot { frame: frame.clone(), since: since.frames.clone() };
+            if session.deliver.try_send(snapshot).is_err() {
+                self.dismiss(id);
+            } else if let Some(session) = self.sessions.get_mut(&id) {
+                (session.owed, session.begun) = (None, true);
             }
         }
+    }
+
+    /// The newest statistics and everything else that has happened; `None` if that was too much to keep.
+    fn since(&self, filter: &Filter, position: u64) -> Option<Since> {
+        let mut frames = BytesMut::new();
+        let mut figures = [(0, 0); MessageType::ALL.len()];
+        let happened = self.held.since(position)?.filter(|message| message.kind != MessageType::Stats);
+        for message in self.latest_stats.iter().chain(happened) {
+            if filter.wants(message.kind, message.channel.as_ref()) {
+                frames.extend_from_slice(&message.frame);
+                let (messages, bytes) = &mut figures[message.kind as usize];
+                *messages += 1;
+                *bytes += message.frame.len() as u64;
+            }
+        }
+        Some(Since { frames: frames.freeze(), figures })
     }
 }
 
@@ -262,11 +318,11 @@ impl Handler<Publish> for Broker {
                 (MessageType::AutoEnd, Some(&change.channel_id), None, frame)
             }
         };
-        let message = Deliver { frame, kind, replaces };
+        let message = Live { kind, channel: channel.cloned(), replaces, frame };
         if kind == MessageType::Stats {
             self.latest_stats = Some(message.clone());
         }
-        self.fan_out(channel, &message);
+        self.fan_out(message);
     }
 }
 
@@ -274,8 +330,7 @@ impl Handler<Subscribe> for Broker {
     type Result = ();
 
     fn handle(&mut self, s: Subscribe, ctx: &mut Self::Context) {
-        let session =
-            Session { filter: s.filter, deliver: s.deliver, dismiss: s.dismiss, awaiting_snapshot: Some(Vec::new()) };
+        let session = Session { filter: s.filter, deliver: s.deliver, dismiss: s.dismiss, begun: false, owed: None };
         self.sessions.insert(s.session, session);
         self.count_sessions();
         self.want_snapshot(ctx, s.session);
@@ -299,7 +354,9 @@ impl Handler<Unsubscribe> for Broker {
     type Result = ();
 
     fn handle(&mut self, unsubscribe: Unsubscribe, _: &mut Self::Context) {
-        self.drop_session(unsubscribe.session);
+        if self.sessions.remove(&unsubscribe.session).is_some() {
+            self.count_sessions();
+        }
     }
 }
 
@@ -311,3 +368,6 @@ impl Handler<CloseAll> for Broker {
         let _ = close.reply.send(told);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -314,7 +314,13 @@ impl ChannelActor {
                     (AutoEndEvent::Unfrozen, words, Some(*ends_at), None)
                 }
                 Effect::WouldStop => {
-                    let words = Words::new("dry_run", "dry run: nobody listens and the time is up");
+                    let words = match self.stream.untouchable().filter(|_| !self.policy.dry_run) {
+                        Some(source) => Words::new(
+                            "stop_not_allowed",
+                            format!("nobody listens and the time is up, but {source} may not be told to stop"),
+                        ),
+                        None => Words::new("dry_run", "dry run: nobody listens and the time is up"),
+                    };
                     (AutoEndEvent::WouldStop, words, None, None)
                 }
                 Effect::EndStream { reason, .. } => {

@@ -84,6 +84,8 @@ pub struct Report {
     pub observed_at: Option<WallTime>,
     /// The rhythm of the source; evidence is believed for three of these.
     pub interval: Duration,
+    /// Whether the source can be told to end the stream. Where one cannot, auto-end decides as in a dry run.
+    pub can_stop: bool,
 }
 
 /// Reports of one source that came in together, and what it says of earlier commands.
@@ -505,13 +507,19 @@ pub enum Replaces {
     Queue(ChannelId),
 }
 
-/// One encoded WebSocket frame, shared by every session that gets it.
+/// Encoded WebSocket frames, shared by every session that gets them.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
-pub struct Deliver {
-    pub frame: Bytes,
-    pub kind: wire::MessageType,
-    pub replaces: Option<Replaces>,
+pub enum Deliver {
+    Live {
+        frame: Bytes,
+        replaces: Option<Replaces>,
+    },
+    /// The state of everything the session wants, and all that has happened since: any number of frames.
+    Snapshot {
+        frame: Bytes,
+        since: Bytes,
+    },
 }
 
 /// The hub ends a session.
@@ -520,6 +528,8 @@ pub struct Deliver {
 pub enum Dismiss {
     /// Close 1001.
     ShuttingDown,
+    /// It does not keep up: close 1013.
+    TooSlow,
 }
 
 #[derive(Message)]
@@ -531,7 +541,7 @@ pub struct Subscribe {
     pub dismiss: Recipient<Dismiss>,
 }
 
-/// A session changes what it wants; `snapshot_of` names the channels it asked for anew.
+/// A session changes what it wants, and may need a snapshot of that.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Refine {

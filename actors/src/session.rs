@@ -333,9 +333,11 @@ impl Handler<Deliver> for SessionActor {
         if self.ending.is_some() {
             return;
         }
-        if deliver.kind == MessageType::Snapshot {
-            self.outbox.push_snapshot(deliver.frame);
-        } else if self.outbox.push(deliver.frame, deliver.replaces).is_err() {
+        let kept_up = match deliver {
+            Deliver::Live { frame, replaces } => self.outbox.push(frame, replaces),
+            Deliver::Snapshot { frame, since } => self.outbox.push_snapshot(frame, since),
+        };
+        if kept_up.is_err() {
             self.end(ctx, Ending::TooSlow, CloseCode::TryAgainLater, "too slow");
         }
     }
@@ -344,8 +346,13 @@ impl Handler<Deliver> for SessionActor {
 impl Handler<Dismiss> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, _: Dismiss, ctx: &mut Self::Context) {
-        self.end(ctx, Ending::ShuttingDown, CloseCode::GoingAway, "the server is shutting down");
+    fn handle(&mut self, dismiss: Dismiss, ctx: &mut Self::Context) {
+        match dismiss {
+            Dismiss::ShuttingDown => {
+                self.end(ctx, Ending::ShuttingDown, CloseCode::GoingAway, "the server is shutting down");
+            }
+            Dismiss::TooSlow => self.end(ctx, Ending::TooSlow, CloseCode::TryAgainLater, "too slow"),
+        }
     }
 }
 

@@ -70,6 +70,7 @@ fn empty(number: usize, seq: u64, interval: Duration) -> Report {
         track: Some(Arc::new(track)),
         observed_at: None,
         interval,
+        can_stop: true,
     }
 }
 

@@ -107,6 +107,7 @@ impl IcecastAdapter {
             mounts: settings.mounts.clone(),
             channel_prefix: settings.channel_prefix.clone(),
             interval: settings.poll_interval,
+            stop: settings.stop,
         };
         Self {
             settings,

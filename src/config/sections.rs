@@ -279,7 +279,7 @@ pub struct Icecast {
     #[serde(default)]
     #[schemars(extend("pattern" = limits::CHANNEL_PREFIX_PATTERN))]
     pub channel_prefix: String,
-    /// Whether the daemon may end streams here.
+    /// Whether the daemon may end streams here; `false` decides as in a dry run.
     #[serde(default = "yes")]
     pub stop: bool,
 }

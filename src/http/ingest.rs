@@ -167,6 +167,7 @@ pub async fn listeners(front: web::Data<Front>, path: web::Path<String>, body: B
         track: None,
         observed_at: None,
         interval,
+        can_stop: true,
     };
     let source = SourceId::new(SIMPLE_SOURCE).map_err(|error| Problem::bad_request("bad_source", error.to_string()))?;
     front.unknown_fields.note(&source, unknown);

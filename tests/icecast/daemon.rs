@@ -13,7 +13,7 @@ use sattva_actors::{
     clock::{BootId, Clock},
     house::{self, Foundations, House, HouseMetrics},
     identity::ChannelId,
-    protocol::{Inspect, Inspection, Rulebook},
+    protocol::{Action, Inspect, Inspection, Operate, Rulebook},
     stats::{LatestSample, Rhythm},
     store::{StoreHealth, memory::MemoryStore},
     stream_control::CommandsWaiting,
@@ -122,6 +122,13 @@ impl Daemon {
         let (reply, answer) = oneshot::channel();
         self.house.supervisor.send(Inspect { channel: ChannelId::new(channel).unwrap(), reply }).await.unwrap();
         answer.await.unwrap()
+    }
+
+    pub async fn operate(&self, channel: &str, action: Action) {
+        let (reply, answer) = oneshot::channel();
+        let operate = Operate { channel: ChannelId::new(channel).unwrap(), action, reply };
+        self.house.supervisor.send(operate).await.unwrap();
+        answer.await.unwrap().unwrap();
     }
 
     /// The known count; `None` while there is no such channel or its count is unknown.

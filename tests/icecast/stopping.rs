@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use sattva_actors::channel::auto_end::PhaseName;
+use sattva_actors::{channel::auto_end::PhaseName, protocol::Action};
 
 use crate::{
     broadcast::{Listener, source},
@@ -54,10 +54,22 @@ async fn a_listener_who_comes_back_in_time_saves_it() {
 }
 
 #[actix_rt::test]
-async fn where_stopping_is_switched_off_the_stop_fails_with_the_reason_and_nothing_is_killed() {
+async fn where_stopping_is_switched_off_it_is_said_once_what_would_have_been_stopped_and_nothing_fails() {
     let server = IcecastServer::start().await;
     let mut live = source(&server, "/live.mp3").await;
     let daemon = Daemon::start(sattva_monitor::adapters::icecast::IcecastSettings { stop: false, ..settings(&server) });
+    daemon.comes_to("live.mp3", "would_stop").await;
+    stays("nothing more is decided", TIMEOUT + Duration::from_secs(2), || async {
+        daemon.phase("live.mp3").await == Some(PhaseName::Watching)
+    })
+    .await;
+    let journal = daemon.journal("live.mp3");
+    let events: Vec<&str> = journal.iter().map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(events, ["started", "warning", "warning", "warning", "would_stop"], "{journal:#?}");
+    let why = daemon.inspect("live.mp3").await.unwrap().why;
+    assert!(why.contains("icecast:studio/live.mp3 may not be told to stop"), "{why}");
+    // An operator who asks for it all the same hears why not.
+    daemon.operate("live.mp3", Action::Stop { force: false }).await;
     daemon.comes_to("live.mp3", "stop_failed").await;
     let journal = daemon.journal("live.mp3").join("\n");
     assert!(journal.contains("stop_failed: stopping is switched off for this server"), "{journal}");

@@ -8,7 +8,7 @@ use crate::{identity::ChannelId, wire::MessageType};
 pub const CHANNELS_MAX: usize = 1000;
 
 /// What a session wants to hear; `None` is everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     pub channels: Option<BTreeSet<ChannelId>>,
     pub types: Option<Vec<MessageType>>,

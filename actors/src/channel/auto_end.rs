@@ -22,6 +22,8 @@ pub enum Audience {
         fresh_until: Timestamp,
         /// Every reporter comes by often enough to collect a stop that is decided between its reports.
         collects_in_time: bool,
+        /// Every reporter can be told to end the stream.
+        can_stop: bool,
     },
 }
 
@@ -171,6 +173,7 @@ struct Countdown {
     zero_at: Timestamp,
     fresh_until: Timestamp,
     collects_in_time: bool,
+    can_stop: bool,
     warned: Option<Warned>,
     /// The deadline has passed; only a fresh zero is missing.
     overdue: bool,
@@ -257,6 +260,7 @@ impl Countdown {
             zero_at: now,
             fresh_until: now,
             collects_in_time: false,
+            can_stop: false,
             warned,
             overdue: false,
             extra,
@@ -331,13 +335,14 @@ impl AutoEnd {
                 self.give_up(Cause::StreamPaused, &mut effects);
             }
             Audience::Unknown => self.freeze(&mut effects),
-            Audience::Known { oldest, fresh_until, collects_in_time, .. } => {
-                self.on_zero(now, rules, &mut effects);
+            Audience::Known { oldest, fresh_until, collects_in_time, can_stop, .. } => {
+                self.on_zero(now, can_stop, rules, &mut effects);
                 if let Phase::Counting(ref mut c) = self.phase {
                     // The oldest count in the sum is the one that vouches for the zero.
                     c.zero_at = c.zero_at.max(oldest.min(now));
                     c.fresh_until = fresh_until;
                     c.collects_in_time = collects_in_time;
+                    c.can_stop = can_stop;
                 }
                 self.advance(now, evidence.reported, rules, &mut effects);
             }
@@ -361,10 +366,17 @@ impl AutoEnd {
         self.failed.and_then(|failed| failed.retry_at)
     }
 
-    fn on_zero(&mut self, now: Timestamp, rules: Rules<'_>, effects: &mut Effects) {
+    fn on_zero(&mut self, now: Timestamp, can_stop: bool, rules: Rules<'_>, effects: &mut Effects) {
         let policy = rules.policy;
+        if !can_stop && self.is_stopping() && !self.is_stopping_for_operator() {
+            self.call_off(Cause::Disabled, effects);
+        }
         if self.held || self.is_kept_alive() || !policy.enabled {
             return;
+        }
+        if self.phase == Phase::WouldStop && can_stop && !policy.dry_run {
+            // A dry run's end stands only while it is one.
+            self.phase = Phase::Watching;
         }
         let whole = |reason| now.plus(policy.timeouts.of(reason));
         match self.phase {
@@ -423,7 +435,7 @@ impl AutoEnd {
             return;
         }
         let reason = c.reason;
-        if policy.dry_run {
+        if policy.dry_run || !c.can_stop {
             self.phase = Phase::WouldStop;
             effects.push(Effect::WouldStop);
         } else {
@@ -721,9 +733,6 @@ impl AutoEnd {
             self.call_off(Cause::Disabled, &mut effects);
             return effects;
         }
-        if self.phase == Phase::WouldStop && !new.dry_run {
-            self.phase = Phase::Watching;
-        }
         match self.phase {
             Phase::Counting(ref mut c)
                 if c.reason != Reason::StopFailed && old.timeouts.of(c.reason) != new.timeouts.of(c.reason) =>
@@ -766,10 +775,6 @@ impl AutoEnd {
             && s.reason != Reason::Operator
             && !s.acked
         {
-            self.phase = Phase::Watching;
-        }
-        // A dry run's end stands only while it is a dry run.
-        if self.phase == Phase::WouldStop && !policy.dry_run {
             self.phase = Phase::Watching;
         }
     }

@@ -38,6 +38,9 @@ pub struct Reporter {
     #[serde(skip)]
     pub at: Timestamp,
     pub interval: Duration,
+    /// It can be told to end the stream, as it last said.
+    #[serde(skip)]
+    pub can_stop: bool,
     #[serde(skip)]
     pub queue_size: Option<u32>,
     #[serde(skip)]
@@ -118,6 +121,7 @@ impl Reporter {
             joins_usable: false,
             at: Timestamp::ZERO,
             interval: Duration::ZERO,
+            can_stop: false,
             queue_size: None,
             track: None,
             queue_ops: None,
@@ -165,6 +169,7 @@ impl Reporter {
         self.listeners = report.listeners;
         self.queue_size = report.queue_size;
         self.interval = report.interval;
+        self.can_stop = report.can_stop;
         self.at = at;
         if self.track.as_deref() != report.track.as_deref() {
             self.track.clone_from(&report.track);
@@ -288,7 +293,7 @@ impl Evidences {
         let mut sum = 0u32;
         let mut oldest = Timestamp::NEVER;
         let mut fresh_until = Timestamp::NEVER;
-        let mut collects_in_time = true;
+        let (mut collects_in_time, mut can_stop) = (true, true);
         let mut reporters = 0;
         for reporter in self.active() {
             let Some(listeners) = reporter.believed(now, trusted_since) else { return Audience::Unknown };
@@ -296,12 +301,13 @@ impl Evidences {
             oldest = oldest.min(reporter.at);
             fresh_until = fresh_until.min(reporter.at.plus(reporter.interval));
             collects_in_time &= reporter.interval <= COLLECTS_WITHIN;
+            can_stop &= reporter.can_stop;
             reporters += 1;
         }
         if reporters == 0 {
             return Audience::Unknown;
         }
-        Audience::Known { listeners: sum, oldest, fresh_until, collects_in_time }
+        Audience::Known { listeners: sum, oldest, fresh_until, collects_in_time, can_stop }
     }
 
     /// Somebody is known to listen, whatever other reporters may hide.

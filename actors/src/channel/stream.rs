@@ -349,6 +349,11 @@ impl Stream {
         &self.kept.evidences
     }
 
+    /// A source that cannot be told to end the stream.
+    pub fn untouchable(&self) -> Option<&SourceId> {
+        self.kept.evidences.active().find(|r| !r.can_stop).map(|r| &r.source)
+    }
+
     pub fn is_over(&self) -> bool {
         self.kept.evidences.is_over()
     }
@@ -516,7 +521,11 @@ impl Stream {
                 "An operator keeps it alive: no countdown until somebody has joined.".into()
             }
             (_, Audience::Known { listeners: 0, .. }) if auto_end.would_have_stopped() => {
-                "Dry run: it would have been stopped; nothing more happens until somebody has listened.".into()
+                let why = match self.untouchable().filter(|_| !m.rules.policy.dry_run) {
+                    Some(source) => format!("{source} may not be told to stop"),
+                    None => "this is a dry run".into(),
+                };
+                format!("It would have been stopped, but {why}; nothing more happens until somebody has listened.")
             }
             (_, Audience::Known { listeners, .. }) => {
                 format!("{listeners} listening, so nothing counts down.")

@@ -14,16 +14,38 @@ use futures_util::Stream;
 
 use crate::protocol::Replaces;
 
-/// Messages and bytes that may wait for a client; a snapshot may be larger, for it is shared.
+/// Messages and bytes that may wait for a client. Beside them one snapshot may, and what has happened since
+/// it was asked for: both may be larger, for they are shared.
 pub const MESSAGES_MAX: usize = 512;
 pub const BYTES_MAX: usize = 1 << 20;
 /// What waits is written together up to this size.
 const WRITE_TOGETHER: usize = 16 << 10;
 
+#[derive(Debug)]
+struct Waiting {
+    frame: Bytes,
+    role: Role,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Role {
+    Live(Option<Replaces>),
+    Snapshot,
+    /// Came with a snapshot.
+    Since,
+}
+
+impl Waiting {
+    /// What it takes of [`BYTES_MAX`].
+    fn counted(&self) -> usize {
+        if matches!(self.role, Role::Live(_)) { self.frame.len() } else { 0 }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Queue {
-    frames: VecDeque<(Bytes, Option<Replaces>)>,
-    /// Without snapshots.
+    frames: VecDeque<Waiting>,
+    /// The sum of what is counted.
     bytes: usize,
     finished: bool,
     waker: Option<Waker>,
@@ -53,30 +75,36 @@ impl Outbox {
         if queue.finished {
             return Ok(());
         }
-        if replaces.is_some()
-            && let Some(index) = queue.frames.iter().position(|(_, r)| *r == replaces)
+        let role = Role::Live(replaces);
+        if role != Role::Live(None)
+            && let Some(index) = queue.frames.iter().position(|waiting| waiting.role == role)
+            && let Some(old) = queue.frames.remove(index)
         {
             // The newest state wins, and goes to the end: it is younger than what waits before it.
-            if let Some((old, _)) = queue.frames.remove(index) {
-                queue.bytes -= old.len();
-            }
+            queue.bytes -= old.counted();
         }
         if queue.frames.len() >= MESSAGES_MAX || queue.bytes > BYTES_MAX {
             return Err(Overflow);
         }
-        queue.bytes += frame.len();
-        queue.frames.push_back((frame, replaces));
-        queue.wake();
+        queue.put(frame, role);
         Ok(())
     }
 
-    /// A snapshot counts as one message, whatever its size.
-    pub fn push_snapshot(&self, frame: Bytes) {
+    /// A newer snapshot stands in for one that still waits; what has happened since then counts like all else.
+    pub fn push_snapshot(&self, frame: Bytes, since: Bytes) -> Result<(), Overflow> {
         let mut queue = self.0.borrow_mut();
-        if !queue.finished {
-            queue.frames.push_back((frame, None));
-            queue.wake();
+        if queue.finished {
+            return Ok(());
         }
+        if let Some(older) = queue.frames.iter_mut().find(|waiting| waiting.role == Role::Snapshot) {
+            // Where it stands: what waits behind it leads to the same state from either.
+            older.frame = frame;
+            drop(queue);
+            return self.push(since, None);
+        }
+        queue.put(frame, Role::Snapshot);
+        queue.put(since, Role::Since);
+        Ok(())
     }
 
     /// The last frame; nothing is taken after it.
@@ -87,8 +115,11 @@ impl Outbox {
         }
         if drop_waiting {
             queue.frames.clear();
+            queue.bytes = 0;
         }
-        queue.frames.extend(last.map(|frame| (frame, None)));
+        if let Some(frame) = last {
+            queue.put(frame, Role::Live(None));
+        }
         queue.finished = true;
         queue.wake();
     }
@@ -99,6 +130,21 @@ impl Outbox {
 }
 
 impl Queue {
+    fn put(&mut self, frame: Bytes, role: Role) {
+        if !frame.is_empty() {
+            let waiting = Waiting { frame, role };
+            self.bytes += waiting.counted();
+            self.frames.push_back(waiting);
+            self.wake();
+        }
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        let waiting = self.frames.pop_front()?;
+        self.bytes -= waiting.counted();
+        Some(waiting.frame)
+    }
+
     fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -111,24 +157,22 @@ impl Stream for OutboxBody {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut queue = self.0.borrow_mut();
-        let Some((first, _)) = queue.frames.pop_front() else {
+        let Some(first) = queue.take() else {
             if queue.finished {
                 return Poll::Ready(None);
             }
             queue.waker = Some(cx.waker().clone());
             return Poll::Pending;
         };
-        queue.bytes = queue.bytes.saturating_sub(first.len());
         if queue.frames.is_empty() || first.len() >= WRITE_TOGETHER {
             return Poll::Ready(Some(Ok(first)));
         }
         let mut together = BytesMut::with_capacity(WRITE_TOGETHER);
         together.extend_from_slice(&first);
-        while queue.frames.front().is_some_and(|(next, _)| together.len() + next.len() <= WRITE_TOGETHER) {
-            if let Some((next, _)) = queue.frames.pop_front() {
-                queue.bytes = queue.bytes.saturating_sub(next.len());
-                together.extend_from_slice(&next);
-            }
+        while queue.frames.front().is_some_and(|next| together.len() + next.frame.len() <= WRITE_TOGETHER)
+            && let Some(next) = queue.take()
+        {
+            together.extend_from_slice(&next);
         }
         Poll::Ready(Some(Ok(together.freeze())))
     }
@@ -173,6 +217,36 @@ mod tests {
             outbox.push("x".into(), None).unwrap();
         }
         assert_eq!(outbox.push("x".into(), None), Err(Overflow));
+    }
+
+    #[test]
+    fn a_newer_snapshot_takes_the_place_of_one_that_waits_and_what_happened_stays() {
+        let (outbox, mut body) = Outbox::new();
+        outbox.push_snapshot("S1".into(), "a".into()).unwrap();
+        outbox.push("b".into(), None).unwrap();
+        outbox.push_snapshot("S2".into(), "c".into()).unwrap();
+        assert_eq!(written(&mut body), b"S2abc");
+        outbox.push_snapshot("S3".into(), Bytes::new()).unwrap();
+        assert_eq!(written(&mut body), b"S3");
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_but_asks_for_snapshots_overflows_too() {
+        let (outbox, _body) = Outbox::new();
+        let large = Bytes::from(vec![b'x'; BYTES_MAX / 4]);
+        let taken = (0..100).take_while(|_| outbox.push_snapshot(large.clone(), large.clone()).is_ok()).count();
+        assert!(taken <= 6, "{taken}");
+    }
+
+    #[test]
+    fn a_snapshot_and_what_follows_it_leave_the_bound_to_the_rest() {
+        let (outbox, mut body) = Outbox::new();
+        let large = Bytes::from(vec![b'x'; BYTES_MAX * 4]);
+        outbox.push_snapshot(large.clone(), large).unwrap();
+        outbox.push("a".into(), None).unwrap();
+        assert_eq!(written(&mut body).len(), BYTES_MAX * 8 + 1);
+        let half = Bytes::from(vec![b'x'; BYTES_MAX / 2 + 1]);
+        assert_eq!([(); 3].map(|()| outbox.push(half.clone(), None).is_ok()), [true, true, false]);
     }
 
     #[test]

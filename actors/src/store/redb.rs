@@ -38,7 +38,7 @@ impl RedbStore {
     /// damaged is put aside, never deleted, and the daemon starts without it.
     pub fn open(dir: &Path, wall: WallTime) -> Result<(Self, Loaded), StoreError> {
         let at = |path: &Path, what: String, todo| StoreError::At { path: path.to_owned(), what, todo };
-        const WRITABLE: &str = "give a directory this user may write: --state-dir or store.state_dir";
+        const WRITABLE: &str = "give a directory with room that this user may write: --state-dir or store.state_dir";
         fs::create_dir_all(dir).map_err(|e| at(dir, format!("the state directory cannot be made: {e}"), WRITABLE))?;
         let path = dir.join("state.redb");
         let mut notice = None;
@@ -181,7 +181,14 @@ fn open_checked(path: &Path, cache: usize) -> Result<Database, Opening> {
         let mut builder = Builder::new();
         builder.set_cache_size(cache);
         if !path.exists() {
-            return builder.create(path).map_err(opening);
+            return builder.create(path).map_err(|error| {
+                let why = opening(error);
+                if matches!(why, Opening::Io(_)) {
+                    // No room, perhaps: half a file must not be taken for a damaged one at the next attempt.
+                    let _ = fs::remove_file(path);
+                }
+                why
+            });
         }
         // An empty file would silently become an empty store.
         if fs::metadata(path).map_err(|e| Opening::Io(e.to_string()))?.len() == 0 {
@@ -211,7 +218,9 @@ fn opening(error: DatabaseError) -> Opening {
 }
 
 fn put_aside(path: &Path, wall: WallTime) -> std::io::Result<PathBuf> {
-    let aside = path.with_extension(format!("redb.damaged-{}", wall.as_millis()));
+    let named = |n: i64| path.with_extension(format!("redb.damaged-{n}"));
+    // A clock that was set back must not make it take the place of an earlier one.
+    let aside = named((wall.as_millis()..).find(|n| !named(*n).exists()).unwrap_or(i64::MAX));
     fs::rename(path, &aside)?;
     Ok(aside)
 }

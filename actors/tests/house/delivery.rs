@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use actix::{Actor, Context, Handler};
 use sattva_actors::{
     identity::ChannelId,
-    protocol::{Batch, Execute, Outcome, RegisterOutlet, StopCommand, Tally},
+    protocol::{Batch, Instruction, Outcome, RegisterOutlet, StopCommand, Tally},
 };
 use tokio::time::Instant;
 
@@ -21,11 +21,13 @@ impl Actor for Adapter {
     type Context = Context<Self>;
 }
 
-impl Handler<Execute> for Adapter {
+impl Handler<Instruction> for Adapter {
     type Result = ();
 
-    fn handle(&mut self, Execute(command): Execute, _: &mut Self::Context) {
-        self.executed.borrow_mut().push((Instant::now(), command));
+    fn handle(&mut self, instruction: Instruction, _: &mut Self::Context) {
+        if let Instruction::Execute(command) = instruction {
+            self.executed.borrow_mut().push((Instant::now(), command));
+        }
     }
 }
 

@@ -393,6 +393,7 @@ impl Streamer {
             track: None,
             observed_at: None,
             interval: self.every.get(),
+            can_stop: true,
         };
         (self.channel.clone(), report)
     }
@@ -500,14 +501,23 @@ impl Handler<Deliver> for Screen {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
-        // A text frame: its header says how long its own length field is.
-        let header = match deliver.frame[1] {
-            126 => 4,
-            127 => 10,
-            _ => 2,
+        let frames = match deliver {
+            Deliver::Live { frame, .. } => frame.to_vec(),
+            Deliver::Snapshot { frame, since } => [frame, since].concat(),
         };
-        let message = serde_json::from_slice(&deliver.frame[header..]).unwrap();
-        self.seen.messages.borrow_mut().push(Heard { at: self.past + self.born.elapsed(), message });
+        let at = self.past + self.born.elapsed();
+        let mut rest = frames.as_slice();
+        // Text frames: the header says how long its own length field is.
+        while let [_, short, ..] = *rest {
+            let (header, length) = match short {
+                126 => (4, u16::from_be_bytes(rest[2..4].try_into().unwrap()).into()),
+                127 => (10, u64::from_be_bytes(rest[2..10].try_into().unwrap()) as usize),
+                short => (2, usize::from(short)),
+            };
+            let message = serde_json::from_slice(&rest[header..header + length]).unwrap();
+            self.seen.messages.borrow_mut().push(Heard { at, message });
+            rest = &rest[header + length..];
+        }
         self.seen.news.notify_waiters();
     }
 }

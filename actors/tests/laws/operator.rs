@@ -151,6 +151,63 @@ proptest! {
     }
 
     #[test]
+    fn law_19_a_stream_whose_source_may_not_be_told_to_stop_is_decided_as_in_a_dry_run(
+        quiet in 310u64..2000, beside: bool, restarted: bool,
+    ) {
+        let mut jazz = Subject::default();
+        let mut effects = Vec::new();
+        for second in (0..quiet + 600).step_by(4) {
+            if restarted && second / 4 == quiet / 4 { jazz.restart(secs(5), None); }
+            effects.extend(jazz.say(says(0).untouchable()));
+            if beside { effects.extend(jazz.hear("second", &says(0)).0); }
+            effects.extend(jazz.pass(secs(4)));
+        }
+        let would = effects.iter().filter(|e| **e == Effect::WouldStop).count();
+        prop_assert_eq!((would, stops(&effects)), (1, 0));
+        prop_assert_eq!(warnings(&effects), [60, 30, 10]);
+        prop_assert!(jazz.offered.is_empty());
+    }
+
+    #[test]
+    fn law_19_a_source_that_may_be_told_to_stop_again_is_counted_down_in_full(quiet in 310u64..900, restarted: bool) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).untouchable(), secs(quiet));
+        prop_assert!(jazz.stream.auto_end().would_have_stopped());
+        if restarted { jazz.restart(secs(5), None); }
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+        let effects = jazz.keep_saying(&says(0), secs(310));
+        prop_assert_eq!((warnings(&effects), stops(&effects)), (vec![60, 30, 10], 1));
+    }
+
+    #[test]
+    fn law_19_a_stop_is_withdrawn_once_its_source_may_not_be_told_to_stop(acked: bool, by_a_person: bool) {
+        let mut jazz = Subject::default();
+        if by_a_person {
+            jazz.say(says(0));
+            jazz.operate(Action::Stop { force: false }).1.unwrap();
+        } else {
+            jazz.keep_saying(&says(0), secs(302));
+        }
+        let id = jazz.last_command().id;
+        if acked { jazz.ack(&id, "radio", sattva_actors::protocol::Outcome::Ok); }
+        let effects = jazz.say(says(0).untouchable());
+        let withdrawn = effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Disabled });
+        prop_assert_eq!(withdrawn, !acked && !by_a_person, "{:?}", effects);
+    }
+
+    #[test]
+    fn law_19_a_failed_stop_is_not_tried_again_where_the_source_may_not_be_told_to_stop(wait in 0u64..300) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(310));
+        jazz.ack(&jazz.last_command().id.clone(), "radio", sattva_actors::protocol::Outcome::Error);
+        jazz.keep_saying(&says(0), secs(wait));
+        let effects = jazz.keep_saying(&says(0).untouchable(), secs(2000));
+        prop_assert_eq!((stops(&effects), jazz.offered.len()), (0, 1));
+        prop_assert!(jazz.stream.auto_end().is_failed());
+    }
+
+    #[test]
     fn law_18_who_had_joined_before_a_second_reporters_first_word_does_not_end_keep_alive(joins in 1u64..99) {
         let mut jazz = Subject::default();
         jazz.say(says(0).joins(3));

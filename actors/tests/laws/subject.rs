@@ -32,6 +32,7 @@ pub struct Said {
     pub interval: Duration,
     /// How old the count is when it arrives.
     pub age: Duration,
+    pub can_stop: bool,
 }
 
 pub fn says(listeners: impl Into<Option<u32>>) -> Said {
@@ -44,6 +45,7 @@ pub fn says(listeners: impl Into<Option<u32>>) -> Said {
         joins: None,
         interval: INTERVAL,
         age: Duration::ZERO,
+        can_stop: true,
     }
 }
 
@@ -70,6 +72,11 @@ impl Said {
 
     pub fn aged(self, age: Duration) -> Self {
         Self { age, ..self }
+    }
+
+    /// By a source that may not be told to stop.
+    pub fn untouchable(self) -> Self {
+        Self { can_stop: false, ..self }
     }
 
     pub fn every(self, interval: Duration) -> Self {
@@ -199,6 +206,7 @@ impl Subject {
             track: None,
             observed_at: None,
             interval: said.interval,
+            can_stop: said.can_stop,
         };
         let source = SourceId::new(source).unwrap();
         let at = self.now.minus(said.age);

@@ -28,6 +28,8 @@ pub struct Scope {
     pub mounts: Vec<String>,
     pub channel_prefix: String,
     pub interval: Duration,
+    /// Whether streams here may be ended.
+    pub stop: bool,
 }
 
 /// Whose account, and of which channel.
@@ -164,13 +166,13 @@ impl Watch {
             status: Status::Live,
             listeners: mount.listeners,
             track: track(mount),
-            ..bare(stream, sent, self.scope.interval)
+            ..bare(stream, sent, &self.scope)
         }
     }
 
     /// Looks at what this poll did not show.
     fn miss(&mut self, sent: Now, present: &BTreeSet<Place>, stopping: impl Fn(&Place) -> bool, seen: &mut Seen) {
-        let interval = self.scope.interval;
+        let scope = &self.scope;
         self.streams.retain(|place, stream| {
             if present.contains(place) {
                 return true;
@@ -181,7 +183,7 @@ impl Watch {
             }
             let first = *stream.missing_since.get_or_insert(sent.at);
             // Two polls in quick succession are no two looks.
-            if sent.at.since(first) < interval / 2 {
+            if sent.at.since(first) < scope.interval / 2 {
                 return true;
             }
             if stream.farewells == 0 {
@@ -189,7 +191,7 @@ impl Watch {
             }
             stream.connection = None;
             stream.farewells += 1;
-            seen.reports.push((place.clone(), bare(stream, sent, interval)));
+            seen.reports.push((place.clone(), bare(stream, sent, scope)));
             stream.farewells < FAREWELLS
         });
     }
@@ -200,7 +202,7 @@ impl Watch {
         stream.connection = None;
         stream.missing_since = Some(now.at);
         stream.farewells = 1;
-        Some((place.clone(), bare(stream, now, self.scope.interval)))
+        Some((place.clone(), bare(stream, now, &self.scope)))
     }
 
     /// How a stream stands after the last good poll; `None` when its mount has no source.
@@ -222,7 +224,7 @@ impl Watch {
 }
 
 /// The next report of a session, of which nothing is known but that it is over.
-fn bare(stream: &mut Stream, now: Now, interval: Duration) -> Report {
+fn bare(stream: &mut Stream, now: Now, scope: &Scope) -> Report {
     let seq = stream.next_seq(now);
     Report {
         identity: Identity::Numbered { session: stream.session.clone(), started_at: stream.started_at, seq },
@@ -235,7 +237,8 @@ fn bare(stream: &mut Stream, now: Now, interval: Duration) -> Report {
         track: None,
         // Its batch is dated by the moment of the request, on the daemon's own clock.
         observed_at: None,
-        interval,
+        interval: scope.interval,
+        can_stop: scope.stop,
     }
 }
 

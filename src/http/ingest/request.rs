@@ -267,6 +267,7 @@ impl ReportIn<'_> {
             track: self.track.map(Arc::new),
             observed_at: time("observed_at", self.observed_at)?,
             interval,
+            can_stop: true,
         };
         Ok((channel, report))
     }

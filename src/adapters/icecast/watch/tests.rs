@@ -15,6 +15,7 @@ fn watch() -> Watch {
         mounts: Vec::new(),
         channel_prefix: String::new(),
         interval: Duration::from_secs(5),
+        stop: true,
     })
 }
 

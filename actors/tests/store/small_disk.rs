@@ -1,0 +1,111 @@
+//! A disk that is really full, and has room again when the story says so.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use tempfile::TempDir;
+
+/// Set in a process that makes do with a limit on the size of its files.
+const LIMITED: &str = "SATTVA_TEST_LIMITED";
+
+/// A tmpfs of its own size; where this process may not mount one, a limit on the size of files.
+pub struct SmallDisk {
+    place: TempDir,
+    mounted: bool,
+    /// Whose files the limit is for; `None` is this process.
+    pub writer: Option<Pid>,
+}
+
+impl SmallDisk {
+    /// Says loudly why it is not a tmpfs, if it is not. Then whoever writes must ignore SIGXFSZ: see
+    /// [`Self::unharmed`].
+    pub fn new(kib: usize) -> Self {
+        let place = TempDir::new().unwrap();
+        let refusal = match mount(place.path(), kib) {
+            Ok(()) => return Self { place, mounted: true, writer: None },
+            Err(refusal) => refusal,
+        };
+        eprintln!("NO TMPFS CAN BE MOUNTED HERE ({refusal}): a limit on the size of files stands in for a full disk");
+        Self { place, mounted: false, writer: None }
+    }
+
+    /// Tells a story on a small disk: here, or where only a limit is to be had in a child that survives it.
+    pub fn tell(kib: usize, test: &str, story: impl FnOnce(&Self)) {
+        let disk = Self::new(kib);
+        if disk.mounted || std::env::var_os(LIMITED).is_some() {
+            return story(&disk);
+        }
+        let mut child = Self::unharmed(&std::env::current_exe().unwrap());
+        let told = child.args(["--exact", test, "--nocapture"]).env(LIMITED, "1").status().unwrap();
+        assert!(told.success(), "see above what happened under a limit on the size of files");
+    }
+
+    /// A program that gets an error where it goes past the limit, instead of a signal that kills it.
+    pub fn unharmed(program: &Path) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program);
+        shell
+    }
+
+    pub fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.path().join("filler")
+    }
+
+    /// Takes all the room there is but so many bytes.
+    pub fn fill_but(&self, left: u64) {
+        if !self.mounted {
+            let sizes = fs::read_dir(self.path()).unwrap().flatten().map(|file| file.metadata().unwrap().len());
+            return self.limit(Some(sizes.max().unwrap_or(0) + left));
+        }
+        let mut filler = File::options().create(true).append(true).open(self.filler()).unwrap();
+        let mut block = 65_536;
+        while block > 0 {
+            if filler.write_all(&vec![1; block]).is_err() {
+                block /= 2;
+            }
+        }
+        let full = filler.metadata().unwrap().len();
+        filler.set_len(full.saturating_sub(left)).unwrap();
+    }
+
+    pub fn make_room(&self) {
+        if self.mounted {
+            fs::remove_file(self.filler()).unwrap();
+        } else {
+            self.limit(getrlimit(Resource::Fsize).maximum);
+        }
+    }
+
+    fn limit(&self, bytes: Option<u64>) {
+        let limit = Rlimit { current: bytes, maximum: getrlimit(Resource::Fsize).maximum };
+        prlimit(self.writer, Resource::Fsize, limit).unwrap();
+    }
+}
+
+fn mount(place: &Path, kib: usize) -> Result<(), String> {
+    let size = format!("size={kib}k");
+    let output = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(place).output();
+    let output = output.map_err(|error| error.to_string())?;
+    output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        if !self.mounted {
+            return self.limit(getrlimit(Resource::Fsize).maximum);
+        }
+        let unmounted = Command::new("umount").arg("--lazy").arg(self.place.path()).status();
+        if !unmounted.is_ok_and(|status| status.success()) {
+            eprintln!("{} stays mounted", self.place.path().display());
+        }
+    }
+}
