@@ -497,18 +497,32 @@ impl Actor for Screen {
     }
 }
 
+/// The payload of the first text frame of a run, and what follows it.
+fn first_frame(run: &[u8]) -> (&[u8], &[u8]) {
+    let (length, header) = match run[1] {
+        126 => (u64::from(u16::from_be_bytes([run[2], run[3]])), 4),
+        127 => (u64::from_be_bytes(run[2..10].try_into().unwrap()), 10),
+        short => (u64::from(short), 2),
+    };
+    run[header..].split_at(length as usize)
+}
+
 impl Handler<Deliver> for Screen {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
-        // A text frame: its header says how long its own length field is.
-        let header = match deliver.frame[1] {
-            126 => 4,
-            127 => 10,
-            _ => 2,
+        let (first, since) = match &deliver {
+            Deliver::Live { frame, .. } => (frame, None),
+            Deliver::Snapshot { frame, since } => (frame, Some(since)),
         };
-        let message = serde_json::from_slice(&deliver.frame[header..]).unwrap();
-        self.seen.messages.borrow_mut().push(Heard { at: self.past + self.born.elapsed(), message });
+        for mut frames in [Some(first), since].into_iter().flatten().map(|run| &run[..]) {
+            while !frames.is_empty() {
+                let (payload, rest) = first_frame(frames);
+                let message = serde_json::from_slice(payload).unwrap();
+                self.seen.messages.borrow_mut().push(Heard { at: self.past + self.born.elapsed(), message });
+                frames = rest;
+            }
+        }
         self.seen.news.notify_waiters();
     }
 }
