@@ -5,7 +5,7 @@
     reason = "a test that cannot go on panics, and it waits for another process, outside of any actor"
 )]
 
-// What the tests speak with: the daemon's process, a streamer, a WebSocket client.
+// What the tests speak with: the daemon's process, a streamer, a WebSocket client, a disk that can be full.
 mod architecture;
 mod daemon;
 mod door_keeper;
@@ -13,12 +13,15 @@ mod figures;
 mod live;
 mod patience;
 mod raw_socket;
+#[path = "../../actors/tests/store/small_disk.rs"]
+mod small_disk;
 mod streamer;
 
 // What the daemon does, by behaviour.
 mod auto_end_to_the_end;
 mod damaged_store;
 mod explanations;
+mod full_disk;
 mod ingest_bad_input;
 mod ingest_commands;
 mod ingest_order;

@@ -497,26 +497,31 @@ impl Actor for Screen {
     }
 }
 
+/// The payload of the first text frame of a run, and what follows it.
+fn first_frame(run: &[u8]) -> (&[u8], &[u8]) {
+    let (length, header) = match run[1] {
+        126 => (u64::from(u16::from_be_bytes([run[2], run[3]])), 4),
+        127 => (u64::from_be_bytes(run[2..10].try_into().unwrap()), 10),
+        short => (u64::from(short), 2),
+    };
+    run[header..].split_at(length as usize)
+}
+
 impl Handler<Deliver> for Screen {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
-        let frames = match deliver {
-            Deliver::Live { frame, .. } => frame.to_vec(),
-            Deliver::Snapshot { frame, since } => [frame, since].concat(),
+        let (first, since) = match &deliver {
+            Deliver::Live { frame, .. } => (frame, None),
+            Deliver::Snapshot { frame, since } => (frame, Some(since)),
         };
-        let at = self.past + self.born.elapsed();
-        let mut rest = frames.as_slice();
-        // Text frames: the header says how long its own length field is.
-        while let [_, short, ..] = *rest {
-            let (header, length) = match short {
-                126 => (4, u16::from_be_bytes(rest[2..4].try_into().unwrap()).into()),
-                127 => (10, u64::from_be_bytes(rest[2..10].try_into().unwrap()) as usize),
-                short => (2, usize::from(short)),
-            };
-            let message = serde_json::from_slice(&rest[header..header + length]).unwrap();
-            self.seen.messages.borrow_mut().push(Heard { at, message });
-            rest = &rest[header + length..];
+        for mut frames in [Some(first), since].into_iter().flatten().map(|run| &run[..]) {
+            while !frames.is_empty() {
+                let (payload, rest) = first_frame(frames);
+                let message = serde_json::from_slice(payload).unwrap();
+                self.seen.messages.borrow_mut().push(Heard { at: self.past + self.born.elapsed(), message });
+                frames = rest;
+            }
         }
         self.seen.news.notify_waiters();
     }

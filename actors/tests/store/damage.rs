@@ -123,7 +123,7 @@ fn flipped(killed: bool) {
     let (mut survived, mut told) = (0, 0);
     // Everything in the header, and what is used of the rest, here and there.
     let used: Vec<usize> = (512..whole.len()).filter(|at| whole[*at] != 0).collect();
-    let places = (0..320).step_by(2).chain(used.into_iter().step_by(769));
+    let places = (0..320).step_by(4).chain(used.into_iter().step_by(1499));
     for at in places {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
@@ -131,7 +131,7 @@ fn flipped(killed: bool) {
         *if of_no_consequence { &mut survived } else { &mut told } += 1;
     }
     eprintln!("{told} flipped bytes were told of, {survived} were of no consequence");
-    assert!(told > 30, "too few damages were found: {told}");
+    assert!(told > 15, "too few damages were found: {told}");
 }
 
 #[test]
