@@ -45,7 +45,7 @@ impl Filter {
             let types = types
                 .into_iter()
                 .map(|name| find(name).ok_or_else(|| FilterError::Type(name.chars().take(40).collect())));
-            filter.types = Some(types.collect::<Result<_, _>>()?);
+            filter.types = Some(sorted(types.collect::<Result<_, _>>()?));
         }
         Ok(filter)
     }
@@ -63,28 +63,40 @@ impl Filter {
     }
 
     /// Wants more. Naming channels or types narrows a session that had everything.
-    pub fn add(&mut self, more: Self) {
+    pub fn with(&self, more: Self) -> Result<Self, FilterError> {
+        let mut all = self.clone();
         if let Some(channels) = more.channels {
-            self.channels.get_or_insert_default().extend(channels);
+            let own = all.channels.get_or_insert_default();
+            own.extend(channels);
+            if own.len() > CHANNELS_MAX {
+                return Err(FilterError::TooMany);
+            }
         }
         if let Some(types) = more.types {
-            let own = self.types.get_or_insert_default();
-            own.extend(types);
-            own.sort_unstable_by_key(|kind| kind.as_str());
-            own.dedup();
+            all.types = Some(sorted(all.types.into_iter().flatten().chain(types).collect()));
         }
+        Ok(all)
     }
 
     /// Wants less. A session that had everything keeps everything but what it names.
-    pub fn remove(&mut self, less: &Self) {
-        if let (Some(channels), Some(less)) = (self.channels.as_mut(), less.channels.as_ref()) {
+    #[must_use]
+    pub fn without(&self, less: &Self) -> Self {
+        let mut rest = self.clone();
+        if let (Some(channels), Some(less)) = (rest.channels.as_mut(), less.channels.as_ref()) {
             channels.retain(|channel| !less.contains(channel));
         }
         if let Some(less) = less.types.as_ref() {
-            let own = self.types.get_or_insert_with(|| MessageType::ALL.to_vec());
+            let own = rest.types.get_or_insert_with(|| MessageType::ALL.to_vec());
             own.retain(|kind| !less.contains(kind));
         }
+        rest
     }
+}
+
+fn sorted(mut types: Vec<MessageType>) -> Vec<MessageType> {
+    types.sort_unstable_by_key(|kind| kind.as_str());
+    types.dedup();
+    types
 }
 
 #[cfg(test)]
@@ -120,11 +132,19 @@ mod tests {
 
     #[test]
     fn subscribing_adds_and_unsubscribing_takes_away() {
-        let mut own = filter(Some(&["jazz"]), None);
-        own.add(filter(Some(&["rock"]), None));
-        own.remove(&filter(Some(&["jazz"]), Some(&["stats"])));
+        let own = filter(Some(&["jazz"]), None).with(filter(Some(&["rock"]), None)).unwrap();
+        let own = own.without(&filter(Some(&["jazz"]), Some(&["stats"])));
         assert_eq!(own.channels, filter(Some(&["rock"]), None).channels);
         assert!(!own.wants(MessageType::Stats, None));
+    }
+
+    #[test]
+    fn a_filter_grows_no_further_than_its_bound() {
+        let many: Vec<String> = (0..CHANNELS_MAX).map(|n| format!("c{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let own = filter(Some(&many), None);
+        assert_eq!(own.with(filter(Some(&["c0"]), None)), Ok(own.clone()));
+        assert_eq!(own.with(filter(Some(&["jazz"]), None)), Err(FilterError::TooMany));
     }
 
     #[test]
