@@ -267,7 +267,7 @@ impl SessionActor {
                 self.refine(ctx, filter, wish.channels.is_some());
             }
             Ok(ClientMessage::Unsubscribe(wish)) => {
-                let filter = wish.filter().map(|less| self.filter.without(&less));
+                let filter = wish.filter().and_then(|less| self.filter.without(&less));
                 self.refine(ctx, filter, false);
             }
             Err(error) => {

@@ -48,15 +48,35 @@ fn a_session_narrowed_to_a_channel_hears_of_no_other() {
     let daemon = Daemon::start("");
     let mut live = daemon.live("?channels=rock&types=stream_update");
     live.until_type("snapshot");
-    Streamer::new("radio-1", "jazz").hears(&daemon, 1);
-    Streamer::new("radio-2", "rock").hears(&daemon, 1);
+    let (mut jazz, mut rock) = (Streamer::new("radio-1", "jazz"), Streamer::new("radio-2", "rock"));
+    jazz.hears(&daemon, 1);
+    rock.hears(&daemon, 1);
     let first = live.next().unwrap();
     assert_eq!((&first["type"], &first["data"]["channel_id"]), (&json!("stream_update"), &json!("rock")), "{first}");
 
+    // What is added is in the snapshot, beside what the session heard before.
     live.say(r#"{"type":"subscribe","channels":["jazz"]}"#);
     let snapshot = live.until_type("snapshot");
     let channels: Vec<_> = snapshot["data"]["streams"].as_array().unwrap().iter().map(|s| &s["channel_id"]).collect();
-    assert!(channels.contains(&&json!("jazz")), "{snapshot}");
+    assert_eq!(channels, [&json!("jazz"), &json!("rock")], "{snapshot}");
+    live.say(r#"{"type":"unsubscribe","channels":["rock"]}"#);
+    live.say(r#"{"type":"ping"}"#);
+    live.until_type("pong");
+    rock.hears(&daemon, 2);
+    jazz.hears(&daemon, 2);
+    let next = live.next().unwrap();
+    assert_eq!(next["data"]["channel_id"], "jazz", "{next}");
+}
+
+#[test]
+fn taking_a_channel_from_a_session_that_hears_all_is_answered_with_what_to_do() {
+    let daemon = Daemon::start("");
+    let mut live = daemon.live("");
+    live.until_type("snapshot");
+    live.say(r#"{"type":"unsubscribe","channels":["jazz"]}"#);
+    let error = live.until_type("error");
+    assert_eq!(error["data"]["code"], "bad_filter", "{error}");
+    assert!(error["data"]["message"].as_str().unwrap().contains("subscribe to those"), "{error}");
 }
 
 #[test]

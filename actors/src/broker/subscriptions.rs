@@ -22,6 +22,8 @@ pub enum FilterError {
     Type(String),
     #[error("more than {CHANNELS_MAX} channels in one filter")]
     TooMany,
+    #[error("this session hears every channel; subscribe to those it is to hear, then it hears no other")]
+    NotNarrowed,
 }
 
 impl Filter {
@@ -78,18 +80,19 @@ impl Filter {
         Ok(all)
     }
 
-    /// Wants less. A session that had everything keeps everything but what it names.
-    #[must_use]
-    pub fn without(&self, less: &Self) -> Self {
+    /// Wants less. A session that had every type keeps all but those it names; channels can only be taken
+    /// from a session that has named some.
+    pub fn without(&self, less: &Self) -> Result<Self, FilterError> {
         let mut rest = self.clone();
-        if let (Some(channels), Some(less)) = (rest.channels.as_mut(), less.channels.as_ref()) {
-            channels.retain(|channel| !less.contains(channel));
+        if let Some(less) = less.channels.as_ref() {
+            let own = rest.channels.as_mut().ok_or(FilterError::NotNarrowed)?;
+            own.retain(|channel| !less.contains(channel));
         }
         if let Some(less) = less.types.as_ref() {
             let own = rest.types.get_or_insert_with(|| MessageType::ALL.to_vec());
             own.retain(|kind| !less.contains(kind));
         }
-        rest
+        Ok(rest)
     }
 }
 
@@ -133,9 +136,18 @@ mod tests {
     #[test]
     fn subscribing_adds_and_unsubscribing_takes_away() {
         let own = filter(Some(&["jazz"]), None).with(filter(Some(&["rock"]), None)).unwrap();
-        let own = own.without(&filter(Some(&["jazz"]), Some(&["stats"])));
+        let own = own.without(&filter(Some(&["jazz"]), Some(&["stats"]))).unwrap();
         assert_eq!(own.channels, filter(Some(&["rock"]), None).channels);
         assert!(!own.wants(MessageType::Stats, None));
+    }
+
+    #[test]
+    fn no_channel_can_be_taken_from_a_session_that_hears_all_of_them() {
+        let all = filter(None, None);
+        assert_eq!(all.without(&filter(Some(&["jazz"]), Some(&["stats"]))), Err(FilterError::NotNarrowed));
+        let without_stats = all.without(&filter(None, Some(&["stats"]))).unwrap();
+        assert!(!without_stats.wants(MessageType::Stats, None));
+        assert!(without_stats.wants(MessageType::AutoEnd, Some(&ChannelId::new("jazz").unwrap())));
     }
 
     #[test]
