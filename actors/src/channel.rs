@@ -46,7 +46,7 @@ use crate::{
         Ack, Action, ActionError, Durable, Inspection, KnownSession, Offer, Operation, Publication, Publish, Report,
         Retract, Rulebook, Save, Tally, phase_code,
     },
-    wire::{AutoEndChange, AutoEndEvent, AutoEndWarning, StreamEvent, StreamState, StreamStatus, StreamUpdate},
+    wire::{AutoEndChange, AutoEndEvent, AutoEndWarning, StreamEvent, StreamState, StreamUpdate},
     world::World,
 };
 
