@@ -196,3 +196,12 @@ fn behind_one_address_there_is_room_for_as_many_as_there_may_be() {
     let sessions: Vec<Live> = (0..110).map(|_| daemon.live("?types=stats")).collect();
     assert_eq!(daemon.figures().get("sattva_websocket_connections"), Some(sessions.len() as f64));
 }
+
+#[test]
+fn a_query_that_names_its_channels_twice_is_answered_with_a_problem() {
+    let daemon = Daemon::start("");
+    let away = Live::try_open(daemon.address(), "?channels=a&channels=b").err().unwrap();
+    assert_eq!((away.status, &away.body["code"]), (400, &json!("bad_query")), "{away:?}");
+    let detail = away.body["detail"].as_str().unwrap();
+    assert!(detail.contains("channels") && detail.contains("?channels=a,b"), "{detail}");
+}
