@@ -189,3 +189,19 @@ fn a_filter_that_grows_past_its_bound_is_refused_and_the_one_before_holds() {
     let heard = live.until("an update", |m| m["type"] == "stream_update");
     assert_eq!(heard["data"]["channel_id"], "jazz", "{heard}");
 }
+
+#[test]
+fn behind_one_address_there_is_room_for_as_many_as_there_may_be() {
+    let daemon = Daemon::start("");
+    let sessions: Vec<Live> = (0..110).map(|_| daemon.live("?types=stats")).collect();
+    assert_eq!(daemon.figures().get("sattva_websocket_connections"), Some(sessions.len() as f64));
+}
+
+#[test]
+fn a_query_that_names_its_channels_twice_is_answered_with_a_problem() {
+    let daemon = Daemon::start("");
+    let away = Live::try_open(daemon.address(), "?channels=a&channels=b").err().unwrap();
+    assert_eq!((away.status, &away.body["code"]), (400, &json!("bad_query")), "{away:?}");
+    let detail = away.body["detail"].as_str().unwrap();
+    assert!(detail.contains("channels") && detail.contains("?channels=a,b"), "{detail}");
+}

@@ -216,8 +216,12 @@ fn a_session_that_takes_the_place_of_another_is_an_end_and_a_start_in_the_order_
         radio.says(stage, 0).await;
         stage.pass(secs(1)).await;
         let told = viewer.heard_of("jazz");
-        let expected =
-            ["auto-end cancelled: new_session", "stopped with 0", "started with 0", "auto-end started: never_joined"];
+        let expected = [
+            "2 auto-end cancelled: new_session",
+            "2 stopped with 0",
+            "2 started with 0",
+            "2 auto-end started: never_joined",
+        ];
         assert_eq!(told, expected);
         let last = viewer.heard().into_iter().rfind(|heard| heard.message["data"]["event"] == "stopped").unwrap();
         assert_eq!(last.message["data"]["state"], "stopped");
