@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::Server, middleware, web};
+use actix_web::{App, HttpServer, dev::Server, error::QueryPayloadError, middleware, web};
 use arc_swap::ArcSwap;
 use prometheus::Registry;
 use sattva_actors::{
@@ -153,6 +153,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(dashboard::below);
 }
 
+fn bad_query(error: &QueryPayloadError) -> Problem {
+    let detail = format!("{error}; give each parameter once, a list with commas: ?channels=a,b");
+    Problem::bad_request("bad_query", detail)
+}
+
 /// Serves everything on `listener`.
 pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
     let (metrics_enabled, body_max) = {
@@ -163,6 +168,7 @@ pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> 
         App::new()
             .app_data(front.clone())
             .app_data(web::PayloadConfig::new(body_max))
+            .app_data(web::QueryConfig::default().error_handler(|error, _| bad_query(&error).into()))
             .wrap(middleware::from_fn(door::check))
             .wrap(middleware::from_fn(observe::observe))
             .configure(routes)

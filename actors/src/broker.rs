@@ -32,6 +32,8 @@ use crate::{
 
 /// Publications that may wait; past it everybody gets a new snapshot instead.
 pub const MAILBOX: usize = 262_144;
+/// Messages kept while snapshots are gathered: those of more than 20 000 streams that begin at once.
+const HELD_MAX: usize = 65_536;
 /// How long a snapshot may take before it is asked for again, and how soon it then is.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(10);
 const SNAPSHOT_AGAIN: Duration = Duration::from_millis(100);
@@ -121,7 +123,7 @@ impl Broker {
             latest_stats: None,
             gathering: false,
             next_round: BTreeSet::new(),
-            held: Held::default(),
+            held: Held::new(HELD_MAX),
         }
     }
 

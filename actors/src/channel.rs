@@ -46,7 +46,7 @@ use crate::{
         Ack, Action, ActionError, Durable, Inspection, KnownSession, Offer, Operation, Publication, Publish, Report,
         Retract, Rulebook, Save, Tally, phase_code,
     },
-    wire::{AutoEndChange, AutoEndEvent, AutoEndWarning, StreamEvent, StreamState, StreamStatus, StreamUpdate},
+    wire::{AutoEndChange, AutoEndEvent, AutoEndWarning, StreamEvent, StreamState, StreamUpdate},
     world::World,
 };
 
@@ -234,13 +234,17 @@ impl ChannelActor {
     ) {
         let read = self.read_clock();
         let m = Self::moment(&self.policy, &self.world, self.number, read);
-        let was_over = self.stream.is_over();
+        let sessions = self.stream.sessions();
         let (effects, save) = decide(&mut self.stream, m);
-        if was_over {
-            // That a stream has begun is told before what is decided about it.
+        // That a session has begun is told behind the last word on the one before, and before what is
+        // decided about the new one.
+        let begins = self.stream.sessions() != sessions;
+        let closed = effects.iter().rposition(Effect::closes).filter(|_| begins).map_or(0, |last| last + 1);
+        let mut decisions = self.perform(read, &effects[..closed]);
+        if begins {
             self.tell_changes(read);
         }
-        let decisions = self.perform(read, &effects);
+        decisions.extend(self.perform(read, &effects[closed..]));
         if save || !effects.is_empty() {
             self.save(ctx, read.0, decisions, &effects, tally);
         }
@@ -268,7 +272,7 @@ impl ChannelActor {
 
     // ---- what is carried out: the only place where outlets are named ----
 
-    fn perform(&mut self, read: (Now, Timestamp), effects: &Effects) -> Vec<Decision> {
+    fn perform(&mut self, read: (Now, Timestamp), effects: &[Effect]) -> Vec<Decision> {
         let mut decisions = Vec::new();
         if effects.is_empty() {
             return decisions;
@@ -515,6 +519,7 @@ impl ChannelActor {
             Audience::Unknown => (evidences.last_known(), over),
         };
         let face = Face {
+            session: self.stream.sessions(),
             status: self.stream.status(self.lost),
             listeners,
             listeners_known,
@@ -522,6 +527,8 @@ impl ChannelActor {
             track: evidences.track().cloned(),
         };
         for event in self.shown.update(read.0.at, &face) {
+            let over = Face::default();
+            let face = if event == StreamEvent::Stopped { &over } else { &face };
             let update = StreamUpdate {
                 channel_id: self.stream.id.clone(),
                 event,
@@ -532,8 +539,13 @@ impl ChannelActor {
                 state: face.status,
             };
             self.publish(read.0, Publication::Update(update));
-            if matches!(event, StreamEvent::Started | StreamEvent::Stopped) {
-                tracing::info!(channel_id = %self.stream.id, event = ?event, "stream {}", if face.status == StreamStatus::Stopped { "ended" } else { "seen" });
+            match event {
+                // What a restart brings back is no news, and would be a line for every channel.
+                StreamEvent::Started if self.stream.evidence_at().is_some() => {
+                    tracing::info!(channel_id = %self.stream.id, "stream seen");
+                }
+                StreamEvent::Stopped => tracing::info!(channel_id = %self.stream.id, "stream ended"),
+                _ => {}
             }
         }
     }

@@ -23,7 +23,7 @@ use self::{
     outbox::{Outbox, OutboxBody},
 };
 use crate::{
-    broker::subscriptions::Filter,
+    broker::subscriptions::{Filter, FilterError},
     clock::{Clock, Timestamp},
     protocol::{Deliver, Dismiss, Refine, Subscribe, Unsubscribe},
     wire::{ClientError, Message, MessageType},
@@ -37,8 +37,12 @@ pub const MESSAGE_MAX: usize = 4096;
 const FRAGMENTS_MAX: usize = 16;
 /// Time to finish a fragmented message.
 const FRAGMENTS_TIME: Duration = Duration::from_secs(10);
-/// Control frames a client may send within one second.
-const CONTROL_PER_SECOND: u32 = 10;
+/// Control frames a client may send within so long.
+const CONTROL_MAX: u32 = 10;
+const CONTROL_WITHIN: Duration = Duration::from_secs(1);
+/// Messages a client may send within so long, right or wrong: ten a second on average.
+const TEXTS_MAX: u32 = 100;
+const TEXTS_WITHIN: Duration = Duration::from_secs(10);
 /// Wrong messages a client may send before it is closed with 1008.
 const RUBBISH_MAX: u32 = 10;
 /// Time to answer our close.
@@ -118,11 +122,32 @@ struct Wish {
 }
 
 impl Wish {
-    fn filter(&self) -> Result<Filter, String> {
+    fn filter(&self) -> Result<Filter, FilterError> {
         fn names(list: Option<&Vec<String>>) -> Option<impl Iterator<Item = &str>> {
             list.map(|list| list.iter().map(String::as_str))
         }
-        Filter::parse(names(self.channels.as_ref()), names(self.types.as_ref())).map_err(|e| e.to_string())
+        Filter::parse(names(self.channels.as_ref()), names(self.types.as_ref()))
+    }
+}
+
+/// How many of one thing came since a moment.
+struct Pace {
+    since: Timestamp,
+    count: u32,
+}
+
+impl Pace {
+    fn new(since: Timestamp) -> Self {
+        Self { since, count: 0 }
+    }
+
+    /// Counts one more; true where that is too many for the time.
+    fn exceeds(&mut self, now: Timestamp, most: u32, within: Duration) -> bool {
+        if now.since(self.since) >= within {
+            *self = Self::new(now);
+        }
+        self.count += 1;
+        self.count > most
     }
 }
 
@@ -138,7 +163,8 @@ pub struct SessionActor {
     _place: Box<dyn std::any::Any>,
     last_seen: Timestamp,
     fragments: Option<(BytesMut, usize, Timestamp)>,
-    control: (Timestamp, u32),
+    control: Pace,
+    texts: Pace,
     rubbish: u32,
     ending: Option<Ending>,
 }
@@ -167,7 +193,8 @@ impl SessionActor {
             _place: place,
             last_seen,
             fragments: None,
-            control: (last_seen, 0),
+            control: Pace::new(last_seen),
+            texts: Pace::new(last_seen),
             rubbish: 0,
             ending: None,
         };
@@ -209,38 +236,40 @@ impl SessionActor {
         }
     }
 
-    fn complain(&mut self, ctx: &mut Context<Self>, code: &'static str, message: String) {
-        self.rubbish += 1;
+    fn tell_error(&mut self, ctx: &mut Context<Self>, code: &'static str, message: String) {
         let error =
             Message { kind: MessageType::Error, timestamp: self.clock.now().wall, data: ClientError { code, message } };
         self.tell(ctx, frame::text(&error));
+    }
+
+    /// The client did something wrong.
+    fn complain(&mut self, ctx: &mut Context<Self>, code: &'static str, message: String) {
+        self.rubbish += 1;
+        self.tell_error(ctx, code, message);
         if self.rubbish > RUBBISH_MAX {
             self.end(ctx, Ending::Rubbish, CloseCode::Policy, "too many wrong messages");
         }
     }
 
-    fn on_text(&mut self, ctx: &mut Context<Self>, text: &[u8]) {
+    fn on_text(&mut self, ctx: &mut Context<Self>, text: &[u8], now: Timestamp) {
+        if self.texts.exceeds(now, TEXTS_MAX, TEXTS_WITHIN) {
+            self.end(ctx, Ending::Rubbish, CloseCode::Policy, "too many messages");
+            return;
+        }
         match serde_json::from_slice::<ClientMessage>(text) {
             Ok(ClientMessage::Ping) => {
                 let pong =
                     Message { kind: MessageType::Pong, timestamp: self.clock.now().wall, data: serde_json::json!({}) };
                 self.tell(ctx, frame::text(&pong));
             }
-            Ok(ClientMessage::Subscribe(wish)) => match wish.filter() {
-                Ok(more) => {
-                    let snapshot = more.channels.is_some();
-                    self.filter.add(more);
-                    self.refine(ctx, snapshot);
-                }
-                Err(why) => self.complain(ctx, "bad_filter", why),
-            },
-            Ok(ClientMessage::Unsubscribe(wish)) => match wish.filter() {
-                Ok(less) => {
-                    self.filter.remove(&less);
-                    self.refine(ctx, false);
-                }
-                Err(why) => self.complain(ctx, "bad_filter", why),
-            },
+            Ok(ClientMessage::Subscribe(wish)) => {
+                let filter = wish.filter().and_then(|more| self.filter.with(more));
+                self.refine(ctx, filter, wish.channels.is_some());
+            }
+            Ok(ClientMessage::Unsubscribe(wish)) => {
+                let filter = wish.filter().and_then(|less| self.filter.without(&less));
+                self.refine(ctx, filter, false);
+            }
             Err(error) => {
                 let what = format!("not a message this server knows ({error}); there are ping, subscribe, unsubscribe");
                 self.complain(ctx, "bad_message", what);
@@ -248,19 +277,16 @@ impl SessionActor {
         }
     }
 
-    fn refine(&mut self, ctx: &mut Context<Self>, snapshot: bool) {
-        let refine = Refine { session: self.id, filter: self.filter.clone(), snapshot };
-        if self.outlets.refine.try_send(refine).is_err() {
-            self.complain(ctx, "busy", "the server is too busy; try again in a second".into());
+    fn refine(&mut self, ctx: &mut Context<Self>, filter: Result<Filter, FilterError>, snapshot: bool) {
+        let filter = match filter {
+            Ok(filter) => filter,
+            Err(why) => return self.complain(ctx, "bad_filter", why.to_string()),
+        };
+        let refine = Refine { session: self.id, filter: filter.clone(), snapshot };
+        match self.outlets.refine.try_send(refine) {
+            Ok(()) => self.filter = filter,
+            Err(_) => self.tell_error(ctx, "busy", "the server is too busy; try again in a second".into()),
         }
-    }
-
-    fn too_many_control_frames(&mut self, now: Timestamp) -> bool {
-        if now.since(self.control.0) >= Duration::from_secs(1) {
-            self.control = (now, 0);
-        }
-        self.control.1 += 1;
-        self.control.1 > CONTROL_PER_SECOND
     }
 
     fn on_fragment(&mut self, ctx: &mut Context<Self>, item: Item, now: Timestamp) {
@@ -284,7 +310,7 @@ impl SessionActor {
         } else if *count > FRAGMENTS_MAX || now.since(*began) > FRAGMENTS_TIME {
             self.end(ctx, Ending::Protocol, CloseCode::Policy, "too many fragments");
         } else if last && let Some((whole, _, _)) = self.fragments.take() {
-            self.on_text(ctx, &whole);
+            self.on_text(ctx, &whole, now);
         }
     }
 
@@ -367,12 +393,12 @@ impl StreamHandler<Result<Frame, ProtocolError>> for SessionActor {
                 ctx.stop();
             }
             _ if self.ending.is_some() => {}
-            Ok(Frame::Ping(_) | Frame::Pong(_)) if self.too_many_control_frames(now) => {
+            Ok(Frame::Ping(_) | Frame::Pong(_)) if self.control.exceeds(now, CONTROL_MAX, CONTROL_WITHIN) => {
                 self.end(ctx, Ending::Rubbish, CloseCode::Policy, "too many control frames");
             }
             Ok(Frame::Ping(payload)) => self.tell(ctx, frame::pong(&payload)),
             Ok(Frame::Pong(_)) => {}
-            Ok(Frame::Text(text)) => self.on_text(ctx, &text),
+            Ok(Frame::Text(text)) => self.on_text(ctx, &text, now),
             Ok(Frame::Binary(_)) => self.end(ctx, Ending::Protocol, CloseCode::Unsupported, "text only"),
             Ok(Frame::Continuation(item)) => self.on_fragment(ctx, item, now),
             Err(ProtocolError::Overflow) => {

@@ -217,14 +217,15 @@ pub struct WebSocket {
     #[serde(with = "duration::one")]
     #[schemars(with = "duration::Spelling")]
     pub heartbeat: Duration,
-    /// Most sessions from one IP address at a time.
-    #[schemars(range(min = *limits::MAX_SESSIONS.start(), max = *limits::MAX_SESSIONS.end()))]
-    pub max_sessions_per_ip: usize,
+    /// Most sessions from one IP address at a time; absent = as `max_sessions`. Behind a proxy all come from its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64", range(min = *limits::MAX_SESSIONS.start(), max = *limits::MAX_SESSIONS.end()))]
+    pub max_sessions_per_ip: Option<usize>,
 }
 
 impl Default for WebSocket {
     fn default() -> Self {
-        Self { max_sessions: 1000, heartbeat: Duration::from_secs(30), max_sessions_per_ip: 100 }
+        Self { max_sessions: 1000, heartbeat: Duration::from_secs(30), max_sessions_per_ip: None }
     }
 }
 

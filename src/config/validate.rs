@@ -50,7 +50,9 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     checks.count("metrics.max_channels", config.metrics.max_channels, limits::METRIC_CHANNELS);
     let websocket = &config.websocket;
     checks.count("websocket.max_sessions", websocket.max_sessions, limits::MAX_SESSIONS);
-    checks.count("websocket.max_sessions_per_ip", websocket.max_sessions_per_ip, limits::MAX_SESSIONS);
+    if let Some(most) = websocket.max_sessions_per_ip {
+        checks.count("websocket.max_sessions_per_ip", most, limits::MAX_SESSIONS);
+    }
     checks.duration("websocket.heartbeat", websocket.heartbeat, limits::HEARTBEAT);
     checks.that("log.level", log_level(&config.log.level));
     let mut names = BTreeSet::new();

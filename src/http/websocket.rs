@@ -118,18 +118,17 @@ pub async fn open(
     })?;
     let settings = front.config.load().websocket.clone();
     let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let place =
-        front.places.take(address, settings.max_sessions, settings.max_sessions_per_ip).map_err(|full| match full {
-            Full::House => Problem::busy(
-                "too_many_sessions",
-                format!("all {} sessions are taken", settings.max_sessions),
-                RETRY_AFTER,
-            ),
-            Full::Address => {
-                let detail = format!("{} sessions are open from this address already", settings.max_sessions_per_ip);
-                Problem::busy("too_many_sessions_from_address", detail, RETRY_AFTER)
-            }
-        })?;
+    let most_per_address = settings.max_sessions_per_ip.unwrap_or(settings.max_sessions);
+    let place = front.places.take(address, settings.max_sessions, most_per_address).map_err(|full| match full {
+        Full::House => {
+            let detail = format!("all {} sessions are taken", settings.max_sessions);
+            Problem::busy("too_many_sessions", detail, RETRY_AFTER)
+        }
+        Full::Address => {
+            let detail = format!("{most_per_address} sessions are open from this address already");
+            Problem::busy("too_many_sessions_from_address", detail, RETRY_AFTER)
+        }
+    })?;
     let outlets = SessionOutlets {
         subscribe: front.house.broker.clone().recipient(),
         refine: front.house.broker.clone().recipient(),

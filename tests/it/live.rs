@@ -17,6 +17,8 @@ use crate::patience::PATIENCE;
 
 pub struct Live {
     socket: WebSocket<TcpStream>,
+    /// The first message, until it is asked for.
+    first: Option<Value>,
     /// Every message that came.
     pub heard: Vec<Value>,
 }
@@ -45,7 +47,7 @@ fn handshake(address: SocketAddr, request: Request<()>) -> Result<Live, Box<Turn
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     match tungstenite::client(request, stream) {
-        Ok((socket, _)) => Ok(Live { socket, heard: Vec::new() }),
+        Ok((socket, _)) => Ok(Live { socket, first: None, heard: Vec::new() }),
         Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(Box::new(TurnedAway {
             status: answer.status().as_u16(),
             headers: answer.headers().clone(),
@@ -56,8 +58,12 @@ fn handshake(address: SocketAddr, request: Request<()>) -> Result<Live, Box<Turn
 }
 
 impl Live {
+    /// A session that has begun: what happens from now on it hears, however busy the machine is.
     pub fn open(address: SocketAddr, query: &str) -> Self {
-        handshake(address, request(address, query)).unwrap_or_else(|away| panic!("turned away: {away:?}"))
+        let mut live =
+            handshake(address, request(address, query)).unwrap_or_else(|away| panic!("turned away: {away:?}"));
+        live.first = Some(live.next().unwrap_or_else(|farewell| panic!("{farewell:?} before anything was said")));
+        live
     }
 
     pub fn try_open(address: SocketAddr, query: &str) -> Result<Self, Box<TurnedAway>> {
@@ -77,6 +83,9 @@ impl Live {
 
     /// `None` when nothing came in time.
     pub fn next_within(&mut self, limit: Duration) -> Option<Result<Value, Farewell>> {
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
+        }
         let began = Instant::now();
         loop {
             let left = limit.checked_sub(began.elapsed()).filter(|left| !left.is_zero())?;

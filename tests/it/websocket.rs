@@ -48,15 +48,35 @@ fn a_session_narrowed_to_a_channel_hears_of_no_other() {
     let daemon = Daemon::start("");
     let mut live = daemon.live("?channels=rock&types=stream_update");
     live.until_type("snapshot");
-    Streamer::new("radio-1", "jazz").hears(&daemon, 1);
-    Streamer::new("radio-2", "rock").hears(&daemon, 1);
+    let (mut jazz, mut rock) = (Streamer::new("radio-1", "jazz"), Streamer::new("radio-2", "rock"));
+    jazz.hears(&daemon, 1);
+    rock.hears(&daemon, 1);
     let first = live.next().unwrap();
     assert_eq!((&first["type"], &first["data"]["channel_id"]), (&json!("stream_update"), &json!("rock")), "{first}");
 
+    // What is added is in the snapshot, beside what the session heard before.
     live.say(r#"{"type":"subscribe","channels":["jazz"]}"#);
     let snapshot = live.until_type("snapshot");
     let channels: Vec<_> = snapshot["data"]["streams"].as_array().unwrap().iter().map(|s| &s["channel_id"]).collect();
-    assert!(channels.contains(&&json!("jazz")), "{snapshot}");
+    assert_eq!(channels, [&json!("jazz"), &json!("rock")], "{snapshot}");
+    live.say(r#"{"type":"unsubscribe","channels":["rock"]}"#);
+    live.say(r#"{"type":"ping"}"#);
+    live.until_type("pong");
+    rock.hears(&daemon, 2);
+    jazz.hears(&daemon, 2);
+    let next = live.next().unwrap();
+    assert_eq!(next["data"]["channel_id"], "jazz", "{next}");
+}
+
+#[test]
+fn taking_a_channel_from_a_session_that_hears_all_is_answered_with_what_to_do() {
+    let daemon = Daemon::start("");
+    let mut live = daemon.live("");
+    live.until_type("snapshot");
+    live.say(r#"{"type":"unsubscribe","channels":["jazz"]}"#);
+    let error = live.until_type("error");
+    assert_eq!(error["data"]["code"], "bad_filter", "{error}");
+    assert!(error["data"]["message"].as_str().unwrap().contains("subscribe to those"), "{error}");
 }
 
 #[test]
@@ -136,4 +156,52 @@ fn on_sigterm_every_session_is_told_and_the_daemon_ends_well() {
     daemon.signal(Signal::TERM);
     assert_eq!(live.farewell(), Farewell::Close(1001));
     assert!(daemon.wait_for_its_end().success());
+}
+
+#[test]
+fn a_client_that_asks_for_snapshots_without_end_is_shown_the_door() {
+    let daemon = Daemon::start("");
+    let mut asking = daemon.live("");
+    for _ in 0..200 {
+        asking.say(r#"{"type":"subscribe","channels":["jazz"]}"#);
+    }
+    assert_eq!(asking.farewell(), Farewell::Close(1008));
+}
+
+#[test]
+fn a_filter_that_grows_past_its_bound_is_refused_and_the_one_before_holds() {
+    let daemon = Daemon::start("");
+    let mut live = daemon.live("?channels=jazz");
+    live.until_type("snapshot");
+    let mut subscribe = |numbers: std::ops::Range<u32>| {
+        let channels: Vec<String> = numbers.map(|n| format!("c{n}")).collect();
+        live.say(&json!({ "type": "subscribe", "channels": channels }).to_string());
+        live.until("an answer", |m| m["type"] == "snapshot" || m["type"] == "error")
+    };
+    // As many as a message has room for.
+    for n in 0..4 {
+        assert_eq!(subscribe(n * 250..n * 250 + if n == 3 { 249 } else { 250 })["type"], "snapshot");
+    }
+    let error = subscribe(2000..2001);
+    assert_eq!(error["data"]["code"], "bad_filter", "{error}");
+    Streamer::new("radio-1", "c2000").hears(&daemon, 1);
+    Streamer::new("radio-2", "jazz").hears(&daemon, 1);
+    let heard = live.until("an update", |m| m["type"] == "stream_update");
+    assert_eq!(heard["data"]["channel_id"], "jazz", "{heard}");
+}
+
+#[test]
+fn behind_one_address_there_is_room_for_as_many_as_there_may_be() {
+    let daemon = Daemon::start("");
+    let sessions: Vec<Live> = (0..110).map(|_| daemon.live("?types=stats")).collect();
+    assert_eq!(daemon.figures().get("sattva_websocket_connections"), Some(sessions.len() as f64));
+}
+
+#[test]
+fn a_query_that_names_its_channels_twice_is_answered_with_a_problem() {
+    let daemon = Daemon::start("");
+    let away = Live::try_open(daemon.address(), "?channels=a&channels=b").err().unwrap();
+    assert_eq!((away.status, &away.body["code"]), (400, &json!("bad_query")), "{away:?}");
+    let detail = away.body["detail"].as_str().unwrap();
+    assert!(detail.contains("channels") && detail.contains("?channels=a,b"), "{detail}");
 }

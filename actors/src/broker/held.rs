@@ -7,9 +7,6 @@ use bytes::Bytes;
 
 use crate::{identity::ChannelId, protocol::Replaces, wire::MessageType};
 
-/// Messages kept, replaced ones not counted. Past it the oldest goes, and who is owed it has lost something.
-pub const HELD_MAX: usize = 65_536;
-
 /// A live message, encoded.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -19,8 +16,10 @@ pub struct Live {
     pub frame: Bytes,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Held {
+    /// Messages kept, replaced ones not counted. Past it the oldest goes, and who is owed it has lost something.
+    most: usize,
     messages: BTreeMap<u64, Live>,
     /// Where the one message stands that a newer one would replace.
     replaceable: HashMap<Replaces, u64>,
@@ -30,6 +29,10 @@ pub struct Held {
 }
 
 impl Held {
+    pub fn new(most: usize) -> Self {
+        Self { most, messages: BTreeMap::new(), replaceable: HashMap::new(), end: 0, whole_from: 0 }
+    }
+
     /// The position of the next message.
     pub fn end(&self) -> u64 {
         self.end
@@ -43,7 +46,7 @@ impl Held {
         }
         self.messages.insert(self.end, message);
         self.end += 1;
-        if self.messages.len() > HELD_MAX
+        if self.messages.len() > self.most
             && let Some((position, oldest)) = self.messages.pop_first()
         {
             if let Some(key) = &oldest.replaces {
@@ -70,6 +73,8 @@ impl Held {
 mod tests {
     use super::*;
 
+    const MOST: usize = 1000;
+
     fn message(text: &'static str, replaces: Option<Replaces>) -> Live {
         Live { kind: MessageType::StreamUpdate, channel: None, replaces, frame: text.into() }
     }
@@ -84,7 +89,7 @@ mod tests {
 
     #[test]
     fn everybody_gets_what_came_since_in_its_order() {
-        let mut held = Held::default();
+        let mut held = Held::new(MOST);
         held.push(message("a", None));
         let position = held.end();
         held.push(message("b", None));
@@ -96,7 +101,7 @@ mod tests {
 
     #[test]
     fn only_what_may_be_replaced_gives_way_to_something_newer() {
-        let mut held = Held::default();
+        let mut held = Held::new(MOST);
         held.push(message("1", listeners("jazz")));
         held.push(message("w", None));
         held.push(message("r", listeners("rock")));
@@ -107,9 +112,9 @@ mod tests {
 
     #[test]
     fn replaced_messages_take_no_room() {
-        let mut held = Held::default();
+        let mut held = Held::new(MOST);
         held.push(message("w", None));
-        for _ in 0..HELD_MAX * 2 {
+        for _ in 0..MOST * 2 {
             held.push(message("1", listeners("jazz")));
         }
         assert_eq!(since(&held, 0).as_deref(), Some("w1"));
@@ -117,17 +122,17 @@ mod tests {
 
     #[test]
     fn past_the_bound_who_is_owed_the_oldest_has_lost_something_and_nobody_else() {
-        let mut held = Held::default();
-        for _ in 0..=HELD_MAX {
+        let mut held = Held::new(MOST);
+        for _ in 0..=MOST {
             held.push(message("x", None));
         }
         assert_eq!(since(&held, 0), None);
-        assert_eq!(since(&held, 1).map(|text| text.len()), Some(HELD_MAX));
+        assert_eq!(since(&held, 1).map(|text| text.len()), Some(MOST));
     }
 
     #[test]
     fn what_nobody_is_owed_is_forgotten() {
-        let mut held = Held::default();
+        let mut held = Held::new(MOST);
         held.push(message("1", listeners("jazz")));
         held.forget_before(held.end());
         held.push(message("2", listeners("jazz")));

@@ -22,6 +22,8 @@ pub enum FilterError {
     Type(String),
     #[error("more than {CHANNELS_MAX} channels in one filter")]
     TooMany,
+    #[error("this session hears every channel; subscribe to those it is to hear, then it hears no other")]
+    NotNarrowed,
 }
 
 impl Filter {
@@ -45,7 +47,7 @@ impl Filter {
             let types = types
                 .into_iter()
                 .map(|name| find(name).ok_or_else(|| FilterError::Type(name.chars().take(40).collect())));
-            filter.types = Some(types.collect::<Result<_, _>>()?);
+            filter.types = Some(sorted(types.collect::<Result<_, _>>()?));
         }
         Ok(filter)
     }
@@ -63,28 +65,41 @@ impl Filter {
     }
 
     /// Wants more. Naming channels or types narrows a session that had everything.
-    pub fn add(&mut self, more: Self) {
+    pub fn with(&self, more: Self) -> Result<Self, FilterError> {
+        let mut all = self.clone();
         if let Some(channels) = more.channels {
-            self.channels.get_or_insert_default().extend(channels);
+            let own = all.channels.get_or_insert_default();
+            own.extend(channels);
+            if own.len() > CHANNELS_MAX {
+                return Err(FilterError::TooMany);
+            }
         }
         if let Some(types) = more.types {
-            let own = self.types.get_or_insert_default();
-            own.extend(types);
-            own.sort_unstable_by_key(|kind| kind.as_str());
-            own.dedup();
+            all.types = Some(sorted(all.types.into_iter().flatten().chain(types).collect()));
         }
+        Ok(all)
     }
 
-    /// Wants less. A session that had everything keeps everything but what it names.
-    pub fn remove(&mut self, less: &Self) {
-        if let (Some(channels), Some(less)) = (self.channels.as_mut(), less.channels.as_ref()) {
-            channels.retain(|channel| !less.contains(channel));
+    /// Wants less. A session that had every type keeps all but those it names; channels can only be taken
+    /// from a session that has named some.
+    pub fn without(&self, less: &Self) -> Result<Self, FilterError> {
+        let mut rest = self.clone();
+        if let Some(less) = less.channels.as_ref() {
+            let own = rest.channels.as_mut().ok_or(FilterError::NotNarrowed)?;
+            own.retain(|channel| !less.contains(channel));
         }
         if let Some(less) = less.types.as_ref() {
-            let own = self.types.get_or_insert_with(|| MessageType::ALL.to_vec());
+            let own = rest.types.get_or_insert_with(|| MessageType::ALL.to_vec());
             own.retain(|kind| !less.contains(kind));
         }
+        Ok(rest)
     }
+}
+
+fn sorted(mut types: Vec<MessageType>) -> Vec<MessageType> {
+    types.sort_unstable_by_key(|kind| kind.as_str());
+    types.dedup();
+    types
 }
 
 #[cfg(test)]
@@ -120,11 +135,28 @@ mod tests {
 
     #[test]
     fn subscribing_adds_and_unsubscribing_takes_away() {
-        let mut own = filter(Some(&["jazz"]), None);
-        own.add(filter(Some(&["rock"]), None));
-        own.remove(&filter(Some(&["jazz"]), Some(&["stats"])));
+        let own = filter(Some(&["jazz"]), None).with(filter(Some(&["rock"]), None)).unwrap();
+        let own = own.without(&filter(Some(&["jazz"]), Some(&["stats"]))).unwrap();
         assert_eq!(own.channels, filter(Some(&["rock"]), None).channels);
         assert!(!own.wants(MessageType::Stats, None));
+    }
+
+    #[test]
+    fn no_channel_can_be_taken_from_a_session_that_hears_all_of_them() {
+        let all = filter(None, None);
+        assert_eq!(all.without(&filter(Some(&["jazz"]), Some(&["stats"]))), Err(FilterError::NotNarrowed));
+        let without_stats = all.without(&filter(None, Some(&["stats"]))).unwrap();
+        assert!(!without_stats.wants(MessageType::Stats, None));
+        assert!(without_stats.wants(MessageType::AutoEnd, Some(&ChannelId::new("jazz").unwrap())));
+    }
+
+    #[test]
+    fn a_filter_grows_no_further_than_its_bound() {
+        let many: Vec<String> = (0..CHANNELS_MAX).map(|n| format!("c{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let own = filter(Some(&many), None);
+        assert_eq!(own.with(filter(Some(&["c0"]), None)), Ok(own.clone()));
+        assert_eq!(own.with(filter(Some(&["jazz"]), None)), Err(FilterError::TooMany));
     }
 
     #[test]

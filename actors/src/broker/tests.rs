@@ -104,11 +104,18 @@ struct Scene {
 
 impl Scene {
     fn begin() -> Self {
+        Self::keeping(HELD_MAX)
+    }
+
+    /// The broker keeps so many messages while a snapshot is gathered.
+    fn keeping(most: usize) -> Self {
         let questions = Questions::default();
         let attention = Arc::new(Attention::default());
         let metrics = BrokerMetrics::register(&Registry::new()).unwrap();
         let supervisor = Supervisor(questions.clone()).start().recipient();
-        let broker = Broker::new(Clock::System, supervisor, Arc::clone(&attention), metrics.clone()).start();
+        let mut broker = Broker::new(Clock::System, supervisor, Arc::clone(&attention), metrics.clone());
+        broker.held = Held::new(most);
+        let broker = broker.start();
         let depths = MailboxDepths::register(&Registry::new()).unwrap();
         Self { broker, questions, attention, metrics, depths }
     }
@@ -129,9 +136,17 @@ impl Scene {
         told
     }
 
+    fn publish(&self, publication: Publication) -> Publish {
+        Publish { at: WallTime::from_millis(0), publication, queued: self.depths.broker.enter() }
+    }
+
+    /// Said, and dealt with together with all that was called before.
     async fn say(&self, publication: Publication) {
-        let queued = self.depths.broker.enter();
-        self.broker.send(Publish { at: WallTime::from_millis(0), publication, queued }).await.unwrap();
+        self.broker.send(self.publish(publication)).await.unwrap();
+    }
+
+    fn call(&self, publication: Publication) {
+        self.broker.try_send(self.publish(publication)).unwrap();
     }
 
     /// Answers the question for a snapshot that waits, as soon as there is one.
@@ -199,8 +214,8 @@ async fn a_burst_while_a_snapshot_is_gathered_follows_it_whole_and_ends_no_sessi
     let scene = Scene::begin();
     let told = scene.subscribe(1, None).await;
     for n in 0..10_000 {
-        scene.say(started(&format!("c{n}"))).await;
-        scene.say(auto_end(&format!("c{n}"))).await;
+        scene.call(started(&format!("c{n}")));
+        scene.call(auto_end(&format!("c{n}")));
     }
     scene.say(warning("c0")).await;
     scene.answer().await;
@@ -226,9 +241,9 @@ async fn statistics_come_right_behind_the_snapshot_and_what_was_replaced_does_no
 
 #[actix::test]
 async fn a_new_session_whose_burst_is_too_large_to_keep_begins_with_the_next_snapshot() {
-    let scene = Scene::begin();
+    let scene = Scene::keeping(100);
     let told = scene.subscribe(1, None).await;
-    for _ in 0..=held::HELD_MAX {
+    for _ in 0..=100 {
         scene.say(started("jazz")).await;
     }
     scene.answer().await;
@@ -240,11 +255,11 @@ async fn a_new_session_whose_burst_is_too_large_to_keep_begins_with_the_next_sna
 
 #[actix::test]
 async fn a_session_that_would_lose_something_is_told_to_go_and_not_forgotten() {
-    let scene = Scene::begin();
+    let scene = Scene::keeping(100);
     let told = scene.subscribed(1).await;
     // More was published than the broker's mailbox holds: everybody gets a new snapshot.
     scene.attention.overflowed.store(true, std::sync::atomic::Ordering::Release);
-    for _ in 0..=held::HELD_MAX {
+    for _ in 0..=100 {
         scene.say(started("jazz")).await;
     }
     scene.answer().await;
@@ -258,8 +273,8 @@ async fn a_burst_while_everybody_gets_a_new_snapshot_loses_nothing() {
     let told = scene.subscribed(1).await;
     scene.attention.overflowed.store(true, std::sync::atomic::Ordering::Release);
     for n in 0..5_000 {
-        scene.say(started(&format!("c{n}"))).await;
-        scene.say(update("jazz", StreamEvent::ListenersChanged, n)).await;
+        scene.call(started(&format!("c{n}")));
+        scene.call(update("jazz", StreamEvent::ListenersChanged, n));
     }
     scene.say(warning("jazz")).await;
     scene.answer().await;

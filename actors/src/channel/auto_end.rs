@@ -139,6 +139,13 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// It closes something. Where a new session begins, that was the session before.
+    pub const fn closes(&self) -> bool {
+        matches!(self, Self::Cancelled(_) | Self::Withdrawn { .. } | Self::Ended { .. })
+    }
+}
+
 pub type Effects = SmallVec<[Effect; 2]>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

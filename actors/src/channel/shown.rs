@@ -14,6 +14,8 @@ pub const UPDATE_SPACING: Duration = Duration::from_millis(250);
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Face {
+    /// Which session of the stream this is.
+    pub session: u32,
     pub status: StreamStatus,
     pub listeners: u32,
     pub listeners_known: bool,
@@ -21,21 +23,27 @@ pub struct Face {
     pub track: Option<Arc<Track>>,
 }
 
+impl Default for Face {
+    /// A stream that is over.
+    fn default() -> Self {
+        Self {
+            session: 0,
+            status: StreamStatus::Stopped,
+            listeners: 0,
+            listeners_known: true,
+            queue_size: None,
+            track: None,
+        }
+    }
+}
+
 /// Compares what is with what was told, and paces the telling.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Shown {
     told: Face,
     /// Listener and queue changes wait until here.
     paced_until: Timestamp,
     waiting: bool,
-}
-
-impl Default for Shown {
-    fn default() -> Self {
-        let told =
-            Face { status: StreamStatus::Stopped, listeners: 0, listeners_known: true, queue_size: None, track: None };
-        Self { told, paced_until: Timestamp::ZERO, waiting: false }
-    }
 }
 
 impl Shown {
@@ -48,6 +56,13 @@ impl Shown {
             return events;
         }
         let running = |status| status != StreamStatus::Stopped;
+        let anew = running(told.status) && running(face.status) && told.session != face.session;
+        if anew {
+            // Nothing of the session before is true of the next one.
+            self.told = Face::default();
+            events.push(StreamEvent::Stopped);
+        }
+        let told = &self.told;
         if running(told.status) != running(face.status) {
             events.push(if running(face.status) { StreamEvent::Started } else { StreamEvent::Stopped });
         } else if told.status != face.status {
@@ -97,7 +112,7 @@ mod tests {
     use super::*;
 
     fn live(listeners: u32) -> Face {
-        Face { status: StreamStatus::Live, listeners, listeners_known: true, queue_size: None, track: None }
+        Face { status: StreamStatus::Live, listeners, ..Face::default() }
     }
 
     fn at(millis: u64) -> Timestamp {
@@ -110,6 +125,20 @@ mod tests {
         assert_eq!(shown.update(at(0), &live(3))[..], [StreamEvent::Started]);
         let gone = Face { status: StreamStatus::Stopped, ..live(0) };
         assert_eq!(shown.update(at(1), &gone)[..], [StreamEvent::Stopped]);
+    }
+
+    #[test]
+    fn a_session_behind_another_has_stopped_and_started() {
+        let mut shown = Shown::default();
+        let track = |title: &str| Some(Arc::new(Track { title: title.into(), ..Track::default() }));
+        shown.update(at(0), &Face { track: track("So What"), ..live(3) });
+        let next = Face { session: 1, track: track("So What"), ..live(0) };
+        let told = shown.update(at(1), &next);
+        assert_eq!(told[..], [StreamEvent::Stopped, StreamEvent::Started, StreamEvent::TrackChanged]);
+        assert!(shown.update(at(2), &next).is_empty());
+        // Told once where the stream was seen to be over.
+        shown.update(at(3), &Face::default());
+        assert_eq!(shown.update(at(4), &Face { session: 2, ..live(0) })[..], [StreamEvent::Started]);
     }
 
     #[test]

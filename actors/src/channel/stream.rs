@@ -50,6 +50,8 @@ pub struct Stream {
     pub id: ChannelId,
     kept: Kept,
     unknown_since: Option<Timestamp>,
+    /// Sessions of the stream as a whole that began in this process.
+    sessions: u32,
 }
 
 /// What became of one report.
@@ -82,7 +84,7 @@ pub enum RecordError {
 
 impl Stream {
     pub fn new(id: ChannelId) -> Self {
-        Self { id, kept: Kept::default(), unknown_since: None }
+        Self { id, kept: Kept::default(), unknown_since: None, sessions: 0 }
     }
 
     /// The record that [`Self::restore`] reads.
@@ -125,7 +127,7 @@ impl Stream {
         }
         let unknown_since = (!kept.evidences.is_over()).then_some(here.now.at);
         let pinned_zero = pinned_zero.map(|zero| stamp.carry(zero, here).min(here.now.at));
-        Ok(Restored { stream: Self { id, kept, unknown_since }, pinned_zero })
+        Ok(Restored { stream: Self { id, kept, unknown_since, sessions: 0 }, pinned_zero })
     }
 
     /// Takes in one report whose count was taken at `at`.
@@ -143,6 +145,10 @@ impl Stream {
         let auto_end = &mut self.kept.auto_end;
         let standing = auto_end.standing();
         let alone = self.kept.evidences.active().nth(1).is_none();
+        let over = self.kept.evidences.is_over();
+        if !over && (was_over || (alone && matches!(accepted.session, Progress::Replaced { .. }))) {
+            self.sessions = self.sessions.wrapping_add(1);
+        }
         effects.extend(match accepted.session {
             Progress::Replaced { seen_at, unheard } if alone => auto_end.on_new_session(seen_at, unheard),
             Progress::Began | Progress::Replaced { .. } if !was_over => auto_end.on_session_beside(),
@@ -151,7 +157,6 @@ impl Stream {
             }
             _ => Effects::new(),
         });
-        let over = self.kept.evidences.is_over();
         if over && (!was_over || self.kept.ended.is_none()) {
             self.kept.ended = Some(m.now.at);
         } else if !over && (was_over || matches!(accepted.session, Progress::Replaced { .. })) {
@@ -356,6 +361,11 @@ impl Stream {
 
     pub fn is_over(&self) -> bool {
         self.kept.evidences.is_over()
+    }
+
+    /// Tells one session of the stream from the next.
+    pub fn sessions(&self) -> u32 {
+        self.sessions
     }
 
     pub fn ended(&self) -> Option<Timestamp> {

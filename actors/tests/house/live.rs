@@ -204,3 +204,42 @@ fn statistics_follow_the_snapshot_and_then_come_every_five_seconds() {
         assert_eq!((data["active_streams"].as_u64(), data["total_listeners"].as_u64()), (Some(1), Some(3)));
     });
 }
+
+#[test]
+fn a_session_that_takes_the_place_of_another_is_an_end_and_a_start_in_the_order_of_the_story() {
+    story(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        radio.says(stage, 0).await;
+        let viewer = stage.viewer().await;
+        stage.pass(secs(2)).await;
+        radio.begins_anew("s2");
+        radio.says(stage, 0).await;
+        stage.pass(secs(1)).await;
+        let told = viewer.heard_of("jazz");
+        let expected = [
+            "2 auto-end cancelled: new_session",
+            "2 stopped with 0",
+            "2 started with 0",
+            "2 auto-end started: never_joined",
+        ];
+        assert_eq!(told, expected);
+        let last = viewer.heard().into_iter().rfind(|heard| heard.message["data"]["event"] == "stopped").unwrap();
+        assert_eq!(last.message["data"]["state"], "stopped");
+    });
+}
+
+#[test]
+fn a_session_that_begins_beside_another_is_no_end_of_the_stream() {
+    story(async |stage| {
+        let (first, second) = (Streamer::new("radio-1", "jazz"), Streamer::new("radio-2", "jazz"));
+        first.says(stage, 1).await;
+        second.says(stage, 1).await;
+        let viewer = stage.viewer().await;
+        stage.pass(secs(2)).await;
+        second.begins_anew("s2");
+        second.says(stage, 1).await;
+        stage.pass(secs(1)).await;
+        let told = viewer.heard_of("jazz");
+        assert!(!told.iter().any(|said| said.contains("stopped")), "{told:?}");
+    });
+}

@@ -98,6 +98,24 @@ describe('a stream', () => {
     expect(story(...stopped, said('stats', STATS, seconds)).streams).not.toHaveProperty('jazz');
   });
 
+  test('that goes on in a new session keeps its card and nothing of the session before', () => {
+    const later = said('stats', STATS, ENDED_SHOWN_MS / 1000 + 1);
+    const anew = [snapshot(stream('jazz')), warning, update('stopped'), update('started')] as const;
+    const state = story(...anew, autoEnd('started', { ends_at: at(300) }), later);
+    expect(state.streams.jazz).toMatchObject({ listeners: 3, auto_end: { phase: 'counting' } });
+    expect(state.streams.jazz?.ended_ms).toBeUndefined();
+    expect(state.warnings).toEqual({});
+  });
+
+  test.each(['started', 'listeners_changed', 'track_changed', 'paused'])(
+    'that is told of as %s after its stop was confirmed lives on',
+    (event) => {
+      const later = said('stats', STATS, ENDED_SHOWN_MS / 1000 + 1);
+      const ended = [snapshot(stream('jazz')), autoEnd('ended')] as const;
+      expect(story(...ended, update(event), later).streams).toHaveProperty('jazz');
+    },
+  );
+
   test('that we never heard of does not appear by stopping', () => {
     expect(story(snapshot(), update('stopped')).streams).toEqual({});
   });

@@ -98,7 +98,8 @@ function onMessage(before: MonitorState, message: { at: number } & Message): Mon
       const known = state.streams[channel_id];
       if (event === 'stopped') return known ? ended(state, known, message.at) : state;
       const stream = streamAfter(known ?? blankStream(channel_id), message.data, message.timestamp);
-      const next = withStream(state, stream);
+      // Whoever is told of lives, whatever ended before: its card stays.
+      const next = withStream(state, { ...stream, ended_ms: undefined });
       return event === 'started' ? withoutWarning(next, channel_id) : next;
     }
     case 'auto_end': {
