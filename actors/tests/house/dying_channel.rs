@@ -15,10 +15,10 @@ use crate::stage::{Stage, Story, Streamer, millis, secs, story};
 
 /// A log that panics at one line.
 #[derive(Clone, Copy)]
-struct Saboteur(&'static str);
+pub struct Saboteur(&'static str);
 
 /// What a channel writes after it has answered an operator, and when it first sees its stream.
-const ACTED: Saboteur = Saboteur("an operator acted");
+pub const ACTED: Saboteur = Saboteur("an operator acted");
 const SEEN: Saboteur = Saboteur("stream seen");
 
 impl Visit for Saboteur {
@@ -51,7 +51,7 @@ impl Subscriber for Saboteur {
 }
 
 /// Makes a channel panic while it answers an operator, whose wish changes nothing.
-async fn panics(stage: &Stage, channel: &str) {
+pub async fn panics(stage: &Stage, channel: &str) {
     let (reply, answer) = oneshot::channel();
     let channel = sattva_actors::identity::ChannelId::new(channel).unwrap();
     stage.house.supervisor.send(Operate { channel, action: Action::Resume, reply }).await.unwrap();

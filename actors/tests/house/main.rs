@@ -13,4 +13,5 @@ mod reload;
 mod restarts;
 mod silence;
 mod stage;
+mod storm;
 mod to_the_end;

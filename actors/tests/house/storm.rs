@@ -1,0 +1,411 @@
+//! Everything that can go wrong, at random: streamers fall silent, hide their counts, crash and disobey, the
+//! daemon is killed, its disk fails, its channels panic, its rules change. What must hold is told by what is
+//! true of the streams, not by what the daemon knows. `STORM_SEEDS` raises the number of storms.
+
+use std::{rc::Rc, time::Duration};
+
+use proptest::{
+    collection::vec,
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use sattva_actors::{
+    protocol::{Outcome, Status, StopCommand},
+    wire::StreamStatus,
+};
+
+use crate::{
+    dying_channel::{ACTED, panics},
+    stage::{Stage, Story, Streamer, millis, rules, secs},
+};
+
+const WARNINGS: [u64; 3] = [60, 30, 10];
+const STORMS: u64 = 6;
+/// The channel of each source.
+const CHANNELS: [&str; 6] = ["jazz", "jazz", "rock", "folk", "soul", "soul"];
+
+#[derive(Clone, Debug)]
+enum Event {
+    Time(u64),
+    Join(usize),
+    Leave(usize),
+    Blip(usize),
+    /// For so many seconds nothing is heard of a source.
+    Silence(usize, u64),
+    Hide(usize, bool),
+    Pause(usize, bool),
+    /// Gone without a word, and back as a new session after so many seconds.
+    Crash(usize, u64),
+    /// How a source answers the stops to come.
+    Manners(usize, Manners),
+    Disk(bool),
+    Panic(usize),
+    Reload(u64),
+    /// Killed, perhaps in the middle of a report, and started again after so many milliseconds.
+    Kill(Option<usize>, u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manners {
+    Obeys,
+    Refuses,
+    /// Says that it obeys, and does not.
+    Lies,
+    Ignores,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let source = 0..CHANNELS.len();
+    prop_oneof![
+        30 => (1u64..60_000).prop_map(Event::Time),
+        5 => (200_000u64..330_000).prop_map(Event::Time),
+        3 => source.clone().prop_map(Event::Join),
+        6 => source.clone().prop_map(Event::Leave),
+        2 => source.clone().prop_map(Event::Blip),
+        3 => (source.clone(), 1u64..60).prop_map(|(s, time)| Event::Silence(s, time)),
+        2 => (source.clone(), prop::bool::weighted(0.3)).prop_map(|(s, on)| Event::Hide(s, on)),
+        2 => (source.clone(), prop::bool::weighted(0.3)).prop_map(|(s, on)| Event::Pause(s, on)),
+        2 => (source.clone(), 1u64..90).prop_map(|(s, gap)| Event::Crash(s, gap)),
+        2 => (source.clone(), prop_oneof![
+            3 => Just(Manners::Obeys), 1 => Just(Manners::Refuses), 1 => Just(Manners::Lies), 1 => Just(Manners::Ignores),
+        ]).prop_map(|(s, manners)| Event::Manners(s, manners)),
+        3 => prop::bool::weighted(0.3).prop_map(Event::Disk),
+        2 => source.clone().prop_map(Event::Panic),
+        1 => prop_oneof![Just(120u64), Just(200), Just(300)].prop_map(Event::Reload),
+        3 => (prop::option::of(source), 0u64..60_000).prop_map(|(s, down)| Event::Kill(s, down)),
+    ]
+}
+
+fn events(seed: u64) -> Vec<Event> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    vec(event(), 60..120).new_tree(&mut runner).unwrap().current()
+}
+
+/// A source as it really is.
+struct Source {
+    radio: Rc<Streamer>,
+    listeners: u32,
+    session: u32,
+    manners: Manners,
+    hides: bool,
+    next_report: Duration,
+    silent_until: Duration,
+    /// It has vanished, and is back then.
+    away_until: Option<Duration>,
+    /// What its last report that was answered said.
+    told: Option<u32>,
+    told_joins: u64,
+}
+
+struct World {
+    sources: Vec<Source>,
+    /// When a source of its channel last told the daemon of somebody, or when its channel began.
+    heard_at: Vec<Duration>,
+    timeout: u64,
+    timeout_before: u64,
+    disk_fails: bool,
+    stops: u32,
+    log: Vec<String>,
+}
+
+impl World {
+    fn new() -> Self {
+        let source = |(n, channel): (usize, &&str)| Source {
+            radio: Streamer::new(&format!("radio-{n}"), channel),
+            listeners: 0,
+            session: 1,
+            manners: Manners::Obeys,
+            hides: false,
+            next_report: millis(700 * n as u64),
+            silent_until: Duration::ZERO,
+            away_until: None,
+            told: None,
+            told_joins: 0,
+        };
+        Self {
+            sources: CHANNELS.iter().enumerate().map(source).collect(),
+            heard_at: vec![Duration::ZERO; CHANNELS.len()],
+            timeout: 300,
+            timeout_before: 300,
+            disk_fails: false,
+            stops: 0,
+            log: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, at: Duration, what: &str) {
+        self.log.push(format!("{:>9.3} {what}", at.as_secs_f64()));
+    }
+
+    fn of_channel(&self, channel: &str) -> impl Iterator<Item = usize> + use<> {
+        let channel = channel.to_owned();
+        (0..CHANNELS.len()).filter(move |s| CHANNELS[*s] == channel)
+    }
+
+    /// So many listen to this source now.
+    fn listen(&mut self, s: usize, listeners: u32) {
+        let source = &mut self.sources[s];
+        if listeners > source.listeners {
+            let joined = u64::from(listeners - source.listeners);
+            source.radio.joins.set(source.radio.joins.get().map(|joins| joins + joined));
+        }
+        source.listeners = listeners;
+        source.radio.listeners.set((!source.hides).then_some(listeners));
+    }
+
+    /// A source begins as a new session.
+    fn begin(&mut self, s: usize, at: Duration) {
+        self.listen(s, 0);
+        let source = &mut self.sources[s];
+        source.session += 1;
+        source.radio.begins_anew(&format!("s{}", source.session));
+        source.radio.listeners.set((!source.hides).then_some(0));
+        (source.told, source.told_joins) = (None, 0);
+        source.away_until = None;
+        source.next_report = at;
+    }
+
+    /// A report that may be taken in: what it tells of listeners. What is in memory only may be forgotten by a
+    /// kill, and then nobody can know of it.
+    fn tells(&mut self, s: usize, at: Duration, volatile: bool) {
+        let source = &mut self.sources[s];
+        let joins = source.radio.joins.get().unwrap();
+        let somebody = source.radio.listeners.get().is_some_and(|n| n > 0) || joins > source.told_joins;
+        source.told_joins = joins;
+        if somebody && !volatile {
+            self.of_channel(CHANNELS[s]).for_each(|other| self.heard_at[other] = at);
+        }
+    }
+
+    async fn report(&mut self, stage: &Stage, s: usize) {
+        let radio = Rc::clone(&self.sources[s].radio);
+        let at = stage.time();
+        let answer = radio.reports(stage).await;
+        if answer.busy {
+            // To be sent again.
+            self.sources[s].next_report = stage.time() + millis(200);
+            return;
+        }
+        // Where a report changes nothing, nothing waits for the disk, and the answer does not tell.
+        self.tells(s, at, answer.volatile || self.disk_fails || stage.health.failure().is_some());
+        let source = &mut self.sources[s];
+        source.told = radio.listeners.get();
+        source.next_report = stage.time() + radio.every.get();
+        for command in radio.asks(stage, Duration::ZERO).await {
+            self.hear(stage, s, &command).await;
+        }
+    }
+
+    async fn hear(&mut self, stage: &Stage, s: usize, command: &StopCommand) {
+        let at = stage.time();
+        let source = &self.sources[s];
+        let radio = Rc::clone(&source.radio);
+        self.log.push(format!("{:>9.3} {} is told to stop: {}", at.as_secs_f64(), radio.source, command.id));
+        for other in self.of_channel(CHANNELS[s]).map(|other| &self.sources[other]) {
+            let told = other.told.filter(|_| other.away_until.is_none());
+            assert_eq!(told.unwrap_or(0), 0, "a stop although the daemon has been told of a listener");
+        }
+        assert_eq!(source.told, Some(0), "a stop although the daemon has been told that the count is hidden");
+        assert!(stage.clock.now().at < command.valid_until, "a stop past its validity");
+        let is_mine = command.session == radio.session.borrow().as_str();
+        assert!(is_mine, "a stop of a session that is over: {command:?}");
+        let only_if = command.only_if.unwrap();
+        if source.listeners > only_if.listeners_at_most || radio.joins.get() != only_if.joins {
+            radio.acknowledges(command, Outcome::Refused);
+            return;
+        }
+        let empty = at - self.heard_at[s];
+        let timeout = secs(self.timeout.min(self.timeout_before));
+        assert!(empty >= timeout, "stopped after {empty:?} of {timeout:?}");
+        match source.manners {
+            Manners::Obeys => {
+                self.stops += 1;
+                radio.acknowledges(command, Outcome::Ok);
+                radio.status.set(Status::Stopped);
+                while radio.reports(stage).await.busy {
+                    stage.pass(millis(50)).await;
+                }
+                self.sources[s].away_until = Some(stage.time() + secs(7));
+                // A stream we stopped leaves nothing to its next session.
+                let others: Vec<usize> = self.of_channel(CHANNELS[s]).collect();
+                let all_gone = others.iter().all(|o| self.sources[*o].away_until.is_some());
+                if all_gone {
+                    others.into_iter().for_each(|o| self.heard_at[o] = at);
+                }
+            }
+            Manners::Refuses => radio.acknowledges(command, Outcome::Refused),
+            Manners::Lies => radio.acknowledges(command, Outcome::Ok),
+            Manners::Ignores => {}
+        }
+    }
+
+    /// Lets time go by with everybody reporting in their rhythm.
+    async fn pass(&mut self, stage: &Stage, time: Duration) {
+        let until = stage.time() + time;
+        loop {
+            let due = |source: &Source| source.away_until.unwrap_or(source.next_report.max(source.silent_until));
+            let next = (0..self.sources.len()).map(|s| (due(&self.sources[s]), s)).min().unwrap();
+            let (at, s) = next;
+            if at > until {
+                break;
+            }
+            stage.until(at.max(stage.time())).await;
+            if self.sources[s].away_until.is_some() {
+                self.begin(s, stage.time());
+            }
+            self.report(stage, s).await;
+        }
+        if until > stage.time() {
+            stage.until(until).await;
+        }
+    }
+
+    /// One event; a kill ends this life and says how long there is none.
+    async fn happen(&mut self, stage: &Stage, event: &Event) -> Option<Duration> {
+        let at = stage.time();
+        self.note(at, &format!("{event:?}"));
+        match *event {
+            Event::Time(time) => self.pass(stage, millis(time)).await,
+            Event::Join(s) if self.sources[s].away_until.is_none() => self.listen(s, self.sources[s].listeners + 1),
+            Event::Leave(s) => self.listen(s, self.sources[s].listeners.saturating_sub(1)),
+            Event::Blip(s) if self.sources[s].away_until.is_none() => {
+                let before = self.sources[s].listeners;
+                self.listen(s, before + 1);
+                self.listen(s, before);
+            }
+            Event::Silence(s, time) => self.sources[s].silent_until = at + secs(time),
+            Event::Hide(s, on) => {
+                self.sources[s].hides = on;
+                self.sources[s].radio.listeners.set((!on).then_some(self.sources[s].listeners));
+            }
+            Event::Pause(s, on) if self.sources[s].away_until.is_none() => {
+                self.sources[s].radio.status.set(if on { Status::Paused } else { Status::Live });
+            }
+            Event::Crash(s, gap) => {
+                self.listen(s, 0);
+                self.sources[s].away_until = Some(at + secs(gap));
+            }
+            Event::Manners(s, manners) => self.sources[s].manners = manners,
+            Event::Disk(fails) => {
+                self.disk_fails = fails;
+                stage.disk.fail(fails);
+            }
+            Event::Panic(s) => {
+                // A stream that is over is not acted on.
+                let inspection = stage.inspect(CHANNELS[s]).await;
+                if inspection.is_some_and(|inspection| inspection.state.state != StreamStatus::Stopped) {
+                    panics(stage, CHANNELS[s]).await;
+                }
+            }
+            Event::Reload(timeout) => {
+                (self.timeout_before, self.timeout) = (self.timeout, timeout);
+                stage.apply(rules(timeout, &WARNINGS)).await;
+            }
+            Event::Kill(s, down) => {
+                if let Some(s) = s.filter(|s| self.sources[*s].away_until.is_none()) {
+                    // What is on its way may be taken in or not; nobody is there to answer.
+                    drop(self.sources[s].radio.sends(stage));
+                    self.tells(s, at, true);
+                    tokio::task::yield_now().await;
+                    self.sources[s].next_report = at + millis(down);
+                }
+                return Some(millis(down));
+            }
+            Event::Join(_) | Event::Blip(_) | Event::Pause(..) => {}
+        }
+        None
+    }
+
+    /// The storm is over, everybody has left and says so: all are stopped in the end.
+    async fn calm(&mut self, stage: &Stage) {
+        let at = stage.time();
+        self.note(at, "calm");
+        self.disk_fails = false;
+        stage.disk.fail(false);
+        for s in 0..self.sources.len() {
+            self.listen(s, 0);
+            let source = &mut self.sources[s];
+            (source.manners, source.hides, source.silent_until) = (Manners::Obeys, false, at);
+            source.radio.listeners.set(Some(0));
+            if source.away_until.is_none() {
+                source.radio.status.set(Status::Live);
+            }
+        }
+        let sessions: Vec<u32> = self.sources.iter().map(|source| source.session).collect();
+        // A stop may just have failed, and is tried again after five minutes.
+        let patience = secs(60 + 300 + self.timeout + 30);
+        while stage.time() < at + patience && self.sources.iter().zip(&sessions).any(|(now, then)| now.session == *then)
+        {
+            self.pass(stage, secs(1)).await;
+        }
+        for (source, session) in self.sources.iter().zip(sessions) {
+            assert!(source.session > session, "{} was never stopped", source.radio.source);
+        }
+    }
+}
+
+/// Every stop in a channel's journal came a whole last warning after that warning.
+fn is_warned_of(stage: &Stage, channel: &str) {
+    let journal = stage.disk.kept.decisions(channel);
+    for (n, stop) in journal.iter().enumerate().filter(|(_, decision)| decision.event == "stopping") {
+        let before = &journal[..n];
+        let begun = before.iter().rposition(|decision| decision.event == "started").unwrap_or(0);
+        let last = before[begun..].iter().rfind(|decision| decision.event == "warning");
+        let Some(last) = last else {
+            // The journal is a ring: its oldest decisions may be gone.
+            assert!(begun == 0 && journal[0].seq > 1, "{channel} was stopped unwarned: {journal:#?}");
+            continue;
+        };
+        let after = stop.at.as_millis() - last.at.as_millis();
+        assert!(after >= 10_000, "{channel} was stopped {after} ms after its last warning: {journal:#?}");
+    }
+}
+
+/// Prints what happened if the storm ends badly.
+struct Told(u64, World);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("storm {}:\n  {}", self.0, self.1.log.join("\n  "));
+        }
+    }
+}
+
+fn tell(seed: u64) -> u32 {
+    let mut story = Story::under(rules(300, &WARNINGS));
+    let mut told = Told(seed, World::new());
+    let world = &mut told.1;
+    let events = events(seed);
+    let mut events = events.iter();
+    loop {
+        story.rules = rules(world.timeout, &WARNINGS);
+        let down = story.live(async |stage| {
+            for event in events.by_ref() {
+                if let Some(down) = world.happen(stage, event).await {
+                    return Some(down);
+                }
+            }
+            world.calm(stage).await;
+            CHANNELS.iter().for_each(|channel| is_warned_of(stage, channel));
+            None
+        });
+        match down {
+            Some(down) => story.nobody_home_for(down),
+            None => return told.1.stops,
+        }
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_no_stream_is_stopped_early_and_in_the_end_every_empty_one_is() {
+    let _log = tracing::subscriber::set_default(ACTED);
+    let storms = std::env::var("STORM_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(STORMS);
+    let first = std::env::var("STORM_FROM").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let stops: u32 = (first..first + storms).map(tell).sum();
+    eprintln!("{stops} stops in {storms} storms");
+    assert!(u64::from(stops) > storms * 3, "too few stops to learn from: {stops}");
+}
