@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn each_command_is_named_with_the_rows_it_made() {
-        let figure = || Figure::alone("x", Measured::of([1.0]), 0, Goal::None, "s");
+        let figure = || Figure::alone("x", Measured::of([1.0]), 0, Goal::AtMost(1.0, "s"), "s");
         let groups = [
             Group { command: "one".into(), figures: vec![figure()] },
             Group { command: "two".into(), figures: vec![figure(), figure()] },

@@ -45,8 +45,6 @@ fn thousands(value: f64) -> String {
 pub enum Goal {
     AtLeast(f64, &'static str),
     AtMost(f64, &'static str),
-    /// Nothing is promised; it is shown because it explains another figure.
-    None,
 }
 
 impl Goal {
@@ -54,7 +52,6 @@ impl Goal {
         match self {
             Self::AtLeast(bound, _) => value >= bound,
             Self::AtMost(bound, _) => value <= bound,
-            Self::None => true,
         }
     }
 }
@@ -64,7 +61,6 @@ impl fmt::Display for Goal {
         match self {
             Self::AtLeast(bound, unit) => write!(f, "≥ {bound} {unit}"),
             Self::AtMost(bound, unit) => write!(f, "≤ {bound} {unit}"),
-            Self::None => write!(f, "–"),
         }
     }
 }
@@ -105,11 +101,7 @@ impl Figure {
     /// Its row in a Markdown table.
     pub fn row(&self, number: usize) -> String {
         let peer = self.peer.as_ref();
-        let met = match self.goal {
-            Goal::None => "–",
-            _ if self.is_met() => "yes",
-            _ => "**no**",
-        };
+        let met = if self.is_met() { "yes" } else { "**no**" };
         format!(
             "| {number} | {} | {} | {} | {} | {} | {met} |",
             self.what,
