@@ -385,7 +385,7 @@ impl ChannelActor {
 
     fn take_back(&self, retract: Retract) {
         if let Err(SendError::Full(retract)) = self.world.outlets.retractions.try_send(retract) {
-            // Waits for room: what is taken back must not come true.
+            // Waits for room, beyond this channel's own end if need be: what is taken back must not come true.
             actix::spawn(self.world.outlets.retractions.send(retract));
         }
     }

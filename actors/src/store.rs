@@ -322,12 +322,13 @@ impl Handler<Save> for StoreActor {
         self.group.decisions.extend(save.decisions.into_iter().map(|d| (save.channel.clone(), d)));
         // A failing store is visited at its own pace, and no answer waits for it.
         let failing = self.health.failing.load(Relaxed);
-        let tally = save.tally.filter(|tally| {
-            if failing {
+        let tally = match save.tally {
+            Some(tally) if failing => {
                 tally.volatile();
+                None
             }
-            !failing
-        });
+            tally => tally,
+        };
         match save.stop {
             Some((generation, recipient)) => {
                 self.waiting.stops.push((Durable { generation, written: false, tally }, recipient));

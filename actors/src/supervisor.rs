@@ -217,8 +217,8 @@ impl Supervisor {
             match answer {
                 Ok(Ok(Some(record))) => {
                     let now = supervisor.world.clock.now();
-                    supervisor.start_from(channel, &record, None, now);
-                    supervisor.retire_sources(ctx);
+                    supervisor.start_from(channel.clone(), &record, None, now);
+                    supervisor.retire_sources(ctx, supervisor.children.get(&channel));
                 }
                 Ok(Ok(None)) | Err(_) => {}
                 Ok(Err(error)) => tracing::error!(channel_id = %channel, %error, "its record cannot be read; it starts anew with its next report"),
@@ -285,11 +285,14 @@ impl Supervisor {
         }
     }
 
-    /// Sources that the configuration declares gone leave every sum.
-    fn retire_sources(&self, ctx: &mut Context<Self>) {
+    /// Sources that the configuration declares gone leave the sums of these channels.
+    fn retire_sources<'a>(&self, ctx: &mut Context<Self>, channels: impl IntoIterator<Item = &'a Child>) {
         let rules = Arc::clone(&self.world.rules.borrow());
-        for source in &rules.retired_sources {
-            for child in self.children.values() {
+        if rules.retired_sources.is_empty() {
+            return;
+        }
+        for child in channels {
+            for source in &rules.retired_sources {
                 let forget = ForgetSource { source: source.clone(), reply: None };
                 deliver(ctx, &child.addr.clone().recipient(), forget);
             }
@@ -307,7 +310,7 @@ impl Actor for Supervisor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        self.retire_sources(ctx);
+        self.retire_sources(ctx, self.children.values());
         ctx.run_later(PULSE_EVERY, Self::on_beat);
     }
 }
@@ -486,7 +489,7 @@ impl Handler<ApplyRules> for Supervisor {
             // No channel may go on under rules that are no longer in force.
             deliver(ctx, &child.addr.clone().recipient(), RulesChanged(Arc::clone(&rules)));
         }
-        self.retire_sources(ctx);
+        self.retire_sources(ctx, self.children.values());
     }
 }
 

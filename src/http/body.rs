@@ -19,6 +19,11 @@ impl FromRequest for Body {
     }
 }
 
+/// Whether what may be JSON would be an object: serde also takes a list of the right values for a struct.
+pub fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
+}
+
 fn unreadable(error: &actix_web::Error) -> Problem {
     match error.as_error::<PayloadError>() {
         Some(PayloadError::Overflow) => {

@@ -12,7 +12,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::{Front, body::Body, problem::Problem};
+use super::{
+    Front,
+    body::{Body, is_object},
+    problem::Problem,
+};
 
 /// The house answers a question within this, or is too busy.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -123,7 +127,7 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(Wish::default());
     }
-    if !body.trim_ascii_start().starts_with(b"{") {
+    if !is_object(body) {
         return Err(Problem::bad_request("bad_body", "the body is not a JSON object"));
     }
     let mut reader = serde_json::Deserializer::from_slice(body);

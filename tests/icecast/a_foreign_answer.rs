@@ -3,17 +3,14 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use actix::{Actor, Context, Handler};
-use sattva_actors::{
-    clock::Clock,
-    protocol::{Batch, KnownSessions, RegisterOutlet},
-};
-use sattva_monitor::adapters::icecast::{IcecastAdapter, IcecastOutlets, IcecastSettings, ServerHealth};
+use sattva_actors::protocol::{Batch, KnownSessions, RegisterOutlet};
+use sattva_monitor::adapters::icecast::ServerHealth;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
-use crate::patience::wait_for;
+use crate::{lone_adapter::lone_adapter, patience::wait_for};
 
 /// Stands where the daemon would, and counts what it is told.
 struct Probe(Rc<Cell<usize>>);
@@ -67,22 +64,7 @@ async fn answering(answer: Vec<u8>, hold: bool) -> (ServerHealth, Rc<Cell<usize>
     });
     let reports = Rc::new(Cell::new(0));
     let probe = Probe(Rc::clone(&reports)).start();
-    let settings = IcecastSettings {
-        name: "foreign".into(),
-        url,
-        user: "admin".into(),
-        password: "x".into(),
-        poll_interval: Duration::from_millis(100),
-        mounts: Vec::new(),
-        channel_prefix: String::new(),
-        stop: true,
-    };
-    let outlets = IcecastOutlets {
-        batches: probe.clone().recipient(),
-        known_sessions: probe.clone().recipient(),
-        registrations: probe.recipient(),
-    };
-    let adapter = IcecastAdapter::new(settings, Clock::System, outlets);
+    let adapter = lone_adapter("foreign", url, &probe);
     let health = adapter.health();
     adapter.start();
     (health, reports, requests)

@@ -7,6 +7,7 @@
 mod broadcast;
 mod daemon;
 mod icecast_server;
+mod lone_adapter;
 mod patience;
 mod process;
 

@@ -3,17 +3,18 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use actix::{Actor, Context, Handler, Recipient};
-use sattva_actors::{
-    clock::Clock,
-    protocol::{Batch, Identity, Instruction, KnownSessions, OnlyIf, RegisterOutlet, Retract, StopCommand, StopReason},
+use sattva_actors::protocol::{
+    Batch, Identity, Instruction, KnownSessions, OnlyIf, RegisterOutlet, Retract, StopCommand, StopReason,
 };
-use sattva_monitor::adapters::icecast::{IcecastAdapter, IcecastOutlets, IcecastSettings};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
-use crate::patience::{stays, wait_for};
+use crate::{
+    lone_adapter::lone_adapter,
+    patience::{stays, wait_for},
+};
 
 const STATS: &str = "<icestats><source mount=\"/a\"><listeners>0</listeners>\
     <stream_start_iso8601>2026-11-24T00:00:00+0000</stream_start_iso8601></source></icestats>";
@@ -107,22 +108,7 @@ async fn a_stop_taken_back_while_the_server_is_looked_at_kills_nothing() {
     let url = studio.open().await;
     let known = Known::default();
     let daemon = Daemon(known.clone()).start();
-    let settings = IcecastSettings {
-        name: "studio".into(),
-        url,
-        user: "admin".into(),
-        password: "x".into(),
-        poll_interval: Duration::from_millis(100),
-        mounts: Vec::new(),
-        channel_prefix: String::new(),
-        stop: true,
-    };
-    let outlets = IcecastOutlets {
-        batches: daemon.clone().recipient(),
-        known_sessions: daemon.clone().recipient(),
-        registrations: daemon.recipient(),
-    };
-    IcecastAdapter::new(settings, Clock::System, outlets).start();
+    lone_adapter("studio", url, &daemon).start();
     let stop = wait_for("a report", || async { known.stop.take() }).await;
     let outlet = known.outlet.take().unwrap();
 

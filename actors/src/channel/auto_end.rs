@@ -40,7 +40,7 @@ pub enum Joins {
 }
 
 impl Joins {
-    const fn tell_of_somebody(self) -> bool {
+    pub const fn tell_of_somebody(self) -> bool {
         matches!(self, Self::Rose | Self::AtFirst)
     }
 }

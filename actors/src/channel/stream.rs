@@ -183,7 +183,7 @@ impl Stream {
             _ => None,
         };
         if self.kept.evidences.is_over() {
-            if somebody || matches!(joins, Joins::Rose | Joins::AtFirst) {
+            if somebody || joins.tell_of_somebody() {
                 self.kept.auto_end.on_heard_at_the_end();
             }
             return Effects::new();

@@ -13,7 +13,7 @@ use serde::{
     de::{IgnoredAny, Visitor},
 };
 
-use crate::http::problem::Problem;
+use crate::http::{body::is_object, problem::Problem};
 
 /// More listeners than this on one stream are a mistake.
 pub const LISTENERS_MAX: u32 = 10_000_000;
@@ -120,7 +120,6 @@ pub fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<(T, Unknown), P
         }
     });
     match read.and_then(|value| reader.end().map(|()| value)) {
-        // A list of the right values is no request.
         Ok(_) if !is_object(body) => Err(Problem::bad_request("bad_report", "the body: not a JSON object")),
         Ok(value) => Ok((value, unknown)),
         Err(error) => Err(named::<T>(body, &error)),
@@ -137,10 +136,6 @@ fn field_name(path: &serde_ignored::Path<'_>) -> String {
             field_name(parent)
         }
     }
-}
-
-fn is_object(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"{")
 }
 
 fn named<'de, T: Deserialize<'de>>(body: &'de [u8], error: &serde_json::Error) -> Problem {
@@ -192,6 +187,7 @@ impl IngestRequest<'_> {
     }
 
     pub fn check(self, report_interval: Duration) -> Result<Checked, Problem> {
+        let count = self.reports();
         let source = SourceId::new(&self.source.0)
             .map_err(|error| Problem::bad_request("bad_source", error.to_string()).field("source"))?;
         let mut acks = self.acks.unwrap_or_default();
@@ -210,7 +206,7 @@ impl IngestRequest<'_> {
                 *detail = detail.chars().take(ACK_TEXT_MAX / 4).collect();
             }
         }
-        let mut reports = Vec::with_capacity(self.reports.as_ref().map_or(0, Vec::len));
+        let mut reports = Vec::with_capacity(count);
         for (index, report) in self.reports.into_iter().flatten().enumerate() {
             let checked = report.check(report_interval).map_err(|(field, detail)| {
                 let field = format!("reports[{index}].{field}");
