@@ -187,6 +187,8 @@ pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> 
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .client_request_timeout(REQUEST_HEAD_TIME)
+        // A session that is over ends its connection at once; the other way is to wait for the client to do it.
+        .client_disconnect_timeout(Duration::ZERO)
         .keep_alive(KEEP_ALIVE);
     Ok(server.listen(listener)?.run())
 }

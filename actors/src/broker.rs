@@ -1,5 +1,6 @@
 //! Broker: encodes each live message once and hands the same bytes to every session that wants it.
 
+pub mod encoded;
 pub mod held;
 pub mod subscriptions;
 
@@ -18,14 +19,15 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use tokio::sync::oneshot;
 
 use self::{
+    encoded::{Encoded, Encoder},
     held::{Held, Live},
     subscriptions::Filter,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, WallTime},
     identity::ChannelId,
     protocol::{Deliver, Describe, Dismiss, Publication, Publish, Refine, Replaces, Subscribe, Unsubscribe},
-    session::frame,
+    session::deflate::Encoding,
     wire::{self, MessageType, Snapshot, StreamEvent, StreamState},
     world::Attention,
 };
@@ -38,10 +40,13 @@ const HELD_MAX: usize = 65_536;
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(10);
 const SNAPSHOT_AGAIN: Duration = Duration::from_millis(100);
 
+/// One for each encoding and type of message.
+type ByEncoding<T> = [[T; MessageType::ALL.len()]; Encoding::ALL.len()];
+
 #[derive(Clone, Debug)]
 pub struct BrokerMetrics {
-    messages: [IntCounter; MessageType::ALL.len()],
-    bytes: [IntCounter; MessageType::ALL.len()],
+    messages: ByEncoding<IntCounter>,
+    bytes: ByEncoding<IntCounter>,
     connections: IntGauge,
     lost: IntCounter,
 }
@@ -63,18 +68,22 @@ impl BrokerMetrics {
         registry.register(Box::new(bytes.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(lost.clone()))?;
-        let each =
-            |vector: &IntCounterVec| MessageType::ALL.map(|kind| vector.with_label_values(&[kind.as_str(), "plain"]));
+        let each = |vector: &IntCounterVec| {
+            Encoding::ALL.map(|encoding| {
+                MessageType::ALL.map(|kind| vector.with_label_values(&[kind.as_str(), encoding.as_str()]))
+            })
+        };
         Ok(Self { messages: each(&messages), bytes: each(&bytes), connections, lost })
     }
 
-    fn count(&self, kind: MessageType, messages: u64, bytes: u64) {
-        self.messages[kind as usize].inc_by(messages);
-        self.bytes[kind as usize].inc_by(bytes);
+    fn count(&self, encoding: Encoding, kind: MessageType, messages: u64, bytes: u64) {
+        self.messages[encoding as usize][kind as usize].inc_by(messages);
+        self.bytes[encoding as usize][kind as usize].inc_by(bytes);
     }
 }
 
 struct Session {
+    encoding: Encoding,
     filter: Filter,
     deliver: Recipient<Deliver>,
     dismiss: Recipient<Dismiss>,
@@ -87,8 +96,8 @@ struct Session {
 /// What has happened since a snapshot was asked for, as it follows that snapshot.
 struct Since {
     frames: Bytes,
-    /// Messages and bytes in it, by type.
-    figures: [(u64, u64); MessageType::ALL.len()],
+    /// Messages and bytes in it.
+    figures: ByEncoding<(u64, u64)>,
 }
 
 /// Ends every session; answers when they have been told.
@@ -103,6 +112,7 @@ pub struct Broker {
     describe: Recipient<Describe>,
     attention: Arc<Attention>,
     metrics: BrokerMetrics,
+    encoder: Encoder,
     sessions: HashMap<u64, Session>,
     /// The newest statistics, for sessions that join.
     latest_stats: Option<Live>,
@@ -119,6 +129,7 @@ impl Broker {
             describe,
             attention,
             metrics,
+            encoder: Encoder::default(),
             sessions: HashMap::new(),
             latest_stats: None,
             gathering: false,
@@ -133,8 +144,9 @@ impl Broker {
             if session.owed.is_some() || !session.filter.wants(message.kind, message.channel.as_ref()) {
                 continue;
             }
-            self.metrics.count(message.kind, 1, message.frame.len() as u64);
-            let live = Deliver::Live { frame: message.frame.clone(), replaces: message.replaces.clone() };
+            let (frame, encoding) = message.frames.of(session.encoding);
+            self.metrics.count(encoding, message.kind, 1, frame.len() as u64);
+            let live = Deliver::Live { frame: frame.clone(), replaces: message.replaces.clone() };
             if session.deliver.try_send(live).is_err() {
                 slow.push(*id);
             }
@@ -161,8 +173,9 @@ impl Broker {
         self.metrics.connections.set(self.sessions.len() as i64);
     }
 
-    fn encode<T: serde::Serialize>(&self, kind: MessageType, at: crate::clock::WallTime, data: &T) -> Bytes {
-        frame::text(&wire::Message { kind, timestamp: at, data })
+    fn encode<T: serde::Serialize>(&mut self, kind: MessageType, at: WallTime, data: &T) -> Encoded {
+        let deflate = self.sessions.values().any(|session| session.encoding == Encoding::Deflate);
+        self.encoder.encode(&wire::Message { kind, timestamp: at, data }, deflate)
     }
 
     fn want_snapshot(&mut self, ctx: &mut Context<Self>, session: u64) {
@@ -220,13 +233,16 @@ impl Broker {
         streams.sort_by(|a, b| a.channel_id.cmp(&b.channel_id));
         let at = self.clock.now().wall;
         let whole = Snapshot { streams };
-        let mut snapshots: HashMap<Option<BTreeSet<ChannelId>>, Bytes> = HashMap::new();
-        let mut followers: HashMap<(Filter, u64), Option<Since>> = HashMap::new();
+        let deflate = round.iter().filter_map(|id| self.sessions.get(id)).any(|s| s.encoding == Encoding::Deflate);
+        let mut snapshots: HashMap<Option<BTreeSet<ChannelId>>, Encoded> = HashMap::new();
+        let mut followers: HashMap<(Filter, u64, Encoding), Option<Since>> = HashMap::new();
         for id in round {
             let Some(session) = self.sessions.get(&id) else { continue };
             let Some(owed) = session.owed else { continue };
             let filter = &session.filter;
-            let since = followers.entry((filter.clone(), owed)).or_insert_with(|| self.since(filter, owed));
+            let agreed = session.encoding;
+            let since =
+                followers.entry((filter.clone(), owed, agreed)).or_insert_with(|| self.since(filter, owed, agreed));
             let Some(since) = since else {
                 if session.begun {
                     self.dismiss(id);
@@ -236,17 +252,25 @@ impl Broker {
                 }
                 continue;
             };
-            let frame = snapshots.entry(filter.channels.clone()).or_insert_with(|| match &filter.channels {
-                None => self.encode(MessageType::Snapshot, at, &whole),
-                Some(_) => {
-                    let wanted = whole.streams.iter().filter(|s| filter.wants_channel(&s.channel_id));
-                    self.encode(MessageType::Snapshot, at, &Snapshot { streams: wanted.cloned().collect() })
+            let frames = snapshots.entry(filter.channels.clone()).or_insert_with(|| {
+                let mut encode = |data: &Snapshot| {
+                    self.encoder.encode(&wire::Message { kind: MessageType::Snapshot, timestamp: at, data }, deflate)
+                };
+                match &filter.channels {
+                    None => encode(&whole),
+                    Some(_) => {
+                        let wanted = whole.streams.iter().filter(|s| filter.wants_channel(&s.channel_id));
+                        encode(&Snapshot { streams: wanted.cloned().collect() })
+                    }
                 }
             });
-            self.metrics.count(MessageType::Snapshot, 1, frame.len() as u64);
-            for kind in MessageType::ALL {
-                let (messages, bytes) = since.figures[kind as usize];
-                self.metrics.count(kind, messages, bytes);
+            let (frame, encoding) = frames.of(agreed);
+            self.metrics.count(encoding, MessageType::Snapshot, 1, frame.len() as u64);
+            for encoding in Encoding::ALL {
+                for kind in MessageType::ALL {
+                    let (messages, bytes) = since.figures[encoding as usize][kind as usize];
+                    self.metrics.count(encoding, kind, messages, bytes);
+                }
             }
             let snapshot = Deliver::Snapshot { frame: frame.clone(), since: since.frames.clone() };
             if session.deliver.try_send(snapshot).is_err() {
@@ -258,16 +282,17 @@ impl Broker {
     }
 
     /// The newest statistics and everything else that has happened; `None` if that was too much to keep.
-    fn since(&self, filter: &Filter, position: u64) -> Option<Since> {
+    fn since(&self, filter: &Filter, position: u64, agreed: Encoding) -> Option<Since> {
         let mut frames = BytesMut::new();
-        let mut figures = [(0, 0); MessageType::ALL.len()];
+        let mut figures = ByEncoding::default();
         let happened = self.held.since(position)?.filter(|message| message.kind != MessageType::Stats);
         for message in self.latest_stats.iter().chain(happened) {
             if filter.wants(message.kind, message.channel.as_ref()) {
-                frames.extend_from_slice(&message.frame);
-                let (messages, bytes) = &mut figures[message.kind as usize];
+                let (frame, encoding) = message.frames.of(agreed);
+                frames.extend_from_slice(frame);
+                let (messages, bytes) = &mut figures[encoding as usize][message.kind as usize];
                 *messages += 1;
-                *bytes += message.frame.len() as u64;
+                *bytes += frame.len() as u64;
             }
         }
         Some(Since { frames: frames.freeze(), figures })
@@ -297,7 +322,7 @@ impl Handler<Publish> for Broker {
         if self.sessions.is_empty() && !matches!(publication, Publication::Stats(_)) {
             return;
         }
-        let (kind, channel, replaces, frame) = match &publication {
+        let (kind, channel, replaces, frames) = match &publication {
             Publication::Stats(stats) => {
                 (MessageType::Stats, None, Some(Replaces::Stats), self.encode(MessageType::Stats, at, stats))
             }
@@ -308,19 +333,19 @@ impl Handler<Publish> for Broker {
                     StreamEvent::QueueChanged => Some(Replaces::Queue(channel.clone())),
                     _ => None,
                 };
-                let frame = self.encode(MessageType::StreamUpdate, at, update);
-                (MessageType::StreamUpdate, Some(channel), replaces, frame)
+                let frames = self.encode(MessageType::StreamUpdate, at, update);
+                (MessageType::StreamUpdate, Some(channel), replaces, frames)
             }
             Publication::Warning(warning) => {
-                let frame = self.encode(MessageType::AutoEndWarning, at, warning);
-                (MessageType::AutoEndWarning, Some(&warning.channel_id), None, frame)
+                let frames = self.encode(MessageType::AutoEndWarning, at, warning);
+                (MessageType::AutoEndWarning, Some(&warning.channel_id), None, frames)
             }
             Publication::AutoEnd(change) => {
-                let frame = self.encode(MessageType::AutoEnd, at, change);
-                (MessageType::AutoEnd, Some(&change.channel_id), None, frame)
+                let frames = self.encode(MessageType::AutoEnd, at, change);
+                (MessageType::AutoEnd, Some(&change.channel_id), None, frames)
             }
         };
-        let message = Live { kind, channel: channel.cloned(), replaces, frame };
+        let message = Live { kind, channel: channel.cloned(), replaces, frames };
         if kind == MessageType::Stats {
             self.latest_stats = Some(message.clone());
         }
@@ -332,7 +357,14 @@ impl Handler<Subscribe> for Broker {
     type Result = ();
 
     fn handle(&mut self, s: Subscribe, ctx: &mut Self::Context) {
-        let session = Session { filter: s.filter, deliver: s.deliver, dismiss: s.dismiss, begun: false, owed: None };
+        let session = Session {
+            encoding: s.encoding,
+            filter: s.filter,
+            deliver: s.deliver,
+            dismiss: s.dismiss,
+            begun: false,
+            owed: None,
+        };
         self.sessions.insert(s.session, session);
         self.count_sessions();
         self.want_snapshot(ctx, s.session);

@@ -23,6 +23,7 @@ use crate::{
     clock::{Timestamp, WallTime},
     identity::{ChannelId, SessionId, SourceId},
     mailbox::Queued,
+    session::deflate::Encoding,
     wire::{self, StreamState, SystemStats, Track},
 };
 
@@ -536,6 +537,7 @@ pub enum Dismiss {
 #[rtype(result = "()")]
 pub struct Subscribe {
     pub session: u64,
+    pub encoding: Encoding,
     pub filter: Filter,
     pub deliver: Recipient<Deliver>,
     pub dismiss: Recipient<Dismiss>,

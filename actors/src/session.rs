@@ -1,26 +1,27 @@
 //! SessionActor: one WebSocket client. It owns what waits for the client's socket, its heartbeat and
 //! its manners; it runs by itself, so that a jammed socket cannot freeze it.
 
+pub mod deflate;
 pub mod frame;
+pub mod message;
 pub mod outbox;
+pub mod pace;
+pub mod utf8;
 
-use std::{
-    pin::Pin,
-    task::{Context as TaskContext, Poll, ready},
-    time::Duration,
-};
+use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, StreamHandler};
-use actix_http::ws::{Codec, Frame, Item, ProtocolError};
-use actix_web::web::Payload;
-use bytes::{Bytes, BytesMut};
-use futures_util::Stream;
+use actix_web::{error::PayloadError, web::Payload};
+use bytes::Bytes;
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 use serde::Deserialize;
 
 use self::{
+    deflate::Encoding,
     frame::CloseCode,
+    message::{Assembler, Event, Limits},
     outbox::{Outbox, OutboxBody},
+    pace::{Pace, PaceLimit},
 };
 use crate::{
     broker::subscriptions::{Filter, FilterError},
@@ -31,22 +32,23 @@ use crate::{
 
 /// Live messages a session may have waiting besides its outbox.
 pub const MAILBOX: usize = 1024;
-/// A client's message, all its fragments together.
-pub const MESSAGE_MAX: usize = 4096;
-/// Fragments of one message, counting empty ones.
-const FRAGMENTS_MAX: usize = 16;
-/// Time to finish a fragmented message.
-const FRAGMENTS_TIME: Duration = Duration::from_secs(10);
-/// Control frames a client may send within so long.
-const CONTROL_MAX: u32 = 10;
-const CONTROL_WITHIN: Duration = Duration::from_secs(1);
-/// Messages a client may send within so long, right or wrong: ten a second on average.
-const TEXTS_MAX: u32 = 100;
-const TEXTS_WITHIN: Duration = Duration::from_secs(10);
+/// What a client may send. A message of its own is a few words, so an inflated one may not be large either.
+const LIMITS: Limits = Limits {
+    message_max: 4096,
+    fragments_max: 16,
+    message_time: Duration::from_secs(10),
+    control: PaceLimit { most: 10, within: Duration::from_secs(1) },
+    binary: false,
+};
+/// Messages a client may send, right or wrong: ten a second on average.
+const TEXTS: PaceLimit = PaceLimit { most: 100, within: Duration::from_secs(10) };
 /// Wrong messages a client may send before it is closed with 1008.
 const RUBBISH_MAX: u32 = 10;
 /// Time to answer our close.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
+/// What a client still sends after a violation is read for so long before the connection is closed: else
+/// a reset might overtake our close.
+pub const LINGER: Duration = Duration::from_millis(100);
 
 /// Why a session ended, for the counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,31 +132,11 @@ impl Wish {
     }
 }
 
-/// How many of one thing came since a moment.
-struct Pace {
-    since: Timestamp,
-    count: u32,
-}
-
-impl Pace {
-    fn new(since: Timestamp) -> Self {
-        Self { since, count: 0 }
-    }
-
-    /// Counts one more; true where that is too many for the time.
-    fn exceeds(&mut self, now: Timestamp, most: u32, within: Duration) -> bool {
-        if now.since(self.since) >= within {
-            *self = Self::new(now);
-        }
-        self.count += 1;
-        self.count > most
-    }
-}
-
 pub struct SessionActor {
     id: u64,
     clock: Clock,
     heartbeat: Duration,
+    encoding: Encoding,
     filter: Filter,
     outlets: SessionOutlets,
     metrics: SessionMetrics,
@@ -162,8 +144,7 @@ pub struct SessionActor {
     /// Held while the session lives: its place among the allowed number.
     _place: Box<dyn std::any::Any>,
     last_seen: Timestamp,
-    fragments: Option<(BytesMut, usize, Timestamp)>,
-    control: Pace,
+    assembler: Assembler,
     texts: Pace,
     rubbish: u32,
     ending: Option<Ending>,
@@ -175,6 +156,7 @@ impl SessionActor {
         id: u64,
         clock: Clock,
         heartbeat: Duration,
+        encoding: Encoding,
         filter: Filter,
         outlets: SessionOutlets,
         metrics: SessionMetrics,
@@ -186,14 +168,14 @@ impl SessionActor {
             id,
             clock,
             heartbeat,
+            encoding,
             filter,
             outlets,
             metrics,
             outbox,
             _place: place,
             last_seen,
-            fragments: None,
-            control: Pace::new(last_seen),
+            assembler: Assembler::new(LIMITS, encoding, last_seen),
             texts: Pace::new(last_seen),
             rubbish: 0,
             ending: None,
@@ -203,24 +185,23 @@ impl SessionActor {
 
     pub fn start(self, payload: Payload) {
         Self::create(|ctx| {
-            ctx.add_stream(Frames {
-                payload,
-                codec: Codec::new().max_size(MESSAGE_MAX),
-                buffer: BytesMut::new(),
-                ended: false,
-            });
+            ctx.add_stream(payload);
             self
         });
     }
 
     fn end(&mut self, ctx: &mut Context<Self>, ending: Ending, code: CloseCode, reason: &str) {
+        self.end_with(ctx, ending, frame::close(code, reason));
+    }
+
+    fn end_with(&mut self, ctx: &mut Context<Self>, ending: Ending, close: Bytes) {
         if self.ending.is_some() {
             return;
         }
         self.ending = Some(ending);
         self.metrics.endings[ending as usize].inc();
         // A client that does not keep up gets nothing more, so that its close may still get through.
-        self.outbox.finish(Some(frame::close(code, reason)), ending == Ending::TooSlow);
+        self.outbox.finish(Some(close), ending == Ending::TooSlow);
         self.leave();
         ctx.run_later(CLOSE_TIME, |_, ctx| ctx.stop());
     }
@@ -239,7 +220,7 @@ impl SessionActor {
     fn tell_error(&mut self, ctx: &mut Context<Self>, code: &'static str, message: String) {
         let error =
             Message { kind: MessageType::Error, timestamp: self.clock.now().wall, data: ClientError { code, message } };
-        self.tell(ctx, frame::text(&error));
+        self.tell(ctx, frame::json(&error));
     }
 
     /// The client did something wrong.
@@ -252,7 +233,7 @@ impl SessionActor {
     }
 
     fn on_text(&mut self, ctx: &mut Context<Self>, text: &[u8], now: Timestamp) {
-        if self.texts.exceeds(now, TEXTS_MAX, TEXTS_WITHIN) {
+        if self.texts.exceeds(now, TEXTS) {
             self.end(ctx, Ending::Rubbish, CloseCode::Policy, "too many messages");
             return;
         }
@@ -260,7 +241,7 @@ impl SessionActor {
             Ok(ClientMessage::Ping) => {
                 let pong =
                     Message { kind: MessageType::Pong, timestamp: self.clock.now().wall, data: serde_json::json!({}) };
-                self.tell(ctx, frame::text(&pong));
+                self.tell(ctx, frame::json(&pong));
             }
             Ok(ClientMessage::Subscribe(wish)) => {
                 let filter = wish.filter().and_then(|more| self.filter.with(more));
@@ -289,31 +270,6 @@ impl SessionActor {
         }
     }
 
-    fn on_fragment(&mut self, ctx: &mut Context<Self>, item: Item, now: Timestamp) {
-        let (part, last) = match item {
-            Item::FirstText(part) => {
-                self.fragments = Some((BytesMut::new(), 0, now));
-                (part, false)
-            }
-            Item::FirstBinary(_) => {
-                self.end(ctx, Ending::Protocol, CloseCode::Unsupported, "text only");
-                return;
-            }
-            Item::Continue(part) => (part, false),
-            Item::Last(part) => (part, true),
-        };
-        let Some((whole, count, began)) = self.fragments.as_mut() else { return };
-        whole.extend_from_slice(&part);
-        *count += 1;
-        if whole.len() > MESSAGE_MAX {
-            self.end(ctx, Ending::Protocol, CloseCode::TooBig, "message too big");
-        } else if *count > FRAGMENTS_MAX || now.since(*began) > FRAGMENTS_TIME {
-            self.end(ctx, Ending::Protocol, CloseCode::Policy, "too many fragments");
-        } else if last && let Some((whole, _, _)) = self.fragments.take() {
-            self.on_text(ctx, &whole, now);
-        }
-    }
-
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now().at;
         if now.since(self.last_seen) > self.heartbeat * 2 {
@@ -334,6 +290,7 @@ impl Actor for SessionActor {
         let me = ctx.address();
         let subscribe = Subscribe {
             session: self.id,
+            encoding: self.encoding,
             filter: self.filter.clone(),
             deliver: me.clone().recipient(),
             dismiss: me.recipient(),
@@ -345,6 +302,7 @@ impl Actor for SessionActor {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.outbox.finish(None, true);
+        self.outbox.release();
         if self.ending.is_none() {
             self.metrics.endings[Ending::ConnectionLost as usize].inc();
             self.leave();
@@ -382,69 +340,36 @@ impl Handler<Dismiss> for SessionActor {
     }
 }
 
-impl StreamHandler<Result<Frame, ProtocolError>> for SessionActor {
-    fn handle(&mut self, frame: Result<Frame, ProtocolError>, ctx: &mut Self::Context) {
+impl StreamHandler<Result<Bytes, PayloadError>> for SessionActor {
+    fn handle(&mut self, part: Result<Bytes, PayloadError>, ctx: &mut Self::Context) {
+        // The session ends the same way whether the connection was closed or lost.
+        let Ok(mut part) = part else { return ctx.stop() };
         let now = self.clock.now().at;
         self.last_seen = now;
-        match frame {
-            Ok(Frame::Close(_)) => {
-                // Either the answer to our close, or theirs to be answered; both end it.
-                self.end(ctx, Ending::ClientClosed, CloseCode::Normal, "");
-                ctx.stop();
+        while let Some(event) = self.assembler.next(&mut part, now) {
+            match event {
+                Ok(Event::Close(code)) => {
+                    // Either the answer to our close, or theirs to be answered; both end it.
+                    self.end_with(ctx, Ending::ClientClosed, frame::close_answer(code));
+                    ctx.stop();
+                }
+                Ok(_) if self.ending.is_some() => {}
+                Ok(Event::Text(text)) => self.on_text(ctx, &text, now),
+                Ok(Event::Ping(payload)) => self.tell(ctx, frame::pong(&payload)),
+                // The limits admit no binary message.
+                Ok(Event::Pong | Event::Binary(_)) => {}
+                Err(violation) => {
+                    let ending = if violation.code == CloseCode::Policy { Ending::Rubbish } else { Ending::Protocol };
+                    self.end(ctx, ending, violation.code, violation.reason);
+                    // Nothing more can be understood, not even an answer to our close.
+                    ctx.run_later(LINGER, |_, ctx| ctx.stop());
+                }
             }
-            _ if self.ending.is_some() => {}
-            Ok(Frame::Ping(_) | Frame::Pong(_)) if self.control.exceeds(now, CONTROL_MAX, CONTROL_WITHIN) => {
-                self.end(ctx, Ending::Rubbish, CloseCode::Policy, "too many control frames");
-            }
-            Ok(Frame::Ping(payload)) => self.tell(ctx, frame::pong(&payload)),
-            Ok(Frame::Pong(_)) => {}
-            Ok(Frame::Text(text)) => self.on_text(ctx, &text, now),
-            Ok(Frame::Binary(_)) => self.end(ctx, Ending::Protocol, CloseCode::Unsupported, "text only"),
-            Ok(Frame::Continuation(item)) => self.on_fragment(ctx, item, now),
-            Err(ProtocolError::Overflow) => {
-                self.end(ctx, Ending::Protocol, CloseCode::TooBig, "message too big");
-            }
-            Err(error) => self.end(ctx, Ending::Protocol, CloseCode::Protocol, &error.to_string()),
         }
     }
 
     fn finished(&mut self, ctx: &mut Self::Context) {
         // The client's side of the connection is gone.
         ctx.stop();
-    }
-}
-
-/// The frames of a request's payload.
-struct Frames {
-    payload: Payload,
-    codec: Codec,
-    buffer: BytesMut,
-    ended: bool,
-}
-
-impl Stream for Frames {
-    type Item = Result<Frame, ProtocolError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
-        use actix_codec::Decoder;
-        let this = &mut *self;
-        loop {
-            if this.ended {
-                return Poll::Ready(None);
-            }
-            match this.codec.decode(&mut this.buffer) {
-                Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
-                Ok(None) => {}
-                Err(error) => {
-                    this.ended = true;
-                    return Poll::Ready(Some(Err(error)));
-                }
-            }
-            match ready!(Pin::new(&mut this.payload).poll_next(cx)) {
-                Some(Ok(chunk)) => this.buffer.extend_from_slice(&chunk),
-                // The session ends the same way whether the connection was closed or lost.
-                Some(Err(_)) | None => this.ended = true,
-            }
-        }
     }
 }

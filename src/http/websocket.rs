@@ -10,11 +10,14 @@ use std::{
     },
 };
 
-use actix_web::{HttpRequest, HttpResponse, dev::Extensions, get, web};
+use actix_web::{HttpRequest, HttpResponse, dev::Extensions, get, http::header::SEC_WEBSOCKET_EXTENSIONS, web};
 use actix_web_actors::ws;
 use sattva_actors::{
     broker::subscriptions::Filter,
-    session::{SessionActor, SessionOutlets},
+    session::{
+        SessionActor, SessionOutlets,
+        deflate::{self, Encoding},
+    },
 };
 use serde::Deserialize;
 
@@ -116,6 +119,14 @@ pub async fn open(
             format!("this is a WebSocket endpoint ({error}); open it with a WebSocket client"),
         )
     })?;
+    let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).filter_map(|offer| offer.to_str().ok());
+    let encoding = match deflate::negotiate(offers) {
+        Some(agreed) => {
+            handshake.insert_header((SEC_WEBSOCKET_EXTENSIONS, agreed));
+            Encoding::Deflate
+        }
+        None => Encoding::Plain,
+    };
     let settings = front.config.load().websocket.clone();
     let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let most_per_address = settings.max_sessions_per_ip.unwrap_or(settings.max_sessions);
@@ -138,6 +149,7 @@ pub async fn open(
         front.places.numbers.fetch_add(1, Relaxed),
         front.clock,
         settings.heartbeat,
+        encoding,
         filter,
         outlets,
         front.session_metrics.clone(),

@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bytes::Bytes;
-
+use super::encoded::Encoded;
 use crate::{identity::ChannelId, protocol::Replaces, wire::MessageType};
 
 /// A live message, encoded.
@@ -13,7 +12,7 @@ pub struct Live {
     pub kind: MessageType,
     pub channel: Option<ChannelId>,
     pub replaces: Option<Replaces>,
-    pub frame: Bytes,
+    pub frames: Encoded,
 }
 
 #[derive(Debug)]
@@ -76,7 +75,12 @@ mod tests {
     const MOST: usize = 1000;
 
     fn message(text: &'static str, replaces: Option<Replaces>) -> Live {
-        Live { kind: MessageType::StreamUpdate, channel: None, replaces, frame: text.into() }
+        Live {
+            kind: MessageType::StreamUpdate,
+            channel: None,
+            replaces,
+            frames: Encoded { plain: text.into(), deflated: None },
+        }
     }
 
     fn listeners(channel: &str) -> Option<Replaces> {
@@ -84,7 +88,7 @@ mod tests {
     }
 
     fn since(held: &Held, position: u64) -> Option<String> {
-        Some(held.since(position)?.map(|m| String::from_utf8_lossy(&m.frame).into_owned()).collect())
+        Some(held.since(position)?.map(|m| String::from_utf8_lossy(&m.frames.plain).into_owned()).collect())
     }
 
     #[test]

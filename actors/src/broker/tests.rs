@@ -9,7 +9,7 @@ use crate::{
     channel::auto_end::PhaseName,
     clock::WallTime,
     mailbox::MailboxDepths,
-    session,
+    session::{self, deflate::Inflater},
     wire::{AutoEndChange, AutoEndEvent, AutoEndWarning, StreamStatus, StreamUpdate, SystemStats},
 };
 
@@ -76,12 +76,20 @@ impl Handler<Dismiss> for Client {
 /// The messages in a run of frames, each as `type` or `channel event`.
 fn messages(mut frames: &[u8]) -> Vec<String> {
     let mut all = Vec::new();
-    while let [_, short, rest @ ..] = frames {
+    while let [first, short, rest @ ..] = frames {
         let (length, rest) = match short {
             126 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
             short => (usize::from(*short), rest),
         };
-        let message: serde_json::Value = serde_json::from_slice(&rest[..length]).unwrap();
+        let mut payload = Vec::new();
+        if *first == 0xc1 {
+            let mut inflater = Inflater::new();
+            inflater.inflate(&rest[..length], &mut payload, 1 << 20).unwrap();
+            inflater.finish(&mut payload, 1 << 20).unwrap();
+        } else {
+            payload.extend_from_slice(&rest[..length]);
+        }
+        let message: serde_json::Value = serde_json::from_slice(&payload).unwrap();
         let data = &message["data"];
         all.push(match (data["channel_id"].as_str(), message["type"].as_str()) {
             (Some(channel), Some("auto_end_warning")) => format!("{channel} warning"),
@@ -121,10 +129,14 @@ impl Scene {
     }
 
     async fn subscribe(&self, session: u64, begin: Option<oneshot::Receiver<()>>) -> Told {
+        self.subscribe_to(session, Encoding::Plain, begin).await
+    }
+
+    async fn subscribe_to(&self, session: u64, encoding: Encoding, begin: Option<oneshot::Receiver<()>>) -> Told {
         let told = Told::default();
         let client = Client { told: Rc::clone(&told), begin }.start();
         let (deliver, dismiss) = (client.clone().recipient(), client.recipient());
-        self.broker.send(Subscribe { session, filter: Filter::default(), deliver, dismiss }).await.unwrap();
+        self.broker.send(Subscribe { session, encoding, filter: Filter::default(), deliver, dismiss }).await.unwrap();
         told
     }
 
@@ -236,7 +248,7 @@ async fn statistics_come_right_behind_the_snapshot_and_what_was_replaced_does_no
     scene.answer().await;
     let told = until(&told, "jazz listeners_changed 2").await;
     assert_eq!(told, ["snapshot", "stats", "jazz warning", "jazz listeners_changed 2"]);
-    assert_eq!(scene.metrics.messages[MessageType::Stats as usize].get(), 1);
+    assert_eq!(scene.metrics.messages[Encoding::Plain as usize][MessageType::Stats as usize].get(), 1);
 }
 
 #[actix::test]
@@ -312,4 +324,32 @@ async fn nothing_slips_between_two_snapshots_of_a_session_that_asked_twice() {
     scene.say(warning("b")).await;
     scene.answer().await;
     assert_eq!(until(&told, "b warning").await, ["snapshot", "snapshot", "a warning", "snapshot", "b warning"]);
+}
+
+#[actix::test]
+async fn each_session_hears_the_same_in_its_own_encoding() {
+    let scene = Scene::begin();
+    // Encoded when nobody had asked for deflate.
+    scene.say(Publication::Stats(SystemStats::default())).await;
+    let plain = scene.subscribe(1, None).await;
+    scene.answer().await;
+    until(&plain, "stats").await;
+    let deflated = scene.subscribe_to(2, Encoding::Deflate, None).await;
+    scene.say(warning("jazz")).await;
+    scene.answer().await;
+    until(&deflated, "jazz warning").await;
+    scene.say(auto_end("jazz")).await;
+    let expected = ["snapshot", "stats", "jazz warning", "jazz auto_end started"];
+    assert_eq!(until(&plain, expected[3]).await, expected);
+    assert_eq!(until(&deflated, expected[3]).await, expected);
+    let figures = |encoding: Encoding| {
+        [MessageType::Stats, MessageType::AutoEndWarning, MessageType::AutoEnd].map(|kind| {
+            let metrics = &scene.metrics;
+            let size = metrics.bytes[encoding as usize][kind as usize].get();
+            (metrics.messages[encoding as usize][kind as usize].get(), size)
+        })
+    };
+    let (plain, deflated) = (figures(Encoding::Plain), figures(Encoding::Deflate));
+    assert_eq!((plain.map(|f| f.0), deflated.map(|f| f.0)), ([2, 1, 1], [0, 1, 1]));
+    assert!(deflated[2].1 < plain[2].1, "{deflated:?} {plain:?}");
 }

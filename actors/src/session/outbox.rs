@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     convert::Infallible,
+    future::poll_fn,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -18,8 +19,11 @@ use crate::protocol::Replaces;
 /// it was asked for: both may be larger, for they are shared.
 pub const MESSAGES_MAX: usize = 512;
 pub const BYTES_MAX: usize = 1 << 20;
-/// What waits is written together up to this size.
+/// What waits is written together up to this size, and what is larger in parts.
 const WRITE_TOGETHER: usize = 16 << 10;
+const WRITE_MAX: usize = 64 << 10;
+/// Who can be held back goes on when no more than this waits.
+const ROOM: usize = 64 << 10;
 
 #[derive(Debug)]
 struct Waiting {
@@ -47,8 +51,12 @@ struct Queue {
     frames: VecDeque<Waiting>,
     /// The sum of what is counted.
     bytes: usize,
+    /// What is left of a frame that has been written in part: the client must get the rest of it.
+    begun: Bytes,
     finished: bool,
+    released: bool,
     waker: Option<Waker>,
+    held_back: Option<Waker>,
 }
 
 /// The session's end.
@@ -107,7 +115,21 @@ impl Outbox {
         Ok(())
     }
 
-    /// The last frame; nothing is taken after it.
+    /// Until little enough waits, or nobody takes it any more: for a producer that can be held back.
+    pub async fn room(&self) {
+        poll_fn(|cx| {
+            let mut queue = self.0.borrow_mut();
+            if queue.finished || queue.bytes + queue.begun.len() <= ROOM && queue.frames.len() < MESSAGES_MAX / 2 {
+                return Poll::Ready(());
+            }
+            queue.held_back = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// The last frame; nothing is taken after it. The body goes on until it is released, so that the client
+    /// may still answer.
     pub fn finish(&self, last: Option<Bytes>, drop_waiting: bool) {
         let mut queue = self.0.borrow_mut();
         if queue.finished {
@@ -124,8 +146,21 @@ impl Outbox {
         queue.wake();
     }
 
-    pub fn is_drained(&self) -> bool {
-        self.0.borrow().frames.is_empty()
+    /// The body, and with it the connection, ends when everything has been written.
+    pub fn release(&self) {
+        let mut queue = self.0.borrow_mut();
+        queue.finished = true;
+        queue.released = true;
+        queue.wake();
+    }
+}
+
+impl Drop for OutboxBody {
+    fn drop(&mut self) {
+        // The connection is gone: nothing can be delivered, and nobody need wait for it.
+        let mut queue = self.0.borrow_mut();
+        *queue = Queue { finished: true, released: true, held_back: queue.held_back.take(), ..Queue::default() };
+        queue.let_on();
     }
 }
 
@@ -150,6 +185,31 @@ impl Queue {
             waker.wake();
         }
     }
+
+    fn let_on(&mut self) {
+        if let Some(waker) = self.held_back.take() {
+            waker.wake();
+        }
+    }
+
+    /// What is to be written next.
+    fn next(&mut self) -> Option<Bytes> {
+        if self.begun.is_empty() {
+            self.begun = self.take()?;
+        }
+        let part = self.begun.split_to(self.begun.len().min(WRITE_MAX));
+        if part.len() >= WRITE_TOGETHER || !self.begun.is_empty() || self.frames.is_empty() {
+            return Some(part);
+        }
+        let mut together = BytesMut::with_capacity(WRITE_TOGETHER);
+        together.extend_from_slice(&part);
+        while self.frames.front().is_some_and(|next| together.len() + next.frame.len() <= WRITE_TOGETHER)
+            && let Some(next) = self.take()
+        {
+            together.extend_from_slice(&next);
+        }
+        Some(together.freeze())
+    }
 }
 
 impl Stream for OutboxBody {
@@ -157,24 +217,17 @@ impl Stream for OutboxBody {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut queue = self.0.borrow_mut();
-        let Some(first) = queue.take() else {
-            if queue.finished {
-                return Poll::Ready(None);
+        match queue.next() {
+            Some(part) => {
+                queue.let_on();
+                Poll::Ready(Some(Ok(part)))
             }
-            queue.waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        };
-        if queue.frames.is_empty() || first.len() >= WRITE_TOGETHER {
-            return Poll::Ready(Some(Ok(first)));
+            None if queue.released => Poll::Ready(None),
+            None => {
+                queue.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
         }
-        let mut together = BytesMut::with_capacity(WRITE_TOGETHER);
-        together.extend_from_slice(&first);
-        while queue.frames.front().is_some_and(|next| together.len() + next.frame.len() <= WRITE_TOGETHER)
-            && let Some(next) = queue.take()
-        {
-            together.extend_from_slice(&next);
-        }
-        Poll::Ready(Some(Ok(together.freeze())))
     }
 }
 
@@ -250,12 +303,37 @@ mod tests {
     }
 
     #[test]
-    fn after_the_last_frame_the_body_ends() {
+    fn after_the_last_frame_the_body_ends_when_it_is_released() {
         let (outbox, mut body) = Outbox::new();
         outbox.push("x".into(), None).unwrap();
         outbox.finish(Some("bye".into()), true);
         outbox.push("late".into(), None).unwrap();
         assert_eq!(written(&mut body), b"bye");
-        assert!(body.next().now_or_never().unwrap().is_none());
+        assert!(body.next().now_or_never().is_none());
+        outbox.release();
+        assert_eq!(body.next().now_or_never(), Some(None));
+    }
+
+    #[test]
+    fn a_frame_that_is_written_in_part_is_written_to_its_end() {
+        let (outbox, mut body) = Outbox::new();
+        let large = Bytes::from(vec![b'x'; WRITE_MAX + 1]);
+        outbox.push_snapshot(large.clone(), "since".into()).unwrap();
+        assert_eq!(body.next().now_or_never().unwrap().unwrap().unwrap().len(), WRITE_MAX);
+        outbox.push_snapshot("S2".into(), Bytes::new()).unwrap();
+        outbox.finish(Some("bye".into()), true);
+        assert_eq!(written(&mut body), b"xbye");
+    }
+
+    #[test]
+    fn a_producer_is_held_back_until_there_is_room_or_the_connection_is_gone() {
+        let (outbox, mut body) = Outbox::new();
+        outbox.push(vec![b'x'; 3 * WRITE_MAX].into(), None).unwrap();
+        assert!(outbox.room().now_or_never().is_none());
+        written(&mut body);
+        assert!(outbox.room().now_or_never().is_some());
+        outbox.push(vec![b'x'; 3 * WRITE_MAX].into(), None).unwrap();
+        drop(body);
+        assert!(outbox.room().now_or_never().is_some());
     }
 }

@@ -22,6 +22,7 @@ use sattva_actors::{
         Identity, Inspect, Inspection, Operate, Operation, Outcome, Report, Rulebook, Status, StopCommand, Subscribe,
         Tally,
     },
+    session::deflate::Encoding,
     stats::{LatestSample, Rhythm},
     store::{Group, Store, StoreError, StoreHealth, memory::MemoryStore},
     stream_control::CommandsWaiting,
@@ -298,7 +299,7 @@ impl Stage {
         let screen = Screen { seen: Rc::clone(&seen), born: self.born, past: self.past }.start();
         self.viewers.set(self.viewers.get() + 1);
         let (deliver, dismiss) = (screen.clone().recipient(), screen.recipient());
-        let subscribe = Subscribe { session: self.viewers.get(), filter, deliver, dismiss };
+        let subscribe = Subscribe { session: self.viewers.get(), encoding: Encoding::Plain, filter, deliver, dismiss };
         self.house.broker.send(subscribe).await.unwrap();
         Viewer(seen)
     }
