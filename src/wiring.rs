@@ -72,10 +72,11 @@ pub enum StartError {
 pub fn rulebook(config: &Config) -> Rulebook {
     let common = &config.auto_end;
     let warnings: Arc<[Duration]> = common.warnings.clone().into();
-    let policy = |enabled, timeouts, dry_run| Policy { enabled, timeouts, warnings: Arc::clone(&warnings), dry_run };
+    let policy =
+        |enabled, timeouts, dry_run| Arc::new(Policy { enabled, timeouts, warnings: Arc::clone(&warnings), dry_run });
     let timeouts =
         Timeouts { all_left: common.timeout, never_joined: common.never_joined_timeout.unwrap_or(common.timeout) };
-    let per_channel: BTreeMap<String, Policy> = config
+    let per_channel: BTreeMap<String, Arc<Policy>> = config
         .channels
         .iter()
         .map(|(id, own)| {

@@ -1,6 +1,6 @@
 //! Evidence: what each reporter of a stream last said, and how long that can be believed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -52,7 +52,7 @@ pub struct Reporter {
 
 /// Hashes of superseded session ids.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Past(Vec<u64>);
+struct Past(Box<[u64]>);
 
 impl Past {
     fn contains(&self, session: &str) -> bool {
@@ -60,10 +60,9 @@ impl Past {
     }
 
     fn push(&mut self, session: &str) {
-        if self.0.len() == PAST_SESSIONS {
-            self.0.remove(0);
-        }
-        self.0.push(fingerprint(session));
+        let forgotten = (self.0.len() + 1).saturating_sub(PAST_SESSIONS);
+        let kept = self.0.iter().skip(forgotten).copied();
+        self.0 = kept.chain([fingerprint(session)]).collect();
     }
 }
 
@@ -352,6 +351,16 @@ impl Evidences {
 
     pub fn track(&self) -> Option<&Arc<Track>> {
         self.active().find_map(|r| r.track.as_ref())
+    }
+
+    /// Sources of many channels bear one name: it is kept once.
+    pub fn share_names(&mut self, names: &mut HashSet<SourceId>) {
+        for reporter in &mut self.0 {
+            match names.get(&reporter.source) {
+                Some(name) => reporter.source = name.clone(),
+                None => drop(names.insert(reporter.source.clone())),
+            }
+        }
     }
 
     /// Takes a reporter out of the sum; true if it was in it.
