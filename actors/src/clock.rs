@@ -73,6 +73,37 @@ impl std::fmt::Debug for Timestamp {
     }
 }
 
+/// A length of time in microseconds: half the size of a [`Duration`], and channels keep many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Duration", into = "Duration")]
+pub struct Span(u64);
+
+impl Span {
+    pub const ZERO: Self = Self(0);
+
+    /// What is longer than half a million years is cut to that.
+    pub const fn of(length: Duration) -> Self {
+        let micros = length.as_micros();
+        Self(if micros > u64::MAX as u128 { u64::MAX } else { micros as u64 })
+    }
+
+    pub const fn get(self) -> Duration {
+        Duration::from_micros(self.0)
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(length: Duration) -> Self {
+        Self::of(length)
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(length: Span) -> Self {
+        length.get()
+    }
+}
+
 /// Wall time in milliseconds since 1970, for people and for other machines; no decision rests on it
 /// except across a reboot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

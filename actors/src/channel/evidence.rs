@@ -1,6 +1,6 @@
 //! Evidence: what each reporter of a stream last said, and how long that can be believed.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -10,7 +10,7 @@ use super::{
     policy::COLLECTS_WITHIN,
 };
 use crate::{
-    clock::{Now, Timestamp, WallTime},
+    clock::{Now, Span, Timestamp, WallTime},
     identity::{SessionId, SourceId},
     protocol::{Identity, QueueOps, Report, Status},
     wire::Track,
@@ -37,7 +37,7 @@ pub struct Reporter {
     /// When the count was taken, as far as that can be told; `ZERO` until reported anew.
     #[serde(skip)]
     pub at: Timestamp,
-    pub interval: Duration,
+    pub interval: Span,
     /// It can be told to end the stream, as it last said.
     #[serde(skip)]
     pub can_stop: bool,
@@ -119,7 +119,7 @@ impl Reporter {
             joins: None,
             joins_usable: false,
             at: Timestamp::ZERO,
-            interval: Duration::ZERO,
+            interval: Span::ZERO,
             can_stop: false,
             queue_size: None,
             track: None,
@@ -136,7 +136,7 @@ impl Reporter {
         if self.at == Timestamp::ZERO {
             Timestamp::ZERO
         } else {
-            self.at.plus(self.interval.saturating_mul(INTERVALS_BELIEVED))
+            self.at.plus(self.interval.get().saturating_mul(INTERVALS_BELIEVED))
         }
     }
 
@@ -167,7 +167,7 @@ impl Reporter {
         self.status = report.status;
         self.listeners = report.listeners;
         self.queue_size = report.queue_size;
-        self.interval = report.interval;
+        self.interval = report.interval.into();
         self.can_stop = report.can_stop;
         self.at = at;
         if self.track.as_deref() != report.track.as_deref() {
@@ -298,8 +298,8 @@ impl Evidences {
             let Some(listeners) = reporter.believed(now, trusted_since) else { return Audience::Unknown };
             sum = sum.saturating_add(listeners);
             oldest = oldest.min(reporter.at);
-            fresh_until = fresh_until.min(reporter.at.plus(reporter.interval));
-            collects_in_time &= reporter.interval <= COLLECTS_WITHIN;
+            fresh_until = fresh_until.min(reporter.at.plus(reporter.interval.get()));
+            collects_in_time &= reporter.interval.get() <= COLLECTS_WITHIN;
             can_stop &= reporter.can_stop;
             reporters += 1;
         }

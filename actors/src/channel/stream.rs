@@ -438,7 +438,7 @@ impl Stream {
             listeners: r.listeners,
             joins: r.joins,
             age_seconds: (r.at > Timestamp::ZERO).then(|| m.now.at.since(r.at).as_secs_f64()),
-            interval_seconds: r.interval.as_secs_f64(),
+            interval_seconds: r.interval.get().as_secs_f64(),
             believed: r.believed(m.now.at, m.trusted_since).is_some(),
         });
         Inspection {
