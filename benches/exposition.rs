@@ -22,13 +22,12 @@ fn cells() -> Arc<Cells> {
         let Ok(id) = ChannelId::new(&format!("-{}", 1_001_000_000_000 + u64::from(n))) else {
             unreachable!("a Telegram id is a channel id")
         };
-        let cell = Cell::new(id);
+        let cell = cells.add(id);
         cell.set_activity(Activity::Active);
         cell.listeners.store(i64::from(n * 7919 % 1000), Relaxed);
         cell.queue_size.store(i64::from(n * 31 % 50), Relaxed);
         Cell::set_time(&cell.evidence_at, Some(Timestamp::from_secs(1000 + u64::from(n % 5))));
         Cell::set_time(&cell.ends_at, Some(Timestamp::from_secs(1010 + u64::from(n % 300))));
-        cells.add(Arc::new(cell));
     }
     cells
 }

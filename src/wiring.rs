@@ -72,26 +72,30 @@ pub enum StartError {
 pub fn rulebook(config: &Config) -> Rulebook {
     let common = &config.auto_end;
     let warnings: Arc<[Duration]> = common.warnings.clone().into();
-    let policy = |enabled, timeouts, dry_run| Policy { enabled, timeouts, warnings: Arc::clone(&warnings), dry_run };
-    let timeouts =
-        Timeouts { all_left: common.timeout, never_joined: common.never_joined_timeout.unwrap_or(common.timeout) };
-    let per_channel: BTreeMap<String, Policy> = config
+    let policy =
+        |enabled, timeouts, dry_run| Arc::new(Policy { enabled, timeouts, warnings: Arc::clone(&warnings), dry_run });
+    let timeouts = |all_left: Duration, never_joined: Duration| Timeouts {
+        all_left: all_left.into(),
+        never_joined: never_joined.into(),
+    };
+    let never_joined = common.never_joined_timeout.unwrap_or(common.timeout);
+    let per_channel: BTreeMap<String, Arc<Policy>> = config
         .channels
         .iter()
         .map(|(id, own)| {
             let policy = policy(
                 own.enabled.unwrap_or(common.enabled),
-                Timeouts {
-                    all_left: own.timeout.unwrap_or(timeouts.all_left),
-                    never_joined: own.never_joined_timeout.or(own.timeout).unwrap_or(timeouts.never_joined),
-                },
+                timeouts(
+                    own.timeout.unwrap_or(common.timeout),
+                    own.never_joined_timeout.or(own.timeout).unwrap_or(never_joined),
+                ),
                 own.dry_run.unwrap_or(common.dry_run),
             );
             (id.clone(), policy)
         })
         .collect();
     Rulebook {
-        policy: policy(common.enabled, timeouts, common.dry_run),
+        policy: policy(common.enabled, timeouts(common.timeout, never_joined), common.dry_run),
         per_channel,
         lost_after: common.lost_after,
         forget_ended_after: config.ingest.forget_ended_after,

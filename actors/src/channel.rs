@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 use self::{
     auto_end::{Audience, Cause, Effect, Effects, Rules},
-    cell::{Activity, Cell},
+    cell::{Activity, Cell, Place},
     journal::Decision,
     metrics::CommandFate,
     policy::Policy,
@@ -65,20 +65,27 @@ const PINNED_FOR: Duration = Duration::from_secs(15);
 /// Decisions a channel keeps while the store cannot take them.
 const UNSAVED_DECISIONS: usize = 100;
 
-/// Reports of one source for this channel, in their order, each with the moment of its count.
+/// Reports of one source that came in together, shared by the channels they are of.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub source: SourceId,
+    pub reports: Vec<(ChannelId, Report)>,
+    pub tally: Arc<Tally>,
+}
+
+/// Which reports are this channel's own, in their order, each with the moment of its count.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Reports {
-    pub source: SourceId,
-    pub reports: SmallVec<[(Report, Timestamp); 1]>,
-    pub tally: Arc<Tally>,
+    pub mail: Arc<Mail>,
+    pub own: SmallVec<[(u32, Timestamp); 1]>,
 }
 
 impl Drop for Reports {
     /// The channel died of them, or left with its mail unread: they are to be sent again.
     fn drop(&mut self) {
-        if !self.reports.is_empty() {
-            self.tally.busy();
+        if !self.own.is_empty() {
+            self.mail.tally.busy();
         }
     }
 }
@@ -173,10 +180,9 @@ pub struct Retired {
 
 pub struct ChannelActor {
     stream: Stream,
-    policy: Policy,
+    policy: Arc<Policy>,
     world: Rc<World>,
-    cell: Arc<Cell>,
-    slot: usize,
+    place: Place,
     number: u64,
     shown: Shown,
     lost: bool,
@@ -194,16 +200,15 @@ impl ChannelActor {
         stream: Stream,
         pinned_zero: Option<Timestamp>,
         world: Rc<World>,
-        (number, slot): (u64, usize),
-        cell: Arc<Cell>,
+        number: u64,
+        place: Place,
     ) -> Self {
-        let policy = world.rules.borrow().policy_of(stream.id.as_str()).clone();
+        let policy = Arc::clone(world.rules.borrow().policy_of(stream.id.as_str()));
         Self {
             stream,
             policy,
             world,
-            cell,
-            slot,
+            place,
             number,
             shown: Shown::default(),
             lost: false,
@@ -485,7 +490,7 @@ impl ChannelActor {
     // ---- what others may see ----
 
     fn refresh_figures(&self, (now, trusted_since): (Now, Timestamp)) {
-        let cell = &self.cell;
+        let cell = &self.place;
         let stream = &self.stream;
         let (activity, listeners, queue) = if stream.is_over() {
             let just_ended = stream.ended().is_some_and(|at| now.at.since(at) < ENDED_SHOWN_FOR);
@@ -507,7 +512,7 @@ impl ChannelActor {
         cell.phase.store(phase_code(stream.auto_end().phase(&self.policy)), Relaxed);
         let zero_at = stream.auto_end().zero_at().or(self.pinned_zero);
         let expires = stream.expires_at().filter(|at| *at > now.at);
-        self.world.freshness.set(self.slot, expires, zero_at);
+        self.world.freshness.set(self.place.slot(), expires, zero_at);
     }
 
     fn tell_changes(&mut self, read: (Now, Timestamp)) {
@@ -622,11 +627,12 @@ impl Handler<Reports> for ChannelActor {
     type Result = ();
 
     fn handle(&mut self, mut message: Reports, ctx: &mut Self::Context) {
-        let Reports { source, reports, tally } = &message;
-        let world = Rc::clone(&self.world);
-        for (report, at) in reports {
+        let Reports { mail, own } = &message;
+        let (world, tally) = (Rc::clone(&self.world), &mail.tally);
+        for (index, at) in own {
+            let (_, report) = &mail.reports[*index as usize];
             self.input(ctx, Some(tally), |stream, m| {
-                let reaction = stream.on_report(m, source, report, *at);
+                let reaction = stream.on_report(m, &mail.source, report, *at);
                 if reaction.accepted {
                     tally.accepted();
                     world.metrics.reports_accepted.inc();
@@ -638,7 +644,7 @@ impl Handler<Reports> for ChannelActor {
                 (reaction.effects, reaction.session_changed)
             });
         }
-        message.reports.clear();
+        message.own.clear();
     }
 }
 
@@ -760,10 +766,10 @@ impl Handler<RulesChanged> for ChannelActor {
     type Result = ();
 
     fn handle(&mut self, RulesChanged(rules): RulesChanged, ctx: &mut Self::Context) {
-        let new = rules.policy_of(self.stream.id.as_str()).clone();
+        let new = Arc::clone(rules.policy_of(self.stream.id.as_str()));
         let old = std::mem::replace(&mut self.policy, new);
         // A countdown that stands still moves without an effect that would tell of it.
-        self.input(ctx, None, |stream, m| (stream.on_policy_change(m, &old), old != *m.rules.policy));
+        self.input(ctx, None, |stream, m| (stream.on_policy_change(m, &old), *old != *m.rules.policy));
     }
 }
 

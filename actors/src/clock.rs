@@ -1,29 +1,36 @@
 //! Time, read once per input at the edge and handed to every decision as an argument.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    num::NonZeroU64,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Deserialize, Serialize};
 
 /// A point on `CLOCK_BOOTTIME`: microseconds since the machine booted, suspend included.
 ///
 /// Every decision is made on this scale; it never runs backwards and no administrator can set it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Timestamp(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub struct Timestamp(
+    /// One more than the microseconds: `Option<Timestamp>` is no larger, and channels keep many.
+    NonZeroU64,
+);
 
 impl Timestamp {
-    pub const ZERO: Self = Self(0);
-    pub const NEVER: Self = Self(u64::MAX);
+    pub const ZERO: Self = Self::from_micros(0);
+    pub const NEVER: Self = Self(NonZeroU64::MAX);
 
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        Self(NonZeroU64::MIN.saturating_add(micros))
     }
 
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs * 1_000_000)
+        Self::from_micros(secs * 1_000_000)
     }
 
     pub const fn as_micros(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     #[must_use]
@@ -33,39 +40,128 @@ impl Timestamp {
 
     #[must_use]
     pub const fn minus(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(by.as_micros() as u64))
+        Self::from_micros(self.as_micros().saturating_sub(by.as_micros() as u64))
     }
 
     /// Time from `earlier` until `self`; zero when `earlier` is the later one.
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        Duration::from_micros(self.as_micros().saturating_sub(earlier.as_micros()))
+    }
+}
+
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl From<u64> for Timestamp {
+    fn from(micros: u64) -> Self {
+        Self::from_micros(micros)
+    }
+}
+
+impl From<Timestamp> for u64 {
+    fn from(at: Timestamp) -> Self {
+        at.as_micros()
+    }
+}
+
+impl std::fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} µs", self.as_micros())
+    }
+}
+
+/// A length of time in microseconds: half the size of a [`Duration`], and channels keep many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Duration", into = "Duration")]
+pub struct Span(u64);
+
+impl Span {
+    pub const ZERO: Self = Self(0);
+
+    /// What is longer than half a million years is cut to that.
+    pub const fn of(length: Duration) -> Self {
+        let micros = length.as_micros();
+        Self(if micros > u64::MAX as u128 { u64::MAX } else { micros as u64 })
+    }
+
+    pub const fn get(self) -> Duration {
+        Duration::from_micros(self.0)
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(length: Duration) -> Self {
+        Self::of(length)
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(length: Span) -> Self {
+        length.get()
     }
 }
 
 /// Wall time in milliseconds since 1970, for people and for other machines; no decision rests on it
 /// except across a reboot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct WallTime(i64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "i64", into = "i64")]
+pub struct WallTime(
+    /// The milliseconds with their sign turned, which keeps their order and leaves 0 to `None`.
+    NonZeroU64,
+);
 
 impl WallTime {
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        match NonZeroU64::new(millis.cast_unsigned() ^ SIGN) {
+            Some(bits) => Self(bits),
+            // The one moment that cannot be told, 292 million years ago.
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     pub const fn as_millis(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN).cast_signed()
     }
 
     /// Reads any RFC 3339 timestamp, whatever its offset.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
+        text.parse::<jiff::Timestamp>().ok().map(|at| Self::from_millis(at.as_millisecond()))
+    }
+}
+
+const SIGN: u64 = 1 << 63;
+
+impl Default for WallTime {
+    fn default() -> Self {
+        Self::from_millis(0)
+    }
+}
+
+impl From<i64> for WallTime {
+    fn from(millis: i64) -> Self {
+        Self::from_millis(millis)
+    }
+}
+
+impl From<WallTime> for i64 {
+    fn from(at: WallTime) -> Self {
+        at.as_millis()
+    }
+}
+
+impl std::fmt::Debug for WallTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ms", self.as_millis())
     }
 }
 
 impl std::fmt::Display for WallTime {
     /// RFC 3339, UTC, milliseconds.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let since_epoch = Duration::from_millis(self.0.max(0) as u64);
+        let since_epoch = Duration::from_millis(self.as_millis().max(0) as u64);
         humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_epoch).fmt(f)
     }
 }
@@ -80,9 +176,9 @@ pub struct Now {
 impl Now {
     /// The wall time of another point on the boot clock, as seen from here.
     pub fn wall_of(self, at: Timestamp) -> WallTime {
-        let delta = at.0 as i64 - self.at.0 as i64;
+        let delta = at.as_micros() as i64 - self.at.as_micros() as i64;
         // Rounded up: a deadline shown to people is never before the real one.
-        WallTime(self.wall.0 + delta.div_euclid(1000) + i64::from(delta.rem_euclid(1000) > 0))
+        WallTime::from_millis(self.wall.as_millis() + delta.div_euclid(1000) + i64::from(delta.rem_euclid(1000) > 0))
     }
 }
 
@@ -105,15 +201,15 @@ impl Clock {
                 let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
                 let wall = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
                 Now {
-                    at: Timestamp(boot.tv_sec as u64 * 1_000_000 + boot.tv_nsec as u64 / 1000),
-                    wall: WallTime(wall.tv_sec * 1000 + wall.tv_nsec / 1_000_000),
+                    at: Timestamp::from_micros(boot.tv_sec as u64 * 1_000_000 + boot.tv_nsec as u64 / 1000),
+                    wall: WallTime::from_millis(wall.tv_sec * 1000 + wall.tv_nsec / 1_000_000),
                 }
             }
             Self::Runtime { wall0, mono0 } => {
                 let elapsed = mono0.elapsed();
                 // Virtual worlds begin an hour after their boot: "an hour ago" exists.
                 let at = Timestamp::from_secs(3600).plus(elapsed);
-                Now { at, wall: WallTime(wall0.0 + elapsed.as_millis() as i64) }
+                Now { at, wall: WallTime::from_millis(wall0.as_millis() + elapsed.as_millis() as i64) }
             }
         }
     }
@@ -149,8 +245,9 @@ impl Stamp {
         if self.boot == here.boot {
             return at;
         }
-        let wall_passed = (here.now.wall.0 - self.now.wall.0).saturating_mul(1000);
-        let from_stamp = at.0 as i64 - self.now.at.0 as i64;
-        Timestamp((here.now.at.0 as i64).saturating_add(from_stamp).saturating_sub(wall_passed).max(0) as u64)
+        let wall_passed = (here.now.wall.as_millis() - self.now.wall.as_millis()).saturating_mul(1000);
+        let from_stamp = at.as_micros() as i64 - self.now.at.as_micros() as i64;
+        let carried = (here.now.at.as_micros() as i64).saturating_add(from_stamp).saturating_sub(wall_passed);
+        Timestamp::from_micros(carried.max(0) as u64)
     }
 }

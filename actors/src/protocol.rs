@@ -440,8 +440,8 @@ pub struct KnownSession {
 /// What a reload may change in every channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rulebook {
-    pub policy: Policy,
-    pub per_channel: std::collections::BTreeMap<String, Policy>,
+    pub policy: Arc<Policy>,
+    pub per_channel: std::collections::BTreeMap<String, Arc<Policy>>,
     /// A stream unknown for this long is shown as lost.
     pub lost_after: Duration,
     /// An ended channel is forgotten after this long.
@@ -455,7 +455,7 @@ pub struct Rulebook {
 impl Default for Rulebook {
     fn default() -> Self {
         Self {
-            policy: Policy::default(),
+            policy: Arc::default(),
             per_channel: std::collections::BTreeMap::new(),
             lost_after: Duration::from_secs(3600),
             forget_ended_after: Duration::from_secs(24 * 3600),
@@ -466,7 +466,7 @@ impl Default for Rulebook {
 }
 
 impl Rulebook {
-    pub fn policy_of(&self, channel: &str) -> &Policy {
+    pub fn policy_of(&self, channel: &str) -> &Arc<Policy> {
         self.per_channel.get(channel).unwrap_or(&self.policy)
     }
 }

@@ -31,7 +31,7 @@ use crate::{
 /// Messages the store may have waiting.
 pub const MAILBOX: usize = 262_144;
 /// Commits follow each other no faster than this, so that what arrives together is written together.
-const COMMIT_SPACING: Duration = Duration::from_millis(5);
+const COMMIT_SPACING: Duration = Duration::from_millis(1);
 /// A store that failed is tried again after this.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Decisions kept in memory while the store fails; the oldest are dropped and counted.

@@ -1,31 +1,32 @@
 //! Supervisor: one ChannelActor per stream. It brings each report to its channel, replaces a channel
 //! that died with one made from the stored record, and looks every second for evidence that expired.
 
+mod children;
+
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, HashSet},
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
-use actix::{
-    Actor, Addr, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt, prelude::SendError,
-};
+use actix::{Actor, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt, prelude::SendError};
 use prometheus::{IntCounter, Registry};
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::oneshot;
 
+use self::children::{Child, Children};
 use crate::{
     channel::{
-        Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Leave, Operated, Reports,
-        Retired, RulesChanged, Wake, cell::Cell, stop::Stop, stream::Stream,
+        Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Leave, Mail, Operated, Reports,
+        Retired, RulesChanged, Wake, stop::Stop, stream::Stream,
     },
     clock::{Now, Stamp, Timestamp},
     identity::{ChannelId, SourceId},
     mailbox::deliver,
     protocol::{
         ActionError, ApplyRules, Batch, Delivered, Describe, Doubt, Erase, Forget, Inspect, KnownSessions, Operate,
-        Pulse, ReadRecord, Report,
+        Pulse, ReadRecord,
     },
     source_clock::SourceClock,
     world::World,
@@ -70,22 +71,13 @@ impl SupervisorMetrics {
     }
 }
 
-struct Child {
-    addr: Addr<ChannelActor>,
-    slot: usize,
-    number: u64,
-    /// The batch that last named this channel, and where its reports are gathered.
-    mark: (u64, usize),
-}
-
-/// One channel's reports out of a batch.
-type Pending = (Addr<ChannelActor>, ChannelId, SmallVec<[(Report, Timestamp); 1]>);
+/// Where one channel's reports stand in a batch, and when their counts were taken.
+type Own = SmallVec<[(u32, Timestamp); 1]>;
 
 pub struct Supervisor {
     world: Rc<World>,
     metrics: SupervisorMetrics,
-    children: HashMap<ChannelId, Child>,
-    by_slot: Vec<Option<ChannelId>>,
+    children: Children,
     sources: HashMap<SourceId, SourceClock>,
     next_number: u64,
     batch: u64,
@@ -115,8 +107,7 @@ impl Supervisor {
         Self {
             world,
             metrics,
-            children: HashMap::new(),
-            by_slot: Vec::new(),
+            children: Children::default(),
             sources: HashMap::new(),
             next_number: 0,
             batch: 0,
@@ -142,47 +133,54 @@ impl Supervisor {
     pub fn restore(&mut self, records: Vec<(ChannelId, Vec<u8>)>, pulse: Option<(Stamp, Timestamp)>) -> usize {
         self.children.reserve(records.len());
         let now = self.world.clock.now();
+        let mut names = HashSet::new();
         for (id, record) in records {
-            self.start_from(id, &record, pulse, now);
+            self.start_from(id, &record, pulse, now, &mut names);
         }
         self.children.len()
     }
 
-    fn start_from(&mut self, id: ChannelId, record: &[u8], pulse: Option<(Stamp, Timestamp)>, now: Now) {
+    fn start_from(
+        &mut self,
+        id: ChannelId,
+        record: &[u8],
+        pulse: Option<(Stamp, Timestamp)>,
+        now: Now,
+        names: &mut HashSet<SourceId>,
+    ) {
         let here = self.world.stamp(now);
         let rules = Rc::clone(&self.world);
         let rules = rules.rules.borrow();
         let policy = rules.policy_of(id.as_str());
         match Stream::restore(id.clone(), record, pulse, here, policy) {
-            Ok(restored) => self.start(restored.stream, restored.pinned_zero),
+            Ok(mut restored) => {
+                restored.stream.share_names(names);
+                self.start(restored.stream, restored.pinned_zero);
+            }
             Err(error) => {
                 tracing::error!(channel_id = %id, %error, "a stored channel cannot be read; it starts anew with its next report");
             }
         }
     }
 
-    fn start(&mut self, stream: Stream, pinned_zero: Option<Timestamp>) {
+    fn start(&mut self, stream: Stream, pinned_zero: Option<Timestamp>) -> usize {
         let id = stream.id.clone();
-        let cell = Arc::new(Cell::new(id.clone()));
-        let slot = self.world.cells.add(Arc::clone(&cell));
-        if slot >= self.by_slot.len() {
-            self.by_slot.resize(slot + 1, None);
-        }
-        self.by_slot[slot] = Some(id.clone());
+        let place = self.world.cells.add(id.clone());
+        let slot = place.slot();
         let number = self.next_number;
         self.next_number += 1;
-        let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), (number, slot), cell).start();
-        self.children.insert(id, Child { addr, slot, number, mark: (0, 0) });
+        let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), number, place).start();
+        self.children.insert(slot, Child { id, addr, number, mark: (0, 0) });
+        slot
     }
 
     fn remove(&mut self, channel: &str) -> bool {
-        let Some(child) = self.children.remove(channel) else { return false };
-        self.release(child.slot);
+        let Some((slot, _)) = self.children.remove(channel) else { return false };
+        self.release(slot);
         true
     }
 
     fn release(&mut self, slot: usize) {
-        self.by_slot[slot] = None;
         self.world.cells.remove(slot);
         self.world.freshness.clear(slot);
     }
@@ -217,8 +215,8 @@ impl Supervisor {
             match answer {
                 Ok(Ok(Some(record))) => {
                     let now = supervisor.world.clock.now();
-                    supervisor.start_from(channel.clone(), &record, None, now);
-                    supervisor.retire_sources(ctx, supervisor.children.get(&channel));
+                    supervisor.start_from(channel.clone(), &record, None, now, &mut HashSet::new());
+                    supervisor.retire_sources(ctx, supervisor.children.get(channel.as_str()));
                 }
                 Ok(Ok(None)) | Err(_) => {}
                 Ok(Err(error)) => tracing::error!(channel_id = %channel, %error, "its record cannot be read; it starts anew with its next report"),
@@ -242,22 +240,16 @@ impl Supervisor {
         }
         let sweep = self.world.freshness.sweep(now.at);
         let mut dead: Vec<ChannelId> = Vec::new();
-        let mut wake = |id: &ChannelId, child: &Child| {
+        let wake = |child: &Child| {
             if let Err(SendError::Closed(_)) = child.addr.try_send(Wake) {
-                dead.push(id.clone());
+                dead.push(child.id.clone());
             }
         };
         if trusted_since != self.known_trust {
             self.known_trust = trusted_since;
-            self.children.iter().for_each(|(id, child)| wake(id, child));
+            self.children.iter().for_each(wake);
         } else {
-            for slot in sweep.expired {
-                if let Some(id) = &self.by_slot[slot]
-                    && let Some(child) = self.children.get(id)
-                {
-                    wake(id, child);
-                }
-            }
+            sweep.expired.into_iter().filter_map(|slot| self.children.at(slot)).for_each(wake);
         }
         for id in dead {
             self.replace(ctx, &id);
@@ -274,7 +266,7 @@ impl Supervisor {
     fn ask(&mut self, ctx: &mut Context<Self>, channels: Vec<ChannelId>, ask: Ask, tries: u32) {
         let mut again = Vec::new();
         for id in channels {
-            if let Some(child) = self.children.get(&id)
+            if let Some(child) = self.children.get(id.as_str())
                 && let Err(SendError::Full(_)) = child.addr.try_send(ask.clone())
             {
                 again.push(id);
@@ -300,7 +292,7 @@ impl Supervisor {
     }
 
     fn ask_all(&mut self, ctx: &mut Context<Self>, ask: Ask) {
-        let all = self.children.keys().cloned().collect();
+        let all = self.children.iter().map(|child| child.id.clone()).collect();
         self.ask(ctx, all, ask, ASK_TRIES);
     }
 }
@@ -310,7 +302,7 @@ impl Actor for Supervisor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        self.retire_sources(ctx, self.children.values());
+        self.retire_sources(ctx, self.children.iter());
         ctx.run_later(PULSE_EVERY, Self::on_beat);
     }
 }
@@ -326,8 +318,8 @@ impl Handler<Batch> for Supervisor {
         let reports = if rules.retired_sources.iter().any(|s| s == source.as_str()) { Vec::new() } else { reports };
         self.batch += 1;
         // Gathered per channel first: a channel named many times must not overflow its mailbox.
-        let mut pending: Vec<Pending> = Vec::with_capacity(reports.len());
-        for (channel, report) in reports {
+        let mut pending: Vec<(usize, Own)> = Vec::with_capacity(reports.len());
+        for (index, (channel, report)) in reports.iter().enumerate() {
             let at = match report.observed_at {
                 Some(observed) => {
                     if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&source) {
@@ -338,33 +330,37 @@ impl Handler<Batch> for Supervisor {
                 }
                 None => received,
             };
-            if !self.children.contains_key(&channel) {
-                if self.between_lives.contains(&channel) {
+            let slot = match self.children.slot_of(channel.as_str()) {
+                Some(slot) => slot,
+                None if self.between_lives.contains(channel) => {
                     tally.busy();
                     continue;
                 }
-                if self.children.len() >= rules.max_channels {
+                None if self.children.len() >= rules.max_channels => {
                     self.metrics.refused.inc();
                     tally.refused();
                     continue;
                 }
-                self.start(Stream::new(channel.clone()), None);
-            }
-            let Entry::Occupied(mut entry) = self.children.entry(channel) else { continue };
-            if entry.get().mark.0 == self.batch {
-                pending[entry.get().mark.1].2.push((report, at));
+                None => self.start(Stream::new(channel.clone()), None),
+            };
+            let Some(child) = self.children.at_mut(slot) else { continue };
+            let own = (index as u32, at);
+            if child.mark.0 == self.batch {
+                pending[child.mark.1 as usize].1.push(own);
             } else {
-                entry.get_mut().mark = (self.batch, pending.len());
-                pending.push((entry.get().addr.clone(), entry.key().clone(), smallvec![(report, at)]));
+                child.mark = (self.batch, pending.len() as u32);
+                pending.push((slot, smallvec![own]));
             }
         }
-        for (addr, id, reports) in pending {
-            let count = reports.len() as u64;
-            let message = Reports { source: source.clone(), reports, tally: Arc::clone(&tally) };
-            if let Err(error) = addr.try_send(message) {
+        let mail = Arc::new(Mail { source: source.clone(), reports, tally: Arc::clone(&tally) });
+        for (slot, own) in pending {
+            let Some(child) = self.children.at(slot) else { continue };
+            let count = own.len() as u64;
+            if let Err(error) = child.addr.try_send(Reports { mail: Arc::clone(&mail), own }) {
                 self.metrics.refused.inc_by(count);
                 tally.busy();
                 if let SendError::Closed(_) = error {
+                    let id = child.id.clone();
                     self.replace(ctx, &id);
                 }
             }
@@ -389,7 +385,7 @@ impl Handler<Delivered> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, delivered: Delivered, ctx: &mut Self::Context) {
-        let Some(child) = self.children.get(&delivered.channel) else { return };
+        let Some(child) = self.children.get(delivered.channel.as_str()) else { return };
         deliver(ctx, &child.addr.clone().recipient(), CommandDelivered(delivered.id));
     }
 }
@@ -398,7 +394,7 @@ impl Handler<Operate> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, Operate { channel, action, reply }: Operate, _: &mut Self::Context) {
-        let Some(child) = self.children.get(&channel) else {
+        let Some(child) = self.children.get(channel.as_str()) else {
             let _ = reply.send(Err(ActionError::NoSuchChannel));
             return;
         };
@@ -413,17 +409,17 @@ impl Handler<Forget> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, Forget { channel, source, reply }: Forget, ctx: &mut Self::Context) {
-        let Some(child) = self.children.get(&channel) else {
+        let Some(child) = self.children.get(channel.as_str()) else {
             let _ = reply.send(Err(ActionError::NoSuchChannel));
             return;
         };
         let Some(source) = source else {
-            let Some(child) = self.children.remove(channel.as_str()) else { return };
+            let Some((slot, child)) = self.children.remove(channel.as_str()) else { return };
             self.between_lives.insert(channel.clone());
             // Its slot and record are kept until it has left, for it may still write to both.
             let left = child.addr.send(Leave).into_actor(self);
             ctx.spawn(left.map(move |_, supervisor, _| {
-                supervisor.release(child.slot);
+                supervisor.release(slot);
                 supervisor.between_lives.remove(&channel);
                 let erased = supervisor.erasures.try_send(Erase { channel }).is_ok();
                 let _ = reply.send(if erased { Ok(()) } else { Err(ActionError::Busy) });
@@ -472,7 +468,7 @@ impl Handler<Doubt> for Supervisor {
 
     fn handle(&mut self, doubt: Doubt, _: &mut Self::Context) {
         let prefix: Arc<str> = doubt.source_prefix.into();
-        for child in self.children.values() {
+        for child in self.children.iter() {
             if child.addr.try_send(DoubtSource(Arc::clone(&prefix))).is_err() {
                 tracing::warn!(source = %prefix, "a busy channel was not told that its source is in doubt; its evidence expires by itself");
             }
@@ -485,11 +481,11 @@ impl Handler<ApplyRules> for Supervisor {
 
     fn handle(&mut self, ApplyRules(rules): ApplyRules, ctx: &mut Self::Context) {
         *self.world.rules.borrow_mut() = Arc::clone(&rules);
-        for child in self.children.values() {
+        for child in self.children.iter() {
             // No channel may go on under rules that are no longer in force.
             deliver(ctx, &child.addr.clone().recipient(), RulesChanged(Arc::clone(&rules)));
         }
-        self.retire_sources(ctx, self.children.values());
+        self.retire_sources(ctx, self.children.iter());
     }
 }
 
@@ -497,7 +493,7 @@ impl Handler<Retired> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, Retired { channel, number }: Retired, _: &mut Self::Context) {
-        let is_it = self.children.get(&channel).is_some_and(|child| child.number == number);
+        let is_it = self.children.get(channel.as_str()).is_some_and(|child| child.number == number);
         if is_it && self.remove(channel.as_str()) {
             tracing::info!(channel_id = %channel, "a channel has left the house");
             // Kept by mistake it is forgotten after the next start.

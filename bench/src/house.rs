@@ -12,8 +12,8 @@ use anyhow::{Context, Result, ensure};
 use prometheus::Registry;
 use sattva_actors::{
     channel::{
-        cell::{Cell, Cells},
-        policy::Timeouts,
+        cell::Cells,
+        policy::{Policy, Timeouts},
     },
     clock::{BootId, Clock, Timestamp},
     house::{self, Foundations, HouseMetrics},
@@ -124,8 +124,8 @@ fn number_of(name: &str) -> usize {
 impl House {
     /// Opens the store and starts everything that it remembers.
     pub async fn build(state_dir: &Path, timeout: Duration, interval: Duration) -> Result<Self> {
-        let mut rules = Rulebook::default();
-        rules.policy.timeouts = Timeouts::both(timeout);
+        let policy = Policy { timeouts: Timeouts::both(timeout), ..Policy::default() };
+        let rules = Rulebook { policy: policy.into(), ..Rulebook::default() };
         let boot = BootId::of_this_boot().context("no boot id in /proc")?;
         let cells = Arc::<Cells>::default();
         let core = Arbiter::new();
@@ -204,8 +204,8 @@ impl House {
     /// channels have their places in the order of their numbers.
     pub fn deadlines(&self, channels: std::ops::Range<usize>) -> Vec<Option<Timestamp>> {
         let mut deadlines = Vec::with_capacity(channels.len());
-        self.cells.visit_from(channels.start, |cell: &Cell| {
-            debug_assert_eq!(cell.id.as_str(), name_of(channels.start + deadlines.len()));
+        self.cells.visit_from(channels.start, |channel, cell| {
+            debug_assert_eq!(channel.as_str(), name_of(channels.start + deadlines.len()));
             let ends_at = cell.ends_at.load(Relaxed);
             deadlines.push((ends_at > 0).then(|| Timestamp::from_micros(ends_at)));
             deadlines.len() < channels.len()

@@ -22,6 +22,10 @@ use clap::{Parser, Subcommand};
 
 use self::document::Group;
 
+/// As the daemon.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures Sattva Monitor and its peers.
 #[derive(Debug, Parser)]
 struct Cli {

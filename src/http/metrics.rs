@@ -119,13 +119,14 @@ impl Exposition {
             }
         }
         let (now, max_channels) = (self.now, self.max_channels);
+        let prefix = format!("{}{{channel_id=\"", family.name);
         let (mut written, mut other) = (self.written, self.other);
         let mut digits = itoa::Buffer::new();
-        self.slot = self.cells.visit_from(self.slot.unwrap_or(0), |cell| {
+        self.slot = self.cells.visit_from(self.slot.unwrap_or(0), |channel, cell| {
             if let Some(value) = (family.value)(cell, now) {
                 // A channel that bears the sum's name is part of the sum.
-                if written < max_channels && cell.id.as_str() != OTHER {
-                    series(out, family.name, cell.id.as_str(), digits.format(value));
+                if written < max_channels && channel.as_str() != OTHER {
+                    series(out, &prefix, channel.as_str(), digits.format(value));
                     written += 1;
                 } else {
                     other = Some(other.unwrap_or(0) + value);
@@ -136,7 +137,7 @@ impl Exposition {
         (self.written, self.other) = (written, other);
         if self.slot.is_none() {
             if let Some(other) = self.other.filter(|_| family.summed) {
-                series(out, family.name, OTHER, digits.format(other));
+                series(out, &prefix, OTHER, digits.format(other));
             }
             self.family += 1;
             (self.written, self.other) = (0, None);
@@ -145,9 +146,8 @@ impl Exposition {
 }
 
 /// Channel ids need no escaping: their characters are checked when they are registered.
-fn series(out: &mut Vec<u8>, name: &str, channel: &str, value: &str) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"{channel_id=\"");
+fn series(out: &mut Vec<u8>, prefix: &str, channel: &str, value: &str) {
+    out.extend_from_slice(prefix.as_bytes());
     out.extend_from_slice(channel.as_bytes());
     out.extend_from_slice(b"\"} ");
     out.extend_from_slice(value.as_bytes());

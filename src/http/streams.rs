@@ -80,8 +80,8 @@ fn timer(inspection: &Inspection) -> serde_json::Value {
         "ends_at": timer.ends_at.map(|at| at.to_string()),
         "policy": {
             "enabled": policy.enabled,
-            "timeout_seconds": policy.timeouts.all_left.as_secs_f64(),
-            "never_joined_timeout_seconds": policy.timeouts.never_joined.as_secs_f64(),
+            "timeout_seconds": policy.timeouts.all_left.get().as_secs_f64(),
+            "never_joined_timeout_seconds": policy.timeouts.never_joined.get().as_secs_f64(),
             "warning_seconds": policy.warnings(Reason::AllLeft).map(|w| w.as_secs_f64()).collect::<Vec<_>>(),
             "dry_run": policy.dry_run,
         },

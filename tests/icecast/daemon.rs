@@ -79,7 +79,7 @@ impl Daemon {
         let house = house::build(Foundations {
             clock: Clock::System,
             boot: BootId::from_u128(1),
-            rules: Arc::new(Rulebook { policy, ..Rulebook::default() }),
+            rules: Arc::new(Rulebook { policy: policy.into(), ..Rulebook::default() }),
             store: Box::new(store.clone()),
             loaded: store.load(),
             rhythm: Rhythm { sample: Duration::from_secs(60), broadcast: Duration::from_secs(60) },

@@ -250,7 +250,8 @@ pub struct AutoEnd {
     kept_alive: Option<u32>,
     /// Somebody has been heard in this session.
     heard: bool,
-    bequest: Option<Bequest>,
+    /// Seldom, so out of the way of 100 000 channels that have none.
+    bequest: Option<Box<Bequest>>,
 }
 
 impl Countdown {
@@ -583,7 +584,8 @@ impl AutoEnd {
         self.phase = Phase::Watching;
         if s.reason != Reason::Operator {
             let valid_until = Timestamp::NEVER;
-            self.bequest = Some(Bequest { deadline: now, reason: s.reason, valid_until, extra: Duration::ZERO });
+            let left = Bequest { deadline: now, reason: s.reason, valid_until, extra: Duration::ZERO };
+            self.bequest = Some(Box::new(left));
         }
     }
 
@@ -640,7 +642,7 @@ impl AutoEnd {
         let valid_until = seen_at.plus(INHERITANCE);
         match left {
             Some((deadline, reason, extra)) if unheard && self.retry_at().is_none() => {
-                self.bequest = Some(Bequest { deadline, reason, valid_until, extra });
+                self.bequest = Some(Box::new(Bequest { deadline, reason, valid_until, extra }));
             }
             // A session that vanished before it was armed passes on what it was left itself.
             _ if unheard && self.retry_at().is_none() && self.phase == Phase::Watching => {
@@ -880,7 +882,7 @@ impl AutoEnd {
             Phase::Frozen(f) => f.if_nobody_joined.is_some(),
             _ => false,
         };
-        (self.held, self.kept_alive, self.heard, within_phase, self.failed, self.bequest)
+        (self.held, self.kept_alive, self.heard, within_phase, self.failed, self.bequest.as_deref().copied())
     }
 
     /// A stop is open, but no longer valid.

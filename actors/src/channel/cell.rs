@@ -1,8 +1,11 @@
 //! What outsiders may read of a channel at any moment without asking it: the figures of a scrape.
 
-use std::sync::{
-    Arc, RwLock,
-    atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed},
+use std::{
+    ops::Deref,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use crate::{clock::Timestamp, identity::ChannelId};
@@ -24,7 +27,6 @@ pub enum Activity {
 
 #[derive(Debug)]
 pub struct Cell {
-    pub id: ChannelId,
     pub listeners: AtomicI64,
     pub queue_size: AtomicI64,
     /// When the oldest count was taken, µs on the boot clock; 0 = never since the start.
@@ -36,10 +38,9 @@ pub struct Cell {
     activity: AtomicU8,
 }
 
-impl Cell {
-    pub fn new(id: ChannelId) -> Self {
+impl Default for Cell {
+    fn default() -> Self {
         Self {
-            id,
             listeners: AtomicI64::new(NONE),
             queue_size: AtomicI64::new(NONE),
             evidence_at: AtomicU64::new(0),
@@ -47,6 +48,19 @@ impl Cell {
             phase: AtomicU8::new(1),
             activity: AtomicU8::new(Activity::Hidden as u8),
         }
+    }
+}
+
+impl Cell {
+    /// As if nothing had ever been told.
+    fn clear(&self) {
+        let Self { listeners, queue_size, evidence_at, ends_at, phase, activity } = Self::default();
+        self.listeners.store(listeners.into_inner(), Relaxed);
+        self.queue_size.store(queue_size.into_inner(), Relaxed);
+        self.evidence_at.store(evidence_at.into_inner(), Relaxed);
+        self.ends_at.store(ends_at.into_inner(), Relaxed);
+        self.phase.store(phase.into_inner(), Relaxed);
+        self.activity.store(activity.into_inner(), Relaxed);
     }
 
     pub fn set_activity(&self, activity: Activity) {
@@ -79,42 +93,76 @@ pub struct Totals {
     pub stop_failed: u64,
 }
 
+/// Cells lie together, so that a sum over 100 000 channels reads memory in its order.
+const TOGETHER: usize = 256;
+
+type Block = [Cell; TOGETHER];
+
+/// One channel's cell, where it alone writes.
+#[derive(Debug)]
+pub struct Place {
+    block: Arc<Block>,
+    slot: usize,
+}
+
+impl Place {
+    /// Its number, its own until it is given back.
+    pub fn slot(&self) -> usize {
+        self.slot
+    }
+}
+
+impl Deref for Place {
+    type Target = Cell;
+
+    fn deref(&self) -> &Cell {
+        &self.block[self.slot % TOGETHER]
+    }
+}
+
 /// All channels' cells. A slot keeps its place while its channel lives.
 #[derive(Debug, Default)]
 pub struct Cells(RwLock<Slots>);
 
 #[derive(Debug, Default)]
 struct Slots {
-    cells: Vec<Option<Arc<Cell>>>,
+    blocks: Vec<Arc<Block>>,
+    /// Whose each slot is.
+    names: Vec<Option<ChannelId>>,
     free: Vec<usize>,
 }
 
 impl Cells {
-    pub fn add(&self, cell: Arc<Cell>) -> usize {
-        let mut slots = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(slot) = slots.free.pop() {
-            slots.cells[slot] = Some(cell);
-            return slot;
+    pub fn add(&self, id: ChannelId) -> Place {
+        let mut slots = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let slot = slots.free.pop().unwrap_or(slots.names.len());
+        if slot == slots.names.len() {
+            slots.names.push(None);
         }
-        slots.cells.push(Some(cell));
-        slots.cells.len() - 1
+        slots.names[slot] = Some(id);
+        if slot / TOGETHER == slots.blocks.len() {
+            slots.blocks.push(Arc::new(std::array::from_fn(|_| Cell::default())));
+        }
+        Place { block: Arc::clone(&slots.blocks[slot / TOGETHER]), slot }
     }
 
+    /// Gives a slot back; whoever wrote there writes no more.
     pub fn remove(&self, slot: usize) {
-        let mut slots = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        slots.cells[slot] = None;
+        let mut slots = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        slots.names[slot] = None;
+        slots.blocks[slot / TOGETHER][slot % TOGETHER].clear();
         slots.free.push(slot);
     }
 
     /// Visits the channels from `slot` on until `visit` has had enough; answers where to go on, or
     /// `None` at the end.
-    pub fn visit_from(&self, slot: usize, mut visit: impl FnMut(&Cell) -> bool) -> Option<usize> {
-        let slots = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (offset, cell) in slots.cells.iter().enumerate().skip(slot) {
-            if let Some(cell) = cell
-                && !visit(cell)
+    pub fn visit_from(&self, slot: usize, mut visit: impl FnMut(&ChannelId, &Cell) -> bool) -> Option<usize> {
+        let slots = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        for slot in slot..slots.names.len() {
+            if let Some(name) = &slots.names[slot]
+                && !visit(name, &slots.blocks[slot / TOGETHER][slot % TOGETHER])
             {
-                return Some(offset + 1);
+                return Some(slot + 1);
             }
         }
         None
@@ -123,7 +171,9 @@ impl Cells {
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         let positive = |n: i64| n.max(0) as u64;
-        self.visit_from(0, |cell| {
+        let slots = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        // What belongs to nobody is cleared, and adds nothing.
+        for cell in slots.blocks.iter().flat_map(|block| block.iter()) {
             match cell.activity() {
                 Activity::Active => {
                     let listeners = cell.listeners.load(Relaxed);
@@ -138,8 +188,7 @@ impl Cells {
             let phase = cell.phase.load(Relaxed);
             totals.counting += u64::from(phase == 2);
             totals.stop_failed += u64::from(phase == 6);
-            true
-        });
+        }
         totals
     }
 }

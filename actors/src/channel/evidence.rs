@@ -1,6 +1,6 @@
 //! Evidence: what each reporter of a stream last said, and how long that can be believed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -10,7 +10,7 @@ use super::{
     policy::COLLECTS_WITHIN,
 };
 use crate::{
-    clock::{Now, Timestamp, WallTime},
+    clock::{Now, Span, Timestamp, WallTime},
     identity::{SessionId, SourceId},
     protocol::{Identity, QueueOps, Report, Status},
     wire::Track,
@@ -37,7 +37,7 @@ pub struct Reporter {
     /// When the count was taken, as far as that can be told; `ZERO` until reported anew.
     #[serde(skip)]
     pub at: Timestamp,
-    pub interval: Duration,
+    pub interval: Span,
     /// It can be told to end the stream, as it last said.
     #[serde(skip)]
     pub can_stop: bool,
@@ -52,7 +52,7 @@ pub struct Reporter {
 
 /// Hashes of superseded session ids.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Past(Vec<u64>);
+struct Past(Box<[u64]>);
 
 impl Past {
     fn contains(&self, session: &str) -> bool {
@@ -60,10 +60,9 @@ impl Past {
     }
 
     fn push(&mut self, session: &str) {
-        if self.0.len() == PAST_SESSIONS {
-            self.0.remove(0);
-        }
-        self.0.push(fingerprint(session));
+        let forgotten = (self.0.len() + 1).saturating_sub(PAST_SESSIONS);
+        let kept = self.0.iter().skip(forgotten).copied();
+        self.0 = kept.chain([fingerprint(session)]).collect();
     }
 }
 
@@ -120,7 +119,7 @@ impl Reporter {
             joins: None,
             joins_usable: false,
             at: Timestamp::ZERO,
-            interval: Duration::ZERO,
+            interval: Span::ZERO,
             can_stop: false,
             queue_size: None,
             track: None,
@@ -137,7 +136,7 @@ impl Reporter {
         if self.at == Timestamp::ZERO {
             Timestamp::ZERO
         } else {
-            self.at.plus(self.interval.saturating_mul(INTERVALS_BELIEVED))
+            self.at.plus(self.interval.get().saturating_mul(INTERVALS_BELIEVED))
         }
     }
 
@@ -168,7 +167,7 @@ impl Reporter {
         self.status = report.status;
         self.listeners = report.listeners;
         self.queue_size = report.queue_size;
-        self.interval = report.interval;
+        self.interval = report.interval.into();
         self.can_stop = report.can_stop;
         self.at = at;
         if self.track.as_deref() != report.track.as_deref() {
@@ -299,8 +298,8 @@ impl Evidences {
             let Some(listeners) = reporter.believed(now, trusted_since) else { return Audience::Unknown };
             sum = sum.saturating_add(listeners);
             oldest = oldest.min(reporter.at);
-            fresh_until = fresh_until.min(reporter.at.plus(reporter.interval));
-            collects_in_time &= reporter.interval <= COLLECTS_WITHIN;
+            fresh_until = fresh_until.min(reporter.at.plus(reporter.interval.get()));
+            collects_in_time &= reporter.interval.get() <= COLLECTS_WITHIN;
             can_stop &= reporter.can_stop;
             reporters += 1;
         }
@@ -352,6 +351,16 @@ impl Evidences {
 
     pub fn track(&self) -> Option<&Arc<Track>> {
         self.active().find_map(|r| r.track.as_ref())
+    }
+
+    /// Sources of many channels bear one name: it is kept once.
+    pub fn share_names(&mut self, names: &mut HashSet<SourceId>) {
+        for reporter in &mut self.0 {
+            match names.get(&reporter.source) {
+                Some(name) => reporter.source = name.clone(),
+                None => drop(names.insert(reporter.source.clone())),
+            }
+        }
     }
 
     /// Takes a reporter out of the sum; true if it was in it.

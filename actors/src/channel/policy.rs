@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::auto_end::Reason;
+use crate::clock::Span;
 
 /// How long a stop command may be delivered and retried; past it the stop has failed.
 pub const STOP_VALIDITY: Duration = Duration::from_secs(60);
@@ -21,20 +22,20 @@ pub const COLLECTS_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeouts {
     /// Since the last one left.
-    pub all_left: Duration,
+    pub all_left: Span,
     /// From the start, while nobody has joined.
-    pub never_joined: Duration,
+    pub never_joined: Span,
 }
 
 impl Timeouts {
     pub const fn both(timeout: Duration) -> Self {
-        Self { all_left: timeout, never_joined: timeout }
+        Self { all_left: Span::of(timeout), never_joined: Span::of(timeout) }
     }
 
     pub const fn of(&self, reason: Reason) -> Duration {
         match reason {
-            Reason::NeverJoined => self.never_joined,
-            Reason::AllLeft | Reason::StopFailed | Reason::Operator => self.all_left,
+            Reason::NeverJoined => self.never_joined.get(),
+            Reason::AllLeft | Reason::StopFailed | Reason::Operator => self.all_left.get(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One stream as a whole: its evidence, its countdown and its stop, still without actor or clock.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +128,10 @@ impl Stream {
         let unknown_since = (!kept.evidences.is_over()).then_some(here.now.at);
         let pinned_zero = pinned_zero.map(|zero| stamp.carry(zero, here).min(here.now.at));
         Ok(Restored { stream: Self { id, kept, unknown_since, sessions: 0 }, pinned_zero })
+    }
+
+    pub fn share_names(&mut self, names: &mut HashSet<SourceId>) {
+        self.kept.evidences.share_names(names);
     }
 
     /// Takes in one report whose count was taken at `at`.
@@ -434,7 +438,7 @@ impl Stream {
             listeners: r.listeners,
             joins: r.joins,
             age_seconds: (r.at > Timestamp::ZERO).then(|| m.now.at.since(r.at).as_secs_f64()),
-            interval_seconds: r.interval.as_secs_f64(),
+            interval_seconds: r.interval.get().as_secs_f64(),
             believed: r.believed(m.now.at, m.trusted_since).is_some(),
         });
         Inspection {

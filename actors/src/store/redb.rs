@@ -24,8 +24,8 @@ const JOURNAL: TableDefinition<'_, (&str, u32), &[u8]> = TableDefinition::new("j
 const PULSE: &str = "pulse";
 const FENCE: &str = "fence";
 /// Page caches, in bytes; the kernel keeps the rest.
-const STATE_CACHE: usize = 8 << 20;
-const JOURNAL_CACHE: usize = 4 << 20;
+const STATE_CACHE: usize = 4 << 20;
+const JOURNAL_CACHE: usize = 2 << 20;
 
 pub struct RedbStore {
     dir: PathBuf,
@@ -179,7 +179,8 @@ enum Opening {
 fn open_checked(path: &Path, cache: usize) -> Result<Database, Opening> {
     let open = || -> Result<Database, Opening> {
         let mut builder = Builder::new();
-        builder.set_cache_size(cache);
+        // A plain open believes a file that was closed in order, whatever happened to it since.
+        builder.set_cache_size(cache).set_check_integrity_on_open(true);
         if !path.exists() {
             return builder.create(path).map_err(|error| {
                 let why = opening(error);
@@ -194,12 +195,7 @@ fn open_checked(path: &Path, cache: usize) -> Result<Database, Opening> {
         if fs::metadata(path).map_err(|e| Opening::Io(e.to_string()))?.len() == 0 {
             return Err(Opening::Damaged("it is empty".into()));
         }
-        let mut database = builder.open(path).map_err(opening)?;
-        match database.check_integrity().map_err(opening)? {
-            true => {}
-            false => tracing::warn!(path = %path.display(), "the store was repaired"),
-        }
-        Ok(database)
+        builder.open(path).map_err(opening)
     };
     // Damaged pages can panic.
     catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| Err(Opening::Damaged("reading it panicked".into())))

@@ -67,7 +67,7 @@ fn one_channel_may_have_rules_of_its_own() {
         let (jazz, rock) = (Streamer::new("radio-1", "jazz"), Streamer::new("radio-2", "rock"));
         let _reporting = [jazz.keeps_reporting(stage), rock.keeps_reporting(stage)];
         stage.until(secs(10)).await;
-        let own = [("rock".to_owned(), Policy::new(secs(120), &[10]))];
+        let own = [("rock".to_owned(), Policy::new(secs(120), &[10]).into())];
         stage.apply(Rulebook { per_channel: own.into(), ..Rulebook::default() }).await;
         let ((first, _), (second, _)) = tokio::join!(rock.is_told_to_stop(stage), jazz.is_told_to_stop(stage));
         assert!(first >= secs(120) && first <= secs(122), "rock was stopped at {first:?}");
@@ -82,7 +82,7 @@ fn switched_off_nothing_counts_and_switched_on_again_it_counts_in_full() {
         let _reporting = radio.keeps_reporting(stage);
         stage.until(secs(290)).await;
         let off = Policy { enabled: false, ..Policy::default() };
-        stage.apply(Rulebook { policy: off, ..Rulebook::default() }).await;
+        stage.apply(Rulebook { policy: off.into(), ..Rulebook::default() }).await;
         assert_eq!(radio.asks(stage, secs(1000)).await, []);
         assert_eq!(stage.auto_end("jazz").await, "off");
         stage.apply(Rulebook::default()).await;
@@ -98,7 +98,7 @@ fn a_dry_run_that_becomes_earnest_counts_in_full() {
         let viewer = stage.viewer().await;
         let radio = Streamer::new("radio-1", "jazz");
         let dry = Policy { dry_run: true, ..Policy::default() };
-        stage.apply(Rulebook { policy: dry, ..Rulebook::default() }).await;
+        stage.apply(Rulebook { policy: dry.into(), ..Rulebook::default() }).await;
         let _reporting = radio.keeps_reporting(stage);
         assert_eq!(radio.asks(stage, secs(1000)).await, []);
         let would = viewer.heard_of("jazz").into_iter().filter(|line| line.contains("would_stop")).count();

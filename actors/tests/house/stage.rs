@@ -315,7 +315,7 @@ async fn in_time<T>(what: &str, awaited: impl Future<Output = T>) -> T {
 
 /// Rules with one timeout and one set of warnings for everybody.
 pub fn rules(timeout: u64, warnings: &[u64]) -> Rulebook {
-    Rulebook { policy: Policy::new(secs(timeout), warnings), ..Rulebook::default() }
+    Rulebook { policy: Policy::new(secs(timeout), warnings).into(), ..Rulebook::default() }
 }
 
 // ---- streamers ----

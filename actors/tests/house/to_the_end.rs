@@ -60,8 +60,8 @@ fn the_time_runs_anew_in_full_from_the_moment_the_last_listener_leaves() {
 
 #[test]
 fn a_stream_nobody_joined_may_have_a_time_of_its_own() {
-    let timeouts = Timeouts { all_left: secs(300), never_joined: secs(900) };
-    let rules = Rulebook { policy: Policy { timeouts, ..Policy::default() }, ..Rulebook::default() };
+    let timeouts = Timeouts { all_left: secs(300).into(), never_joined: secs(900).into() };
+    let rules = Rulebook { policy: Policy { timeouts, ..Policy::default() }.into(), ..Rulebook::default() };
     Story::under(rules).live(async |stage| {
         let (jazz, rock) = (Streamer::new("radio-1", "jazz"), Streamer::new("radio-2", "rock"));
         let _reporting = [jazz.keeps_reporting(stage), rock.keeps_reporting(stage)];

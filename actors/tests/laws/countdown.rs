@@ -200,14 +200,14 @@ proptest! {
     fn law_6_a_stream_nobody_ever_joined_may_have_a_timeout_of_its_own(
         never_joined in 11u64..1000, all_left in 11u64..1000, other in 11u64..1000,
     ) {
-        let timeouts = Timeouts { never_joined: secs(never_joined), all_left: secs(all_left) };
+        let timeouts = Timeouts { never_joined: secs(never_joined).into(), all_left: secs(all_left).into() };
         let mut jazz = Subject::under(Policy { timeouts, ..Policy::new(secs(300), &[10]) });
         jazz.say(says(0));
         deadline_after(&jazz, secs(never_joined));
         jazz.say(says(1));
         jazz.say(says(0));
         deadline_after(&jazz, secs(all_left));
-        let timeouts = Timeouts { never_joined: secs(other), ..timeouts };
+        let timeouts = Timeouts { never_joined: secs(other).into(), ..timeouts };
         jazz.reload(Policy { timeouts, ..jazz.policy.clone() });
         deadline_after(&jazz, secs(all_left));
     }

@@ -503,9 +503,9 @@ impl World {
         } else if !l.due {
             let unheard = l.unheard_for(at);
             assert!(
-                unheard >= policy.timeouts.all_left + l.extra,
+                unheard >= policy.timeouts.all_left.get() + l.extra,
                 "early: unheard for {unheard:?} of {:?}",
-                policy.timeouts.all_left
+                policy.timeouts.all_left.get()
             );
         }
     }
@@ -770,8 +770,8 @@ impl World {
             let armed = armed.expect("an empty stream was not armed").0;
             let stop = *stops(self).first().expect("an empty stream was not stopped");
             assert!(
-                stop.since(armed) >= policy.timeouts.all_left
-                    && stop.since(armed) <= policy.timeouts.all_left + secs(2)
+                stop.since(armed) >= policy.timeouts.all_left.get()
+                    && stop.since(armed) <= policy.timeouts.all_left.get() + secs(2)
             );
         }
         assert!(!stops(self).is_empty(), "an empty stream was not stopped");
