@@ -58,5 +58,7 @@ if __name__ == "__main__":
         ws_ping_interval=30,
         log_level="warning",
         access_log=False,
+        # Whoever publishes may pause while everything is delivered.
+        timeout_keep_alive=120,
         backlog=4096,
     )

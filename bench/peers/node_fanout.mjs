@@ -4,6 +4,8 @@ import { createServer } from "node:http";
 import { WebSocket, WebSocketServer } from "ws";
 
 const HEARTBEAT = 30_000;
+// Whoever publishes may pause while everything is delivered.
+const KEEP_ALIVE = 120_000;
 const perMessageDeflate =
   process.argv[2] === "deflate" && { serverNoContextTakeover: true, clientNoContextTakeover: true, threshold: 0 };
 
@@ -36,6 +38,7 @@ const server = createServer((request, response) => {
     response.writeHead(204).end();
   });
 });
+server.keepAliveTimeout = KEEP_ALIVE;
 server.on("upgrade", (request, socket, head) => {
   sockets.handleUpgrade(request, socket, head, (client) => sockets.emit("connection", client, request));
 });

@@ -105,6 +105,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<()> {
     let machine = machine::description();
+    machine::allow_open_files()?;
     cores::pin(cores::LOAD)?;
     let groups = match cli.command {
         Command::Part { part } => {
