@@ -11,6 +11,7 @@ mod payloads;
 mod publisher;
 mod scene;
 pub mod stuck;
+mod unsent;
 
 use std::{collections::BTreeMap, io::Write};
 

@@ -79,7 +79,7 @@ const ALL: [&str; 7] = [
     "scrape --scrapes 300 --repetitions 3",
     "ready --starts 9",
     "fanout --seconds 3 --repetitions 3",
-    "stuck --seconds 5 --repetitions 3",
+    "stuck --seconds 10 --repetitions 3",
 ];
 const QUICK: [&str; 7] = [
     "ingest --seconds 2 --repetitions 3",

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Connections from one address: fewer than it has ports.
-const PER_ADDRESS: usize = 5000;
+const PER_ADDRESS: usize = 1000;
 /// One read takes a burst, or a snapshot, whole.
 const READ: usize = 256 << 10;
 /// What a client that never reads has room for: the least the kernel allows.

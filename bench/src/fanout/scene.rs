@@ -88,6 +88,8 @@ impl Scene {
             Pace::Saturated => load.saturate(Duration::from_secs_f64(seconds))?,
         };
         let after = look()?;
+        // Who closes first keeps the port for a minute: it must not be the clients, who need theirs again.
+        drop(server);
         let (cpu, own) = (after.0 - before.0, after.1 - before.1);
         let (deliveries, took) = ((load.audience.deliveries - deliveries) as f64, took.as_secs_f64());
         let milliseconds = |share: f64| load.audience.latencies.quantile(share).as_secs_f64() * 1e3;

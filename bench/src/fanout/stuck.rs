@@ -9,6 +9,7 @@ use super::{
     contestant::Contestant::{self, Bun, Sattva},
     load::Load,
     publisher::Programme,
+    unsent,
 };
 use crate::figure::{Figure, Goal, Measured, Peer};
 
@@ -28,7 +29,7 @@ const GONE: Goal = Goal::AtMost(10.0, "s");
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Seconds of each measurement; with stuck clients until they are gone, if that is longer.
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 10.0)]
     seconds: f64,
     /// Measurements with and without stuck clients, by turns; the median counts.
     #[arg(long, default_value_t = 3)]
@@ -49,6 +50,8 @@ struct Outcome {
     p99: f64,
     /// kB the server has grown by at most.
     growth: f64,
+    /// kB that waited in the kernel at most.
+    unsent: f64,
     /// Seconds from the first message until the last stuck client was gone.
     gone: f64,
 }
@@ -86,7 +89,7 @@ impl Case {
         process.forget_peak()?;
         let (idle, files) = (process.resident()?, process.open_files()?);
         let began = Instant::now();
-        let mut gone = None;
+        let (mut gone, mut waiting) = (None, 0);
         let ticks = (rate * LOOK_EVERY).ceil() as u32;
         while began.elapsed().as_secs_f64() < seconds || (gone.is_none() && began.elapsed() < patience) {
             load.keep_pace(ticks, Duration::from_secs_f64(rate.recip()))?;
@@ -94,13 +97,16 @@ impl Case {
                 // A stream that begins is on disk before it is told.
                 load.forget_latencies();
             }
+            waiting = waiting.max(unsent::bytes(server.address)?);
             if gone.is_none() && process.open_files()? + stuck <= files {
                 gone = Some(began.elapsed().as_secs_f64());
             }
         }
         let growth = process.peak()?.saturating_sub(idle) as f64 / 1024.0;
+        // Who closes first keeps the port for a minute: it must not be the clients, who need theirs again.
+        drop(server);
         let p99 = load.audience.latencies.quantile(0.99).as_secs_f64() * 1e3;
-        Ok(Outcome { p99, growth, gone: gone.unwrap_or(f64::INFINITY) })
+        Ok(Outcome { p99, growth, unsent: waiting as f64 / 1024.0, gone: gone.unwrap_or(f64::INFINITY) })
     }
 
     /// kB that each stuck client makes a server hold: what it grows by without any is not theirs.
@@ -119,6 +125,8 @@ impl Case {
             GROWTH,
             "kB",
         );
+        let unsent = Measured::of(with.iter().map(|outcome| outcome.unsent / *stuck as f64));
+        growth.measured = format!("{}, and {:.0} kB in the kernel", growth.measured, unsent.median);
         growth.peer = Some(Peer {
             measured: format!("Bun: {}", Measured::of(bun.iter().copied()).with_digits(0, "kB")),
             // At least one, so that nothing is not divided by.
