@@ -38,7 +38,7 @@ test: ## Install what the tests need and run all of them
 	@scripts/test.sh
 
 .PHONY: bench
-bench: frontend ## Measure the daemon against its peers and write docs/benchmarks.md (a quarter of an hour)
+bench: frontend ## Measure the daemon against its peers and write docs/benchmarks.md (half an hour)
 	@scripts/bench.sh all --write docs/benchmarks.md
 
 .PHONY: lint

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing, and says what. usage: install.sh build|test
+# Installs what is missing, and says what. usage: install.sh build|bench|test
 set -euo pipefail
-what=${1:?build or test}
+what=${1:?build, bench or test}
 
 need() { # need COMMAND "what to do"
     command -v "$1" >/dev/null || { echo "sattva-monitor needs $1: $2" >&2; exit 1; }
@@ -21,6 +21,9 @@ package() { command -v "$1" >/dev/null || missing+=("$2"); }
 # Some Rust crates link with the C compiler's help.
 package cc gcc
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+if [ "$what" = bench ]; then
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+fi
 if [ "$what" = test ]; then
     package icecast2 icecast2
     package ffmpeg ffmpeg

@@ -163,7 +163,7 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
                 ),
                 peer: None,
                 compared: p99.median,
-                goal: Goal::AtMost(50.0, "ms"),
+                goal: Some(Goal::AtMost(50.0, "ms")),
             });
         }
     }

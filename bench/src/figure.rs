@@ -68,8 +68,8 @@ impl fmt::Display for Goal {
 #[derive(Clone, Debug)]
 pub struct Peer {
     pub measured: String,
-    /// Ours to theirs.
-    pub ratio: Measured,
+    /// Ours to theirs, or where less is better, theirs to ours; nothing where they cannot be compared.
+    pub ratio: Option<Measured>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,7 +79,8 @@ pub struct Figure {
     pub peer: Option<Peer>,
     /// What the goal is held against.
     pub compared: f64,
-    pub goal: Goal,
+    /// Nothing where the figure is only for comparison.
+    pub goal: Option<Goal>,
 }
 
 impl Figure {
@@ -90,25 +91,25 @@ impl Figure {
             measured: measured.with_digits(digits, unit),
             peer: None,
             compared: measured.median,
-            goal,
+            goal: Some(goal),
         }
     }
 
-    pub fn is_met(&self) -> bool {
-        self.goal.is_met(self.compared)
+    pub fn goal(&self) -> String {
+        self.goal.map_or("–".to_owned(), |goal| goal.to_string())
     }
 
     /// Its row in a Markdown table.
     pub fn row(&self, number: usize) -> String {
         let peer = self.peer.as_ref();
-        let met = if self.is_met() { "yes" } else { "**no**" };
+        let met = self.goal.map_or("–", |goal| if goal.is_met(self.compared) { "yes" } else { "**no**" });
+        let ratio = peer.and_then(|peer| peer.ratio).map_or("–".to_owned(), |ratio| ratio.with_digits(2, "×"));
         format!(
-            "| {number} | {} | {} | {} | {} | {} | {met} |",
+            "| {number} | {} | {} | {} | {ratio} | {} | {met} |",
             self.what,
             self.measured,
             peer.map_or("–", |peer| &peer.measured),
-            peer.map_or("–".to_owned(), |peer| peer.ratio.with_digits(2, "×")),
-            self.goal,
+            self.goal(),
         )
     }
 }
@@ -131,6 +132,16 @@ mod tests {
         let figure = |value| Figure::alone("Start", Measured::of([value]), 1, Goal::AtMost(40.0, "ms"), "ms");
         assert_eq!(figure(39.0).row(1), "| 1 | Start | 39.0 ms (39.0–39.0) | – | – | ≤ 40 ms | yes |");
         assert!(figure(41.0).row(1).ends_with("| **no** |"));
+    }
+
+    #[test]
+    fn what_cannot_be_compared_meets_no_goal_and_what_has_no_goal_is_only_told() {
+        let peer = Peer { measured: "Bun".into(), ratio: None };
+        let goal = Some(Goal::AtLeast(0.5, "×"));
+        let figure =
+            Figure { what: "x".into(), measured: "declines".into(), peer: Some(peer), compared: f64::NAN, goal };
+        assert_eq!(figure.row(1), "| 1 | x | declines | Bun | – | ≥ 0.5 × | **no** |");
+        assert_eq!(Figure { goal: None, ..figure }.row(1), "| 1 | x | declines | Bun | – | – | – |");
     }
 
     #[test]

@@ -89,9 +89,12 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
         figures.push(Figure {
             what: format!("Ingest, {reports} {plural} a request, {CONNECTIONS} connections"),
             measured: format!("{} requests/s ({})", rate.round(), shares(&ours)),
-            peer: Some(Peer { measured: format!("Bun: {} requests/s ({})", peer.round(), shares(&theirs)), ratio }),
+            peer: Some(Peer {
+                measured: format!("Bun: {} requests/s ({})", peer.round(), shares(&theirs)),
+                ratio: Some(ratio),
+            }),
             compared: ratio.median,
-            goal: Goal::AtLeast(goal, "×"),
+            goal: Some(Goal::AtLeast(goal, "×")),
         });
     }
     Ok(figures)

@@ -4,6 +4,7 @@ mod channels;
 mod cores;
 mod document;
 mod exposition;
+mod fanout;
 mod figure;
 mod fill;
 mod house;
@@ -53,6 +54,13 @@ enum Command {
     Scrape(scrape::Args),
     /// Start to ready.
     Ready(ready::Args),
+    /// One message to many clients, against Bun, Node, FastAPI and a bare epoll loop.
+    Fanout(fanout::Args),
+    /// Clients that never read.
+    Stuck(fanout::stuck::Args),
+    /// Serves as the limit of the fan-out.
+    #[command(hide = true)]
+    EpollLoop(fanout::epoll_loop::Args),
     #[command(hide = true)]
     Part {
         #[command(subcommand)]
@@ -68,19 +76,23 @@ struct Rigour {
 }
 
 /// What [`Command::All`] runs, in the words of the command line.
-const ALL: [&str; 5] = [
+const ALL: [&str; 7] = [
     "ingest --seconds 5 --repetitions 3",
     "channels --idle-seconds 60 --spread-seconds 30 --repetitions 3",
     "exposition",
     "scrape --scrapes 300 --repetitions 3",
     "ready --starts 9",
+    "fanout --seconds 3 --repetitions 3",
+    "stuck --seconds 10 --repetitions 3",
 ];
-const QUICK: [&str; 5] = [
+const QUICK: [&str; 7] = [
     "ingest --seconds 2 --repetitions 3",
     "channels --idle-seconds 60 --spread-seconds 10 --repetitions 1",
     "exposition",
     "scrape --scrapes 50 --repetitions 3",
     "ready --starts 5",
+    "fanout --quick",
+    "stuck --seconds 2 --repetitions 1",
 ];
 
 fn main() -> ExitCode {
@@ -97,12 +109,14 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<()> {
     let machine = machine::description();
+    machine::allow_open_files()?;
     cores::pin(cores::LOAD)?;
     let groups = match cli.command {
         Command::Part { part } => {
             writeln!(std::io::stdout(), "{}", channels::run_part(&part)?)?;
             return Ok(());
         }
+        Command::EpollLoop(args) => return fanout::epoll_loop::run(&args),
         Command::All(rigour) => {
             let mut groups = Vec::new();
             for words in if rigour.quick { QUICK } else { ALL } {
@@ -132,10 +146,12 @@ fn group(words: &str, command: &Command) -> Result<Group> {
         Command::Exposition => exposition::run()?,
         Command::Scrape(args) => scrape::run(args)?,
         Command::Ready(args) => ready::run(args)?,
-        Command::All(_) | Command::Part { .. } => Vec::new(),
+        Command::Fanout(args) => fanout::run(args)?,
+        Command::Stuck(args) => fanout::stuck::run(args)?,
+        Command::All(_) | Command::Part { .. } | Command::EpollLoop(_) => Vec::new(),
     };
     for figure in &figures {
-        writeln!(std::io::stderr(), "   {}: {} (goal {})", figure.what, figure.measured, figure.goal)?;
+        writeln!(std::io::stderr(), "   {}: {} (goal {})", figure.what, figure.measured, figure.goal())?;
     }
     Ok(Group { command: command_line, figures })
 }

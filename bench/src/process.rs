@@ -3,6 +3,10 @@
 use std::{fs, time::Duration};
 
 use anyhow::{Context, Result};
+use nix::{
+    time::{clock_getcpuclockid, clock_gettime},
+    unistd::Pid,
+};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Process(pub u32);
@@ -12,15 +16,17 @@ impl Process {
         Self(std::process::id())
     }
 
-    /// CPU time used so far, user and system, of all its threads.
+    /// CPU time used so far, user and system, of all its threads, to the nanosecond: `stat` counts in hundredths
+    /// of a second.
     pub fn cpu(self) -> Result<Duration> {
-        let stat = self.read("stat")?;
-        // The name in brackets may hold spaces; what follows it does not.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok());
-        let ticks = ticks(11).zip(ticks(12)).with_context(|| format!("/proc/{}/stat reads {stat:?}", self.0))?;
-        let per_second = rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_secs_f64((ticks.0 + ticks.1) as f64 / per_second as f64))
+        let clock = clock_getcpuclockid(Pid::from_raw(self.0.try_into()?));
+        Ok(clock.and_then(clock_gettime).with_context(|| format!("process {} has no clock", self.0))?.into())
+    }
+
+    /// Files and sockets it has open.
+    pub fn open_files(self) -> Result<usize> {
+        let path = format!("/proc/{}/fd", self.0);
+        Ok(fs::read_dir(&path).with_context(|| path)?.count())
     }
 
     /// Bytes of memory it holds.

@@ -36,7 +36,7 @@ fn free_address() -> Result<SocketAddr> {
 }
 
 impl Server {
-    /// The daemon with its default settings and its state in `home`.
+    /// The daemon with its default settings, or those in `home`, and its state there.
     pub fn daemon(home: &Path) -> Result<Self> {
         let binary = std::env::current_exe()?.with_file_name("sattva-monitor");
         ensure!(binary.exists(), "{} is missing: cargo build --release --workspace", binary.display());
@@ -51,9 +51,15 @@ impl Server {
     /// Bun's bare ingest endpoint.
     pub fn bun(bun: &Path, home: &Path) -> Result<Self> {
         ensure!(bun.exists(), "{} is missing: npm ci --prefix bench/peers", bun.display());
-        let address = free_address()?;
         let mut command = Command::new(bun);
-        command.arg("bench/peers/bun_ingest.ts").arg(address.port().to_string());
+        command.arg("bench/peers/bun_ingest.ts");
+        Self::peer(command, home)
+    }
+
+    /// Any program whose last argument is its port.
+    pub fn peer(mut command: Command, home: &Path) -> Result<Self> {
+        let address = free_address()?;
+        command.arg(address.port().to_string());
         Self::start(command, home, address)
     }
 
