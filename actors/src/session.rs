@@ -132,6 +132,14 @@ impl Wish {
     }
 }
 
+/// What a session has agreed with its client when it began.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    pub heartbeat: Duration,
+    pub encoding: Encoding,
+    pub filter: Filter,
+}
+
 pub struct SessionActor {
     id: u64,
     clock: Clock,
@@ -155,13 +163,12 @@ impl SessionActor {
     pub fn new(
         id: u64,
         clock: Clock,
-        heartbeat: Duration,
-        encoding: Encoding,
-        filter: Filter,
+        terms: Terms,
         outlets: SessionOutlets,
         metrics: SessionMetrics,
         place: Box<dyn std::any::Any>,
     ) -> (Self, OutboxBody) {
+        let Terms { heartbeat, encoding, filter } = terms;
         let (outbox, body) = Outbox::new();
         let last_seen = clock.now().at;
         let session = Self {

@@ -15,7 +15,7 @@ use actix_web_actors::ws;
 use sattva_actors::{
     broker::subscriptions::Filter,
     session::{
-        SessionActor, SessionOutlets,
+        SessionActor, SessionOutlets, Terms,
         deflate::{self, Encoding},
     },
 };
@@ -148,9 +148,7 @@ pub async fn open(
     let (session, body) = SessionActor::new(
         front.places.numbers.fetch_add(1, Relaxed),
         front.clock,
-        settings.heartbeat,
-        encoding,
-        filter,
+        Terms { heartbeat: settings.heartbeat, encoding, filter },
         outlets,
         front.session_metrics.clone(),
         Box::new(place),
