@@ -1,13 +1,14 @@
-//! An echo server on the daemon's own WebSocket codec, outbox and close, for those who test conformance.
+//! An echo server on the daemon's own WebSocket codec, socket and close, for those who test conformance.
 //! usage: `cargo run --release --example ws_echo -- ADDR:PORT`
 
-use std::{env, process::ExitCode, time::Duration};
+use std::{env, net::TcpListener, process::ExitCode, time::Duration};
 
+use actix_http::HttpService;
+use actix_server::Server;
+use actix_service::{IntoServiceFactory, map_config};
 use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer,
-    http::header::SEC_WEBSOCKET_EXTENSIONS,
-    rt,
-    web::{self, Payload},
+    App, HttpRequest, HttpResponse, dev::AppConfig, error::ErrorBadRequest, http::header::SEC_WEBSOCKET_EXTENSIONS, rt,
+    web,
 };
 use actix_web_actors::ws;
 use futures_util::StreamExt;
@@ -18,11 +19,11 @@ use sattva_actors::{
         deflate::{self, Deflater, Encoding},
         frame::{self, Opcode},
         message::{Assembler, Event, Limits},
-        outbox::Outbox,
         pace::PaceLimit,
+        socket::Incoming,
     },
 };
-use sattva_monitor::http::websocket::on_connect;
+use sattva_monitor::http::upgrade::{Reception, Upgrades};
 
 const LIMITS: Limits = Limits {
     message_max: 64 << 20,
@@ -32,48 +33,50 @@ const LIMITS: Limits = Limits {
     binary: true,
 };
 
-async fn open(request: HttpRequest, payload: Payload) -> actix_web::Result<HttpResponse> {
+async fn open(request: HttpRequest) -> actix_web::Result<HttpResponse> {
     let mut handshake = ws::handshake(&request)?;
+    let reception = Reception::of(&request).ok_or_else(|| ErrorBadRequest("the request has a body"))?;
     let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).filter_map(|offer| offer.to_str().ok());
     let agreed = deflate::negotiate(offers);
     if let Some(agreed) = agreed {
         handshake.insert_header((SEC_WEBSOCKET_EXTENSIONS, agreed));
     }
-    let (outbox, body) = Outbox::new();
-    rt::spawn(async move {
-        echo(payload, &outbox, agreed.map_or(Encoding::Plain, |_| Encoding::Deflate)).await;
-        outbox.release();
-    });
-    Ok(handshake.streaming(body))
+    let encoding = agreed.map_or(Encoding::Plain, |_| Encoding::Deflate);
+    reception.welcome(move |incoming| drop(rt::spawn(echo(incoming, encoding))));
+    Ok(handshake.finish())
 }
 
 /// Says everything back, until the client closes or breaks a rule.
-async fn echo(mut payload: Payload, outbox: &Outbox, encoding: Encoding) {
-    let clock = Clock::System;
+async fn echo(mut incoming: Incoming, encoding: Encoding) {
+    let (clock, socket) = (Clock::System, incoming.socket().clone());
     let mut assembler = Assembler::new(LIMITS, encoding, clock.now().at);
     let mut deflater = (encoding == Encoding::Deflate).then(Deflater::new);
     let mut encode = |opcode, message: &[u8]| match deflater.as_mut().and_then(|deflater| deflater.deflate(message)) {
         Some(deflated) => frame::message(opcode, true, &deflated),
         None => frame::message(opcode, false, message),
     };
-    while let Some(Ok(mut part)) = payload.next().await {
+    while let Some(mut part) = incoming.next().await {
         while let Some(event) = assembler.next(&mut part, clock.now().at) {
             let answer = match event {
                 Ok(Event::Text(text)) => encode(Opcode::Text, &text),
                 Ok(Event::Binary(binary)) => encode(Opcode::Binary, &binary),
                 Ok(Event::Ping(payload)) => frame::pong(&payload),
                 Ok(Event::Pong) => continue,
-                Ok(Event::Close(code)) => return outbox.finish(Some(frame::close_answer(code)), false),
+                Ok(Event::Close(code)) => {
+                    socket.finish(Some(frame::close_answer(code)), false);
+                    socket.release();
+                    continue;
+                }
                 Err(wrong) => {
-                    outbox.finish(Some(frame::close(wrong.code, wrong.reason)), false);
-                    let rest = async { while let Some(Ok(_)) = payload.next().await {} };
+                    socket.finish(Some(frame::close(wrong.code, wrong.reason)), false);
+                    let rest = async { while incoming.next().await.is_some() {} };
                     let _ = rt::time::timeout(LINGER, rest).await;
                     return;
                 }
             };
             // A client that does not read is not read from.
-            outbox.room().await;
-            if outbox.push(answer, None).is_err() {
+            socket.room().await;
+            if socket.push(answer).is_err() {
                 return;
             }
         }
@@ -86,10 +89,16 @@ async fn main() -> ExitCode {
         eprintln!("usage: ws_echo ADDR:PORT");
         return ExitCode::FAILURE;
     };
-    let server = HttpServer::new(|| App::new().default_service(web::get().to(open)))
-        .on_connect(on_connect)
-        .client_disconnect_timeout(Duration::ZERO)
-        .bind(&address);
+    let app = || App::new().default_service(web::get().to(open)).into_factory();
+    let server = TcpListener::bind(&address).and_then(|listener| {
+        Server::build().listen("echo", listener, move || {
+            HttpService::build()
+                .tcp_nodelay(true)
+                .upgrade(Upgrades(app()))
+                .finish(map_config(app(), |_| AppConfig::default()))
+                .tcp()
+        })
+    });
     let served = match server {
         Ok(server) => server.run().await,
         Err(error) => Err(error),

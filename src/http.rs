@@ -11,6 +11,7 @@ pub mod openapi;
 pub mod problem;
 pub mod stats;
 pub mod streams;
+pub mod upgrade;
 pub mod websocket;
 
 use std::{
@@ -22,21 +23,34 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::Server, error::QueryPayloadError, middleware, web};
+use actix_http::{HttpService, Request};
+use actix_server::{Server, ServerBuilder};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, map_config};
+use actix_web::{
+    App, Error, HttpServer,
+    body::MessageBody,
+    dev::{AppConfig, ServiceResponse},
+    error::QueryPayloadError,
+    middleware, web,
+};
 use arc_swap::ArcSwap;
 use prometheus::Registry;
 use sattva_actors::{
+    broker::{
+        BrokerMetrics,
+        shard::{Entrance, Shard},
+    },
     channel::cell::Cells,
     clock::{Clock, Now},
     house::House,
     mailbox::MailboxDepth,
-    session::SessionMetrics,
+    session::{SessionLine, SessionMetrics},
     stats::LatestSample,
     store::StoreHealth,
     stream_control::CommandsWaiting,
 };
 
-use self::{ingest::UnknownFields, observe::HttpMetrics, problem::Problem, websocket::Places};
+use self::{ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades, websocket::Places};
 use crate::{adapters::AdaptersHealth, config::Config, reload::ReloadStatus};
 
 /// Graceful stop: open requests get this long.
@@ -62,6 +76,7 @@ pub struct Front {
     pub registry: Registry,
     pub http_metrics: HttpMetrics,
     pub session_metrics: SessionMetrics,
+    pub broker_metrics: BrokerMetrics,
     pub unknown_fields: UnknownFields,
     pub sample: LatestSample,
     pub store: Arc<StoreHealth>,
@@ -84,6 +99,7 @@ pub struct FrontParts {
     pub started: Now,
     pub cells: Arc<Cells>,
     pub registry: Registry,
+    pub broker_metrics: BrokerMetrics,
     pub sample: LatestSample,
     pub store: Arc<StoreHealth>,
     pub store_notice: Option<String>,
@@ -100,6 +116,7 @@ impl Front {
             http_metrics: HttpMetrics::register(&parts.registry)?,
             session_metrics: SessionMetrics::register(&parts.registry)?,
             unknown_fields: UnknownFields::register(&parts.registry)?,
+            broker_metrics: parts.broker_metrics,
             house: parts.house,
             clock: parts.clock,
             started: parts.started,
@@ -158,39 +175,63 @@ fn bad_query(error: &QueryPayloadError) -> Problem {
     Problem::bad_request("bad_query", detail)
 }
 
-/// Serves everything on `listener`.
-pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+/// Every route and what stands before it, for one thread and its sessions.
+fn app(
+    front: web::Data<Front>,
+    entrance: web::Data<Entrance<SessionLine>>,
+) -> impl ServiceFactory<
+    Request,
+    Config = AppConfig,
+    Response = ServiceResponse<impl MessageBody>,
+    Error = Error,
+    InitError = (),
+    Service: Service<Request, Future: 'static> + 'static,
+    Future: 'static,
+> {
     let (metrics_enabled, body_max) = {
         let config = front.config.load();
         (config.metrics.enabled, config.http.max_body_bytes)
     };
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(front.clone())
-            .app_data(web::PayloadConfig::new(body_max))
-            .app_data(web::QueryConfig::default().error_handler(|error, _| bad_query(&error).into()))
-            .wrap(middleware::from_fn(door::check))
-            .wrap(middleware::from_fn(observe::observe))
-            .configure(routes)
-            .configure(|config| {
-                if metrics_enabled {
-                    config.service(metrics::get);
-                }
+    let app = App::new()
+        .app_data(front)
+        .app_data(entrance)
+        .app_data(web::PayloadConfig::new(body_max))
+        .app_data(web::QueryConfig::default().error_handler(|error, _| bad_query(&error).into()))
+        .wrap(middleware::from_fn(door::check))
+        .wrap(middleware::from_fn(observe::observe))
+        .configure(routes)
+        .configure(|config| {
+            if metrics_enabled {
+                config.service(metrics::get);
+            }
+        })
+        .default_service(web::to(|| async {
+            Problem::not_found("there is nothing here; the API is described in docs/api.md")
+        }));
+    app.into_factory()
+}
+
+/// Serves everything on `listener`.
+pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+    let server = ServerBuilder::default().workers(workers).disable_signals().shutdown_timeout(SHUTDOWN_SECONDS);
+    let stopping = server.graceful_shutdown_signal();
+    let server = server.listen("http", listener, move || {
+        // Runs on each worker's thread.
+        let entrance = web::Data::new(Shard::open(front.clock, front.broker_metrics.clone()));
+        let stopping = stopping.clone();
+        HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
             })
-            .default_service(web::to(|| async {
-                Problem::not_found("there is nothing here; the API is described in docs/api.md")
-            }))
-    });
-    let server = server
-        .workers(workers)
-        .on_connect(websocket::on_connect)
-        .disable_signals()
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .client_request_timeout(REQUEST_HEAD_TIME)
-        // A session that is over ends its connection at once; the other way is to wait for the client to do it.
-        .client_disconnect_timeout(Duration::ZERO)
-        .keep_alive(KEEP_ALIVE);
-    Ok(server.listen(listener)?.run())
+            .client_request_timeout(REQUEST_HEAD_TIME)
+            .keep_alive(KEEP_ALIVE)
+            .tcp_nodelay(true)
+            .upgrade(Upgrades(app(front.clone(), entrance.clone())))
+            .finish(map_config(app(front.clone(), entrance), |_| AppConfig::default()))
+            .tcp()
+    })?;
+    Ok(server.run())
 }
 
 /// Serves only the metrics.

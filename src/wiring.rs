@@ -9,7 +9,8 @@ use std::{
 };
 
 use actix::Arbiter;
-use actix_web::{dev::ServerHandle, web};
+use actix_server::ServerHandle;
+use actix_web::web;
 use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 use sattva_actors::{
     broker::CloseAll,
@@ -180,6 +181,7 @@ impl Daemon {
         let commands_waiting = CommandsWaiting::default();
         let house_metrics = HouseMetrics::register(&registry)?;
         let supervisor_depth = house_metrics.depths.supervisor.clone();
+        let broker_metrics = house_metrics.broker.clone();
         let foundations = Foundations {
             clock,
             boot,
@@ -214,6 +216,7 @@ impl Daemon {
             started,
             cells,
             registry,
+            broker_metrics,
             sample,
             store: health,
             store_notice,

@@ -1,26 +1,33 @@
-//! Broker: encodes each live message once and hands the same bytes to every session that wants it.
+//! Broker: encodes each live message once and sends it to every thread that has sessions, where its
+//! shard hands the same bytes to all who want them.
 
+pub mod audience;
 pub mod encoded;
 pub mod held;
+pub mod run;
+pub mod shard;
 pub mod subscriptions;
 
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
         Arc,
-        atomic::Ordering::{Acquire, Relaxed},
+        atomic::Ordering::{Acquire, Relaxed, Release},
     },
     time::Duration,
 };
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, WrapFuture, fut::ActorFutureExt};
-use bytes::{Bytes, BytesMut};
+use actix::{
+    Actor, AsyncContext, Context, Handler, Message, Recipient, WrapFuture, fut::ActorFutureExt, prelude::SendError,
+};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use tokio::sync::oneshot;
 
 use self::{
     encoded::{Encoded, Encoder},
     held::{Held, Live},
+    run::{Figures, Run},
+    shard::ShardHandle,
     subscriptions::Filter,
 };
 use crate::{
@@ -76,28 +83,34 @@ impl BrokerMetrics {
         Ok(Self { messages: each(&messages), bytes: each(&bytes), connections, lost })
     }
 
-    fn count(&self, encoding: Encoding, kind: MessageType, messages: u64, bytes: u64) {
-        self.messages[encoding as usize][kind as usize].inc_by(messages);
-        self.bytes[encoding as usize][kind as usize].inc_by(bytes);
+    /// Each of so many sessions got these.
+    fn count(&self, figures: &Figures, sessions: u64) {
+        for encoding in Encoding::ALL {
+            for kind in MessageType::ALL {
+                let (messages, bytes) = figures[encoding as usize][kind as usize];
+                if messages > 0 {
+                    self.messages[encoding as usize][kind as usize].inc_by(messages * sessions);
+                    self.bytes[encoding as usize][kind as usize].inc_by(bytes * sessions);
+                }
+            }
+        }
     }
 }
 
 struct Session {
+    shard: u64,
     encoding: Encoding,
     filter: Filter,
-    deliver: Recipient<Deliver>,
-    dismiss: Recipient<Dismiss>,
     /// It has had a snapshot: nothing may be kept from it any more.
     begun: bool,
     /// It waits for a snapshot, behind which comes everything from this position on.
     owed: Option<u64>,
 }
 
-/// What has happened since a snapshot was asked for, as it follows that snapshot.
-struct Since {
-    frames: Bytes,
-    /// Messages and bytes in it.
-    figures: ByEncoding<(u64, u64)>,
+/// A thread with sessions.
+struct Shard {
+    handle: ShardHandle,
+    sessions: usize,
 }
 
 /// Ends every session; answers when they have been told.
@@ -114,8 +127,11 @@ pub struct Broker {
     metrics: BrokerMetrics,
     encoder: Encoder,
     sessions: HashMap<u64, Session>,
+    shards: HashMap<u64, Shard>,
+    /// Sessions that have agreed to permessage-deflate.
+    deflating: usize,
     /// The newest statistics, for sessions that join.
-    latest_stats: Option<Live>,
+    latest_stats: Option<Arc<Live>>,
     /// A snapshot is being gathered; sessions that came later need the next one.
     gathering: bool,
     next_round: BTreeSet<u64>,
@@ -131,6 +147,8 @@ impl Broker {
             metrics,
             encoder: Encoder::default(),
             sessions: HashMap::new(),
+            shards: HashMap::new(),
+            deflating: 0,
             latest_stats: None,
             gathering: false,
             next_round: BTreeSet::new(),
@@ -138,34 +156,48 @@ impl Broker {
         }
     }
 
-    fn fan_out(&mut self, message: Live) {
-        let mut slow = Vec::new();
-        for (id, session) in &self.sessions {
-            if session.owed.is_some() || !session.filter.wants(message.kind, message.channel.as_ref()) {
-                continue;
-            }
-            let (frame, encoding) = message.frames.of(session.encoding);
-            self.metrics.count(encoding, message.kind, 1, frame.len() as u64);
-            let live = Deliver::Live { frame: frame.clone(), replaces: message.replaces.clone() };
-            if session.deliver.try_send(live).is_err() {
-                slow.push(*id);
-            }
-        }
-        for id in slow {
-            self.dismiss(id);
+    fn fan_out(&mut self, message: Arc<Live>) {
+        let shards: Vec<u64> = self.shards.keys().copied().collect();
+        for shard in shards {
+            self.tell(shard, Deliver::Live(Arc::clone(&message)));
         }
         if self.gathering || !self.next_round.is_empty() {
             self.held.push(message);
         }
     }
 
-    /// The session does not keep up, or has ended without a word.
-    fn dismiss(&mut self, id: u64) {
-        if let Some(session) = self.sessions.remove(&id) {
-            // An address of its own, and so a place of its own in a full mailbox.
-            let _ = session.dismiss.try_send(Dismiss::TooSlow);
-            self.count_sessions();
+    /// A thread that has fallen so far behind that it takes no more has lost something: its sessions go.
+    fn tell(&mut self, shard: u64, deliver: Deliver) -> bool {
+        let Some(entry) = self.shards.get(&shard) else { return false };
+        let Err(error) = entry.handle.deliver.try_send(deliver) else { return true };
+        if matches!(error, SendError::Full(_)) {
+            entry.handle.has_lost.store(true, Release);
         }
+        let gone: Vec<u64> = self.sessions.iter().filter(|(_, s)| s.shard == shard).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.forget(id);
+        }
+        false
+    }
+
+    /// The session has lost something.
+    fn dismiss(&mut self, id: u64) {
+        if let Some(session) = self.sessions.get(&id) {
+            self.tell(session.shard, Deliver::Dismiss { session: id, why: Dismiss::TooSlow });
+            self.forget(id);
+        }
+    }
+
+    fn forget(&mut self, id: u64) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        self.deflating -= usize::from(session.encoding == Encoding::Deflate);
+        if let Some(shard) = self.shards.get_mut(&session.shard) {
+            shard.sessions -= 1;
+            if shard.sessions == 0 {
+                self.shards.remove(&session.shard);
+            }
+        }
+        self.count_sessions();
     }
 
     fn count_sessions(&self) {
@@ -174,15 +206,21 @@ impl Broker {
     }
 
     fn encode<T: serde::Serialize>(&mut self, kind: MessageType, at: WallTime, data: &T) -> Encoded {
-        let deflate = self.sessions.values().any(|session| session.encoding == Encoding::Deflate);
-        self.encoder.encode(&wire::Message { kind, timestamp: at, data }, deflate)
+        self.encoder.encode(&wire::Message { kind, timestamp: at, data }, self.deflating > 0)
     }
 
-    fn want_snapshot(&mut self, ctx: &mut Context<Self>, session: u64) {
-        if let Some(entry) = self.sessions.get_mut(&session) {
-            entry.owed.get_or_insert(self.held.end());
-            self.next_round.insert(session);
-            self.gather(ctx);
+    fn want_snapshot(&mut self, ctx: &mut Context<Self>, id: u64) {
+        self.owe(id);
+        self.next_round.insert(id);
+        self.gather(ctx);
+    }
+
+    /// From here on the session gets nothing but a snapshot, and what happens until then behind it.
+    fn owe(&mut self, id: u64) {
+        if let Some(session) = self.sessions.get_mut(&id).filter(|session| session.owed.is_none()) {
+            session.owed = Some(self.held.end());
+            let shard = session.shard;
+            self.tell(shard, Deliver::Refine { session: id, filter: None, waits: true });
         }
     }
 
@@ -196,8 +234,11 @@ impl Broker {
         let now = self.held.end();
         for id in &round {
             let Some(session) = self.sessions.get_mut(id) else { continue };
-            // Before its first snapshot a session has not begun, and what was before is nothing to it.
-            session.owed = session.owed.filter(|_| session.begun).or(Some(now));
+            if !session.begun {
+                // What was before its first snapshot is nothing to it.
+                session.owed = Some(now);
+            }
+            self.owe(*id);
         }
         self.held.forget_before(self.sessions.values().filter_map(|s| s.owed).min().unwrap_or(now));
         if round.is_empty() {
@@ -233,14 +274,13 @@ impl Broker {
         streams.sort_by(|a, b| a.channel_id.cmp(&b.channel_id));
         let at = self.clock.now().wall;
         let whole = Snapshot { streams };
-        let deflate = round.iter().filter_map(|id| self.sessions.get(id)).any(|s| s.encoding == Encoding::Deflate);
+        let deflate = self.deflating > 0;
         let mut snapshots: HashMap<Option<BTreeSet<ChannelId>>, Encoded> = HashMap::new();
-        let mut followers: HashMap<(Filter, u64, Encoding), Option<Since>> = HashMap::new();
+        let mut followers: HashMap<(Filter, u64, Encoding), Option<Run>> = HashMap::new();
         for id in round {
             let Some(session) = self.sessions.get(&id) else { continue };
             let Some(owed) = session.owed else { continue };
-            let filter = &session.filter;
-            let agreed = session.encoding;
+            let (filter, agreed, shard) = (&session.filter, session.encoding, session.shard);
             let since =
                 followers.entry((filter.clone(), owed, agreed)).or_insert_with(|| self.since(filter, owed, agreed));
             let Some(since) = since else {
@@ -265,37 +305,21 @@ impl Broker {
                 }
             });
             let (frame, encoding) = frames.of(agreed);
-            self.metrics.count(encoding, MessageType::Snapshot, 1, frame.len() as u64);
-            for encoding in Encoding::ALL {
-                for kind in MessageType::ALL {
-                    let (messages, bytes) = since.figures[encoding as usize][kind as usize];
-                    self.metrics.count(encoding, kind, messages, bytes);
-                }
-            }
-            let snapshot = Deliver::Snapshot { frame: frame.clone(), since: since.frames.clone() };
-            if session.deliver.try_send(snapshot).is_err() {
-                self.dismiss(id);
-            } else if let Some(session) = self.sessions.get_mut(&id) {
+            let mut figures = since.figures;
+            figures[encoding as usize][MessageType::Snapshot as usize] = (1, frame.len() as u64);
+            self.metrics.count(&figures, 1);
+            let snapshot = Deliver::Snapshot { session: id, frame: frame.clone(), since: since.together().clone() };
+            self.tell(shard, snapshot);
+            if let Some(session) = self.sessions.get_mut(&id) {
                 (session.owed, session.begun) = (None, true);
             }
         }
     }
 
     /// The newest statistics and everything else that has happened; `None` if that was too much to keep.
-    fn since(&self, filter: &Filter, position: u64, agreed: Encoding) -> Option<Since> {
-        let mut frames = BytesMut::new();
-        let mut figures = ByEncoding::default();
+    fn since(&self, filter: &Filter, position: u64, agreed: Encoding) -> Option<Run> {
         let happened = self.held.since(position)?.filter(|message| message.kind != MessageType::Stats);
-        for message in self.latest_stats.iter().chain(happened) {
-            if filter.wants(message.kind, message.channel.as_ref()) {
-                let (frame, encoding) = message.frames.of(agreed);
-                frames.extend_from_slice(frame);
-                let (messages, bytes) = &mut figures[encoding as usize][message.kind as usize];
-                *messages += 1;
-                *bytes += frame.len() as u64;
-            }
-        }
-        Some(Since { frames: frames.freeze(), figures })
+        Some(Run::of(self.latest_stats.iter().chain(happened), filter, agreed))
     }
 }
 
@@ -345,9 +369,9 @@ impl Handler<Publish> for Broker {
                 (MessageType::AutoEnd, Some(&change.channel_id), None, frames)
             }
         };
-        let message = Live { kind, channel: channel.cloned(), replaces, frames };
+        let message = Arc::new(Live { kind, channel: channel.cloned(), replaces, frames });
         if kind == MessageType::Stats {
-            self.latest_stats = Some(message.clone());
+            self.latest_stats = Some(Arc::clone(&message));
         }
         self.fan_out(message);
     }
@@ -357,13 +381,16 @@ impl Handler<Subscribe> for Broker {
     type Result = ();
 
     fn handle(&mut self, s: Subscribe, ctx: &mut Self::Context) {
+        let number = s.shard.number;
+        let shard = self.shards.entry(number).or_insert_with(|| Shard { handle: s.shard, sessions: 0 });
+        shard.sessions += 1;
+        self.deflating += usize::from(s.encoding == Encoding::Deflate);
         let session = Session {
+            shard: number,
             encoding: s.encoding,
             filter: s.filter,
-            deliver: s.deliver,
-            dismiss: s.dismiss,
             begun: false,
-            owed: None,
+            owed: Some(self.held.end()),
         };
         self.sessions.insert(s.session, session);
         self.count_sessions();
@@ -375,11 +402,13 @@ impl Handler<Refine> for Broker {
     type Result = ();
 
     fn handle(&mut self, refine: Refine, ctx: &mut Self::Context) {
-        if let Some(session) = self.sessions.get_mut(&refine.session) {
-            session.filter = refine.filter;
-            if refine.snapshot {
-                self.want_snapshot(ctx, refine.session);
-            }
+        let Refine { session: id, filter, snapshot } = refine;
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.filter = filter.clone();
+        let shard = session.shard;
+        self.tell(shard, Deliver::Refine { session: id, filter: Some(filter), waits: false });
+        if snapshot {
+            self.want_snapshot(ctx, id);
         }
     }
 }
@@ -388,9 +417,7 @@ impl Handler<Unsubscribe> for Broker {
     type Result = ();
 
     fn handle(&mut self, unsubscribe: Unsubscribe, _: &mut Self::Context) {
-        if self.sessions.remove(&unsubscribe.session).is_some() {
-            self.count_sessions();
-        }
+        self.forget(unsubscribe.session);
     }
 }
 
@@ -398,8 +425,9 @@ impl Handler<CloseAll> for Broker {
     type Result = ();
 
     fn handle(&mut self, close: CloseAll, _: &mut Self::Context) {
-        let told = self.sessions.values().filter(|s| s.dismiss.try_send(Dismiss::ShuttingDown).is_ok()).count();
-        let _ = close.reply.send(told);
+        let everybody = Deliver::DismissEverybody(Dismiss::ShuttingDown);
+        let told = self.shards.values().filter(|s| s.handle.deliver.try_send(everybody.clone()).is_ok());
+        let _ = close.reply.send(told.map(|shard| shard.sessions).sum());
     }
 }
 

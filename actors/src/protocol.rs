@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::{
-    broker::subscriptions::Filter,
+    broker::{held::Live, shard::ShardHandle, subscriptions::Filter},
     channel::{
         auto_end::{PhaseName, Reason},
         journal::Decision,
@@ -482,7 +482,7 @@ pub struct Doubt {
     pub source_prefix: String,
 }
 
-// ---- Live messages: channels and StatsActor -> Broker -> SessionActor ----
+// ---- Live messages: channels and StatsActor -> Broker -> Shard, one a thread -> SessionActor ----
 
 #[derive(Clone, Debug)]
 pub enum Publication {
@@ -508,19 +508,29 @@ pub enum Replaces {
     Queue(ChannelId),
 }
 
-/// Encoded WebSocket frames, shared by every session that gets them.
+/// From the Broker to a thread's sessions, in the order in which it counts.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub enum Deliver {
-    Live {
-        frame: Bytes,
-        replaces: Option<Replaces>,
+    /// To everybody who wants it and does not wait for a snapshot.
+    Live(Arc<Live>),
+    /// A session wants something else, if so, and may have to wait for a snapshot from here on.
+    Refine {
+        session: u64,
+        filter: Option<Filter>,
+        waits: bool,
     },
     /// The state of everything the session wants, and all that has happened since: any number of frames.
     Snapshot {
+        session: u64,
         frame: Bytes,
         since: Bytes,
     },
+    Dismiss {
+        session: u64,
+        why: Dismiss,
+    },
+    DismissEverybody(Dismiss),
 }
 
 /// The hub ends a session.
@@ -533,14 +543,14 @@ pub enum Dismiss {
     TooSlow,
 }
 
+/// A session that has entered its thread's audience waits for its first snapshot.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Subscribe {
     pub session: u64,
     pub encoding: Encoding,
     pub filter: Filter,
-    pub deliver: Recipient<Deliver>,
-    pub dismiss: Recipient<Dismiss>,
+    pub shard: ShardHandle,
 }
 
 /// A session changes what it wants, and may need a snapshot of that.

@@ -1,17 +1,17 @@
-//! SessionActor: one WebSocket client. It owns what waits for the client's socket, its heartbeat and
-//! its manners; it runs by itself, so that a jammed socket cannot freeze it.
+//! SessionActor: one WebSocket client. It owns the client's socket, its heartbeat and its manners. Live
+//! messages do not pass through it: its thread's shard writes them to the socket.
 
 pub mod deflate;
 pub mod frame;
 pub mod message;
 pub mod outbox;
 pub mod pace;
+pub mod socket;
 pub mod utf8;
 
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, StreamHandler};
-use actix_web::{error::PayloadError, web::Payload};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, StreamHandler, prelude::SendError};
 use bytes::Bytes;
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 use serde::Deserialize;
@@ -20,18 +20,22 @@ use self::{
     deflate::Encoding,
     frame::CloseCode,
     message::{Assembler, Event, Limits},
-    outbox::{Outbox, OutboxBody},
+    outbox::Overflow,
     pace::{Pace, PaceLimit},
+    socket::{Incoming, Socket},
 };
 use crate::{
-    broker::subscriptions::{Filter, FilterError},
+    broker::{
+        audience::Line,
+        run::Run,
+        shard::Entrance,
+        subscriptions::{Filter, FilterError},
+    },
     clock::{Clock, Timestamp},
-    protocol::{Deliver, Dismiss, Refine, Subscribe, Unsubscribe},
+    protocol::{Dismiss, Refine, Subscribe, Unsubscribe},
     wire::{ClientError, Message, MessageType},
 };
 
-/// Live messages a session may have waiting besides its outbox.
-pub const MAILBOX: usize = 1024;
 /// What a client may send. A message of its own is a few words, so an inflated one may not be large either.
 const LIMITS: Limits = Limits {
     message_max: 4096,
@@ -103,9 +107,36 @@ impl SessionMetrics {
 /// What a session may do and whom it knows.
 #[derive(Clone)]
 pub struct SessionOutlets {
+    pub entrance: Entrance<SessionLine>,
     pub subscribe: Recipient<Subscribe>,
     pub refine: Recipient<Refine>,
     pub unsubscribe: Recipient<Unsubscribe>,
+}
+
+/// A session as its thread's shard sees it.
+#[derive(Clone)]
+pub struct SessionLine {
+    socket: Socket,
+    session: Recipient<Dismiss>,
+}
+
+impl Line for SessionLine {
+    fn send(&self, run: &Run) -> Result<(), Overflow> {
+        self.socket.send(run)
+    }
+
+    fn send_snapshot(&self, frame: Bytes, since: Bytes) -> Result<(), Overflow> {
+        self.socket.push_snapshot(frame, since)
+    }
+
+    fn is_stalled(&self, now: Timestamp) -> bool {
+        self.socket.is_stalled(now)
+    }
+
+    fn dismiss(&self, why: Dismiss) {
+        // It takes one at least; who has been told to go need not be told again.
+        let _ = self.session.try_send(why);
+    }
 }
 
 /// What a client may send.
@@ -148,7 +179,7 @@ pub struct SessionActor {
     filter: Filter,
     outlets: SessionOutlets,
     metrics: SessionMetrics,
-    outbox: Outbox,
+    socket: Socket,
     /// Held while the session lives: its place among the allowed number.
     _place: Box<dyn std::any::Any>,
     last_seen: Timestamp,
@@ -159,17 +190,17 @@ pub struct SessionActor {
 }
 
 impl SessionActor {
-    /// A session and the body that goes to its socket; `start` runs it on the caller's thread.
-    pub fn new(
+    /// Runs a session on the caller's thread.
+    pub fn start(
         id: u64,
         clock: Clock,
         terms: Terms,
         outlets: SessionOutlets,
         metrics: SessionMetrics,
         place: Box<dyn std::any::Any>,
-    ) -> (Self, OutboxBody) {
+        incoming: Incoming,
+    ) {
         let Terms { heartbeat, encoding, filter } = terms;
-        let (outbox, body) = Outbox::new();
         let last_seen = clock.now().at;
         let session = Self {
             id,
@@ -179,7 +210,7 @@ impl SessionActor {
             filter,
             outlets,
             metrics,
-            outbox,
+            socket: incoming.socket().clone(),
             _place: place,
             last_seen,
             assembler: Assembler::new(LIMITS, encoding, last_seen),
@@ -187,13 +218,9 @@ impl SessionActor {
             rubbish: 0,
             ending: None,
         };
-        (session, body)
-    }
-
-    pub fn start(self, payload: Payload) {
         Self::create(|ctx| {
-            ctx.add_stream(payload);
-            self
+            ctx.add_stream(incoming);
+            session
         });
     }
 
@@ -208,18 +235,22 @@ impl SessionActor {
         self.ending = Some(ending);
         self.metrics.endings[ending as usize].inc();
         // A client that does not keep up gets nothing more, so that its close may still get through.
-        self.outbox.finish(Some(close), ending == Ending::TooSlow);
+        self.socket.finish(Some(close), ending == Ending::TooSlow);
         self.leave();
         ctx.run_later(CLOSE_TIME, |_, ctx| ctx.stop());
     }
 
     fn leave(&self) {
-        // The broker also lets go of a session whose mailbox it finds closed.
-        let _ = self.outlets.unsubscribe.try_send(Unsubscribe { session: self.id });
+        self.outlets.entrance.leave(self.id);
+        let unsubscribe = &self.outlets.unsubscribe;
+        if let Err(SendError::Full(message)) = unsubscribe.try_send(Unsubscribe { session: self.id }) {
+            // It must not be forgotten, and the session does not live to see it.
+            actix_web::rt::spawn(unsubscribe.send(message));
+        }
     }
 
     fn tell(&mut self, ctx: &mut Context<Self>, frame: Bytes) {
-        if self.outbox.push(frame, None).is_err() {
+        if self.socket.push(frame).is_err() {
             self.end(ctx, Ending::TooSlow, CloseCode::TryAgainLater, "too slow");
         }
     }
@@ -292,15 +323,14 @@ impl Actor for SessionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_later(self.heartbeat, Self::beat);
-        let me = ctx.address();
+        let line = SessionLine { socket: self.socket.clone(), session: ctx.address().recipient() };
+        self.outlets.entrance.enter(self.id, self.encoding, self.filter.clone(), line);
         let subscribe = Subscribe {
             session: self.id,
             encoding: self.encoding,
             filter: self.filter.clone(),
-            deliver: me.clone().recipient(),
-            dismiss: me.recipient(),
+            shard: self.outlets.entrance.handle.clone(),
         };
         if self.outlets.subscribe.try_send(subscribe).is_err() {
             self.end(ctx, Ending::TooSlow, CloseCode::TryAgainLater, "the server is too busy");
@@ -308,28 +338,9 @@ impl Actor for SessionActor {
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.outbox.finish(None, true);
-        self.outbox.release();
         if self.ending.is_none() {
             self.metrics.endings[Ending::ConnectionLost as usize].inc();
             self.leave();
-        }
-    }
-}
-
-impl Handler<Deliver> for SessionActor {
-    type Result = ();
-
-    fn handle(&mut self, deliver: Deliver, ctx: &mut Self::Context) {
-        if self.ending.is_some() {
-            return;
-        }
-        let kept_up = match deliver {
-            Deliver::Live { frame, replaces } => self.outbox.push(frame, replaces),
-            Deliver::Snapshot { frame, since } => self.outbox.push_snapshot(frame, since),
-        };
-        if kept_up.is_err() {
-            self.end(ctx, Ending::TooSlow, CloseCode::TryAgainLater, "too slow");
         }
     }
 }
@@ -347,10 +358,8 @@ impl Handler<Dismiss> for SessionActor {
     }
 }
 
-impl StreamHandler<Result<Bytes, PayloadError>> for SessionActor {
-    fn handle(&mut self, part: Result<Bytes, PayloadError>, ctx: &mut Self::Context) {
-        // The session ends the same way whether the connection was closed or lost.
-        let Ok(mut part) = part else { return ctx.stop() };
+impl StreamHandler<Bytes> for SessionActor {
+    fn handle(&mut self, mut part: Bytes, ctx: &mut Self::Context) {
         let now = self.clock.now().at;
         self.last_seen = now;
         while let Some(event) = self.assembler.next(&mut part, now) {
@@ -358,7 +367,7 @@ impl StreamHandler<Result<Bytes, PayloadError>> for SessionActor {
                 Ok(Event::Close(code)) => {
                     // Either the answer to our close, or theirs to be answered; both end it.
                     self.end_with(ctx, Ending::ClientClosed, frame::close_answer(code));
-                    ctx.stop();
+                    self.socket.release();
                 }
                 Ok(_) if self.ending.is_some() => {}
                 Ok(Event::Text(text)) => self.on_text(ctx, &text, now),

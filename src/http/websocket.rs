@@ -13,15 +13,15 @@ use std::{
 use actix_web::{HttpRequest, HttpResponse, dev::Extensions, get, http::header::SEC_WEBSOCKET_EXTENSIONS, web};
 use actix_web_actors::ws;
 use sattva_actors::{
-    broker::subscriptions::Filter,
+    broker::{shard::Entrance, subscriptions::Filter},
     session::{
-        SessionActor, SessionOutlets, Terms,
+        SessionActor, SessionLine, SessionOutlets, Terms,
         deflate::{self, Encoding},
     },
 };
 use serde::Deserialize;
 
-use super::{Front, Stage, problem::Problem};
+use super::{Front, Stage, problem::Problem, upgrade::Reception};
 
 /// When a full house may be tried again.
 const RETRY_AFTER: u32 = 5;
@@ -104,21 +104,21 @@ fn list(text: Option<&str>) -> Option<impl Iterator<Item = &str>> {
 #[get("/ws/stats")]
 pub async fn open(
     front: web::Data<Front>,
+    entrance: web::Data<Entrance<SessionLine>>,
     request: HttpRequest,
     query: web::Query<Query>,
-    payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     if front.stage() != Stage::Serving {
         return Err(Problem::busy("stopping", "the daemon is starting or stopping", RETRY_AFTER));
     }
     let filter = Filter::parse(list(query.channels.as_deref()), list(query.types.as_deref()))
         .map_err(|error| Problem::bad_request("bad_filter", error.to_string()))?;
-    let mut handshake = ws::handshake(&request).map_err(|error| {
-        Problem::bad_request(
-            "not_a_websocket",
-            format!("this is a WebSocket endpoint ({error}); open it with a WebSocket client"),
-        )
-    })?;
+    let not_a_websocket = |why: &dyn std::fmt::Display| {
+        let detail = format!("this is a WebSocket endpoint ({why}); open it with a WebSocket client");
+        Problem::bad_request("not_a_websocket", detail)
+    };
+    let mut handshake = ws::handshake(&request).map_err(|error| not_a_websocket(&error))?;
+    let reception = Reception::of(&request).ok_or_else(|| not_a_websocket(&"the request has a body"))?;
     let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).filter_map(|offer| offer.to_str().ok());
     let encoding = match deflate::negotiate(offers) {
         Some(agreed) => {
@@ -141,20 +141,18 @@ pub async fn open(
         }
     })?;
     let outlets = SessionOutlets {
+        entrance: Entrance::clone(&entrance),
         subscribe: front.house.broker.clone().recipient(),
         refine: front.house.broker.clone().recipient(),
         unsubscribe: front.house.broker.clone().recipient(),
     };
-    let (session, body) = SessionActor::new(
-        front.places.numbers.fetch_add(1, Relaxed),
-        front.clock,
-        Terms { heartbeat: settings.heartbeat, encoding, filter },
-        outlets,
-        front.session_metrics.clone(),
-        Box::new(place),
-    );
-    session.start(payload);
-    Ok(handshake.streaming(body))
+    let terms = Terms { heartbeat: settings.heartbeat, encoding, filter };
+    let id = front.places.numbers.fetch_add(1, Relaxed);
+    let (clock, metrics) = (front.clock, front.session_metrics.clone());
+    reception.welcome(move |incoming| {
+        SessionActor::start(id, clock, terms, outlets, metrics, Box::new(place), incoming);
+    });
+    Ok(handshake.finish())
 }
 
 #[cfg(test)]

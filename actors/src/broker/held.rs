@@ -1,7 +1,10 @@
 //! What is published while snapshots are gathered: pure. It is kept once for all sessions that wait, each
 //! of which is owed everything from its own position on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::encoded::Encoded;
 use crate::{identity::ChannelId, protocol::Replaces, wire::MessageType};
@@ -19,7 +22,7 @@ pub struct Live {
 pub struct Held {
     /// Messages kept, replaced ones not counted. Past it the oldest goes, and who is owed it has lost something.
     most: usize,
-    messages: BTreeMap<u64, Live>,
+    messages: BTreeMap<u64, Arc<Live>>,
     /// Where the one message stands that a newer one would replace.
     replaceable: HashMap<Replaces, u64>,
     end: u64,
@@ -37,7 +40,7 @@ impl Held {
         self.end
     }
 
-    pub fn push(&mut self, message: Live) {
+    pub fn push(&mut self, message: Arc<Live>) {
         if let Some(key) = &message.replaces
             && let Some(older) = self.replaceable.insert(key.clone(), self.end)
         {
@@ -56,7 +59,7 @@ impl Held {
     }
 
     /// Everything since a position, in its order; `None` if some of it is gone.
-    pub fn since(&self, position: u64) -> Option<impl Iterator<Item = &Live>> {
+    pub fn since(&self, position: u64) -> Option<impl Iterator<Item = &Arc<Live>>> {
         (position >= self.whole_from).then(|| self.messages.range(position..).map(|(_, message)| message))
     }
 
@@ -74,13 +77,13 @@ mod tests {
 
     const MOST: usize = 1000;
 
-    fn message(text: &'static str, replaces: Option<Replaces>) -> Live {
-        Live {
+    fn message(text: &'static str, replaces: Option<Replaces>) -> Arc<Live> {
+        Arc::new(Live {
             kind: MessageType::StreamUpdate,
             channel: None,
             replaces,
             frames: Encoded { plain: text.into(), deflated: None },
-        }
+        })
     }
 
     fn listeners(channel: &str) -> Option<Replaces> {

@@ -1,15 +1,18 @@
 //! What sessions get around a snapshot, and what becomes of those that take nothing.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use actix::Addr;
 
-use super::*;
+use super::{audience::Line, shard::Entrance, *};
 use crate::{
     channel::auto_end::PhaseName,
-    clock::WallTime,
+    clock::{Timestamp, WallTime},
     mailbox::MailboxDepths,
-    session::{self, deflate::Inflater},
+    session::{deflate::Inflater, outbox::Overflow},
     wire::{AutoEndChange, AutoEndEvent, AutoEndWarning, StreamStatus, StreamUpdate, SystemStats},
 };
 
@@ -31,45 +34,49 @@ impl Handler<Describe> for Supervisor {
     }
 }
 
-/// A session that writes down the types and events of its messages, once it is let.
+/// A session that writes down the types and events of its messages.
+#[derive(Clone)]
 struct Client {
+    session: u64,
     told: Told,
-    begin: Option<oneshot::Receiver<()>>,
+    takes: Rc<Cell<Takes>>,
+    unsubscribe: Recipient<Unsubscribe>,
 }
 
 type Told = Rc<RefCell<Vec<String>>>;
 
-impl Actor for Client {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(session::MAILBOX);
-        if let Some(begin) = self.begin.take() {
-            ctx.wait(begin.into_actor(self).map(|_, _, _| ()));
-        }
-    }
+#[derive(Clone, Copy, PartialEq)]
+enum Takes {
+    Everything,
+    /// What comes no longer fits.
+    Nothing,
+    /// What came has waited too long.
+    Forever,
 }
 
-impl Handler<Deliver> for Client {
-    type Result = ();
+impl Line for Client {
+    fn send(&self, run: &Run) -> Result<(), Overflow> {
+        if self.takes.get() == Takes::Nothing {
+            return Err(Overflow);
+        }
+        self.told.borrow_mut().extend(messages(run.together()));
+        Ok(())
+    }
 
-    fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
+    fn send_snapshot(&self, frame: bytes::Bytes, since: bytes::Bytes) -> Result<(), Overflow> {
         let mut told = self.told.borrow_mut();
-        match deliver {
-            Deliver::Live { frame, .. } => told.extend(messages(&frame)),
-            Deliver::Snapshot { frame, since } => {
-                told.extend(messages(&frame));
-                told.extend(messages(&since));
-            }
-        }
+        told.extend(messages(&frame));
+        told.extend(messages(&since));
+        Ok(())
     }
-}
 
-impl Handler<Dismiss> for Client {
-    type Result = ();
+    fn is_stalled(&self, _: Timestamp) -> bool {
+        self.takes.get() == Takes::Forever
+    }
 
-    fn handle(&mut self, dismiss: Dismiss, _: &mut Self::Context) {
-        self.told.borrow_mut().push(format!("{dismiss:?}"));
+    fn dismiss(&self, why: Dismiss) {
+        self.told.borrow_mut().push(format!("{why:?}"));
+        self.unsubscribe.try_send(Unsubscribe { session: self.session }).unwrap();
     }
 }
 
@@ -104,6 +111,7 @@ fn messages(mut frames: &[u8]) -> Vec<String> {
 
 struct Scene {
     broker: Addr<Broker>,
+    entrance: Entrance<Client>,
     questions: Questions,
     attention: Arc<Attention>,
     metrics: BrokerMetrics,
@@ -125,27 +133,37 @@ impl Scene {
         broker.held = Held::new(most);
         let broker = broker.start();
         let depths = MailboxDepths::register(&Registry::new()).unwrap();
-        Self { broker, questions, attention, metrics, depths }
+        let entrance = shard::Shard::open(Clock::System, metrics.clone());
+        Self { broker, entrance, questions, attention, metrics, depths }
     }
 
-    async fn subscribe(&self, session: u64, begin: Option<oneshot::Receiver<()>>) -> Told {
-        self.subscribe_to(session, Encoding::Plain, begin).await
+    async fn subscribe(&self, session: u64) -> Told {
+        self.enter(session, Encoding::Plain, Filter::default()).await.told
     }
 
-    async fn subscribe_to(&self, session: u64, encoding: Encoding, begin: Option<oneshot::Receiver<()>>) -> Told {
-        let told = Told::default();
-        let client = Client { told: Rc::clone(&told), begin }.start();
-        let (deliver, dismiss) = (client.clone().recipient(), client.recipient());
-        self.broker.send(Subscribe { session, encoding, filter: Filter::default(), deliver, dismiss }).await.unwrap();
-        told
+    async fn enter(&self, session: u64, encoding: Encoding, filter: Filter) -> Client {
+        let client = Client {
+            session,
+            told: Told::default(),
+            takes: Rc::new(Cell::new(Takes::Everything)),
+            unsubscribe: self.broker.clone().recipient(),
+        };
+        self.entrance.enter(session, encoding, filter.clone(), client.clone());
+        let shard = self.entrance.handle.clone();
+        self.broker.send(Subscribe { session, encoding, filter, shard }).await.unwrap();
+        client
     }
 
     /// A session that has had its snapshot.
     async fn subscribed(&self, session: u64) -> Told {
-        let told = self.subscribe(session, None).await;
+        self.joined(session, Filter::default()).await.told
+    }
+
+    async fn joined(&self, session: u64, filter: Filter) -> Client {
+        let client = self.enter(session, Encoding::Plain, filter).await;
         self.answer().await;
-        until(&told, "snapshot").await;
-        told
+        until(&client.told, "snapshot").await;
+        client
     }
 
     fn publish(&self, publication: Publication) -> Publish {
@@ -224,7 +242,7 @@ fn auto_end(channel: &str) -> Publication {
 #[actix::test]
 async fn a_burst_while_a_snapshot_is_gathered_follows_it_whole_and_ends_no_session() {
     let scene = Scene::begin();
-    let told = scene.subscribe(1, None).await;
+    let told = scene.subscribe(1).await;
     for n in 0..10_000 {
         scene.call(started(&format!("c{n}")));
         scene.call(auto_end(&format!("c{n}")));
@@ -240,7 +258,7 @@ async fn a_burst_while_a_snapshot_is_gathered_follows_it_whole_and_ends_no_sessi
 async fn statistics_come_right_behind_the_snapshot_and_what_was_replaced_does_not_come() {
     let scene = Scene::begin();
     scene.say(Publication::Stats(SystemStats::default())).await;
-    let told = scene.subscribe(1, None).await;
+    let told = scene.subscribe(1).await;
     scene.say(update("jazz", StreamEvent::ListenersChanged, 1)).await;
     scene.say(warning("jazz")).await;
     scene.say(Publication::Stats(SystemStats::default())).await;
@@ -254,7 +272,7 @@ async fn statistics_come_right_behind_the_snapshot_and_what_was_replaced_does_no
 #[actix::test]
 async fn a_new_session_whose_burst_is_too_large_to_keep_begins_with_the_next_snapshot() {
     let scene = Scene::keeping(100);
-    let told = scene.subscribe(1, None).await;
+    let told = scene.subscribe(1).await;
     for _ in 0..=100 {
         scene.say(started("jazz")).await;
     }
@@ -297,17 +315,57 @@ async fn a_burst_while_everybody_gets_a_new_snapshot_loses_nothing() {
 }
 
 #[actix::test]
-async fn a_session_that_takes_nothing_is_told_to_go_and_not_forgotten() {
+async fn a_session_that_takes_nothing_is_told_to_go_and_nobody_else() {
     let scene = Scene::begin();
-    let (begun, begin) = oneshot::channel();
-    let told = scene.subscribe(1, Some(begin)).await;
-    scene.answer().await;
-    while scene.sessions() == 1 {
-        scene.say(started("jazz")).await;
+    let slow = scene.joined(1, Filter::default()).await;
+    let other = scene.subscribed(2).await;
+    slow.takes.set(Takes::Nothing);
+    scene.say(warning("jazz")).await;
+    assert_eq!(until(&slow.told, "TooSlow").await, ["snapshot", "TooSlow"]);
+    scene.say(warning("rock")).await;
+    assert_eq!(until(&other, "rock warning").await, ["snapshot", "jazz warning", "rock warning"]);
+    assert_eq!((scene.sessions(), slow.told.borrow().len()), (1, 2));
+}
+
+#[actix::test]
+async fn a_session_whose_client_has_stalled_is_told_to_go_though_nothing_is_sent() {
+    let scene = Scene::begin();
+    let stalled = scene.joined(1, Filter::default()).await;
+    stalled.takes.set(Takes::Forever);
+    assert_eq!(until(&stalled.told, "TooSlow").await, ["snapshot", "TooSlow"]);
+    assert_eq!(scene.broker.send(Unsubscribe { session: 7 }).await, Ok(()));
+    assert_eq!(scene.sessions(), 0);
+}
+
+#[actix::test]
+async fn a_thread_that_has_lost_something_lets_all_its_sessions_go() {
+    let scene = Scene::begin();
+    let (one, two) = (scene.subscribed(1).await, scene.subscribed(2).await);
+    scene.entrance.handle.has_lost.store(true, Release);
+    scene.say(warning("jazz")).await;
+    for told in [one, two] {
+        assert_eq!(until(&told, "TooSlow").await, ["snapshot", "TooSlow"]);
     }
-    begun.send(()).unwrap();
-    let told = until(&told, "TooSlow").await;
-    assert!(told.len() > session::MAILBOX, "{}", told.len());
+}
+
+#[actix::test]
+async fn each_session_hears_what_it_wants_from_where_it_said_so() {
+    let scene = Scene::begin();
+    let jazz = Filter::parse(Some(["jazz"]), None::<[&str; 0]>).unwrap();
+    let narrowed = scene.joined(1, jazz.clone()).await.told;
+    let all = scene.subscribed(2).await;
+    for channel in ["jazz", "rock"] {
+        scene.call(warning(channel));
+    }
+    let rock = Filter::parse(Some(["rock"]), None::<[&str; 0]>).unwrap();
+    scene.broker.send(Refine { session: 1, filter: rock, snapshot: false }).await.unwrap();
+    for channel in ["jazz", "rock"] {
+        scene.call(auto_end(channel));
+    }
+    let expected = ["snapshot", "jazz warning", "rock warning", "jazz auto_end started", "rock auto_end started"];
+    assert_eq!(until(&all, expected[4]).await, expected);
+    assert_eq!(narrowed.borrow().as_slice(), [expected[0], expected[1], expected[4]]);
+    assert_eq!(scene.metrics.messages[Encoding::Plain as usize][MessageType::AutoEndWarning as usize].get(), 3);
 }
 
 #[actix::test]
@@ -331,10 +389,10 @@ async fn each_session_hears_the_same_in_its_own_encoding() {
     let scene = Scene::begin();
     // Encoded when nobody had asked for deflate.
     scene.say(Publication::Stats(SystemStats::default())).await;
-    let plain = scene.subscribe(1, None).await;
+    let plain = scene.subscribe(1).await;
     scene.answer().await;
     until(&plain, "stats").await;
-    let deflated = scene.subscribe_to(2, Encoding::Deflate, None).await;
+    let deflated = scene.enter(2, Encoding::Deflate, Filter::default()).await.told;
     scene.say(warning("jazz")).await;
     scene.answer().await;
     until(&deflated, "jazz warning").await;

@@ -1,17 +1,8 @@
-//! What waits for one client's socket: bounded, and a newer state takes the place of an older one.
+//! What waits for one client's socket: bounded, and a newer state takes the place of an older one. Pure.
 
-use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    convert::Infallible,
-    future::poll_fn,
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll, Waker},
-};
+use std::{collections::VecDeque, io::IoSlice};
 
-use bytes::{Bytes, BytesMut};
-use futures_util::Stream;
+use bytes::{Buf, Bytes};
 
 use crate::protocol::Replaces;
 
@@ -19,9 +10,8 @@ use crate::protocol::Replaces;
 /// it was asked for: both may be larger, for they are shared.
 pub const MESSAGES_MAX: usize = 512;
 pub const BYTES_MAX: usize = 1 << 20;
-/// What waits is written together up to this size, and what is larger in parts.
-const WRITE_TOGETHER: usize = 16 << 10;
-const WRITE_MAX: usize = 64 << 10;
+/// Frames that are written together.
+pub const TOGETHER: usize = 64;
 /// Who can be held back goes on when no more than this waits.
 const ROOM: usize = 64 << 10;
 
@@ -47,225 +37,179 @@ impl Waiting {
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+pub struct Outbox {
+    /// What is left of a frame that has been written in part: the client must get the rest of it.
+    begun: Bytes,
     frames: VecDeque<Waiting>,
     /// The sum of what is counted.
     bytes: usize,
-    /// What is left of a frame that has been written in part: the client must get the rest of it.
-    begun: Bytes,
     finished: bool,
-    released: bool,
-    waker: Option<Waker>,
-    held_back: Option<Waker>,
 }
-
-/// The session's end.
-#[derive(Clone, Debug, Default)]
-pub struct Outbox(Rc<RefCell<Queue>>);
-
-/// The socket's end: the body of the upgraded response.
-#[derive(Debug)]
-pub struct OutboxBody(Rc<RefCell<Queue>>);
 
 /// The client does not keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow;
 
 impl Outbox {
-    pub fn new() -> (Self, OutboxBody) {
-        let outbox = Self::default();
-        let body = OutboxBody(Rc::clone(&outbox.0));
-        (outbox, body)
-    }
-
-    pub fn push(&self, frame: Bytes, replaces: Option<Replaces>) -> Result<(), Overflow> {
-        let mut queue = self.0.borrow_mut();
-        if queue.finished {
+    pub fn push(&mut self, frame: Bytes, replaces: Option<Replaces>) -> Result<(), Overflow> {
+        if self.finished {
             return Ok(());
         }
         let role = Role::Live(replaces);
         if role != Role::Live(None)
-            && let Some(index) = queue.frames.iter().position(|waiting| waiting.role == role)
-            && let Some(old) = queue.frames.remove(index)
+            && let Some(index) = self.frames.iter().position(|waiting| waiting.role == role)
+            && let Some(old) = self.frames.remove(index)
         {
             // The newest state wins, and goes to the end: it is younger than what waits before it.
-            queue.bytes -= old.counted();
+            self.bytes -= old.counted();
         }
-        if queue.frames.len() >= MESSAGES_MAX || queue.bytes > BYTES_MAX {
+        if self.frames.len() >= MESSAGES_MAX || self.bytes > BYTES_MAX {
             return Err(Overflow);
         }
-        queue.put(frame, role);
+        self.put(frame, role);
         Ok(())
+    }
+
+    /// The rest of a frame whose beginning has been written past an empty outbox.
+    pub fn begin(&mut self, rest: Bytes) {
+        debug_assert!(self.is_empty(), "nothing may come between");
+        self.begun = rest;
     }
 
     /// A newer snapshot stands in for one that still waits; what has happened since then counts like all else.
-    pub fn push_snapshot(&self, frame: Bytes, since: Bytes) -> Result<(), Overflow> {
-        let mut queue = self.0.borrow_mut();
-        if queue.finished {
+    pub fn push_snapshot(&mut self, frame: Bytes, since: Bytes) -> Result<(), Overflow> {
+        if self.finished {
             return Ok(());
         }
-        if let Some(older) = queue.frames.iter_mut().find(|waiting| waiting.role == Role::Snapshot) {
+        if let Some(older) = self.frames.iter_mut().find(|waiting| waiting.role == Role::Snapshot) {
             // Where it stands: what waits behind it leads to the same state from either.
             older.frame = frame;
-            drop(queue);
             return self.push(since, None);
         }
-        queue.put(frame, Role::Snapshot);
-        queue.put(since, Role::Since);
+        self.put(frame, Role::Snapshot);
+        self.put(since, Role::Since);
         Ok(())
     }
 
-    /// Until little enough waits, or nobody takes it any more: for a producer that can be held back.
-    pub async fn room(&self) {
-        poll_fn(|cx| {
-            let mut queue = self.0.borrow_mut();
-            if queue.finished || queue.bytes + queue.begun.len() <= ROOM && queue.frames.len() < MESSAGES_MAX / 2 {
-                return Poll::Ready(());
-            }
-            queue.held_back = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
-    /// The last frame; nothing is taken after it. The body goes on until it is released, so that the client
-    /// may still answer.
-    pub fn finish(&self, last: Option<Bytes>, drop_waiting: bool) {
-        let mut queue = self.0.borrow_mut();
-        if queue.finished {
-            return;
-        }
-        if drop_waiting {
-            queue.frames.clear();
-            queue.bytes = 0;
-        }
-        if let Some(frame) = last {
-            queue.put(frame, Role::Live(None));
-        }
-        queue.finished = true;
-        queue.wake();
-    }
-
-    /// The body, and with it the connection, ends when everything has been written.
-    pub fn release(&self) {
-        let mut queue = self.0.borrow_mut();
-        queue.finished = true;
-        queue.released = true;
-        queue.wake();
-    }
-}
-
-impl Drop for OutboxBody {
-    fn drop(&mut self) {
-        // The connection is gone: nothing can be delivered, and nobody need wait for it.
-        let mut queue = self.0.borrow_mut();
-        *queue = Queue { finished: true, released: true, held_back: queue.held_back.take(), ..Queue::default() };
-        queue.let_on();
-    }
-}
-
-impl Queue {
     fn put(&mut self, frame: Bytes, role: Role) {
         if !frame.is_empty() {
             let waiting = Waiting { frame, role };
             self.bytes += waiting.counted();
             self.frames.push_back(waiting);
-            self.wake();
         }
     }
 
-    fn take(&mut self) -> Option<Bytes> {
-        let waiting = self.frames.pop_front()?;
-        self.bytes -= waiting.counted();
-        Some(waiting.frame)
-    }
-
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
+    /// The last frame; nothing is taken after it.
+    pub fn finish(&mut self, last: Option<Bytes>, drop_waiting: bool) {
+        if self.finished {
+            return;
         }
-    }
-
-    fn let_on(&mut self) {
-        if let Some(waker) = self.held_back.take() {
-            waker.wake();
+        if drop_waiting {
+            self.frames.clear();
+            self.bytes = 0;
         }
+        if let Some(frame) = last {
+            self.put(frame, Role::Live(None));
+        }
+        self.finished = true;
     }
 
-    /// What is to be written next.
-    fn next(&mut self) -> Option<Bytes> {
+    /// Nothing can be written any more.
+    pub fn abandon(&mut self) {
+        *self = Self { finished: true, ..Self::default() };
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.begun.is_empty() && self.frames.is_empty()
+    }
+
+    /// Whether so little waits that a producer which can be held back may go on.
+    pub fn has_room(&self) -> bool {
+        self.bytes + self.begun.len() <= ROOM && self.frames.len() < MESSAGES_MAX / 2
+    }
+
+    /// What is to be written next, in pieces.
+    pub fn next(&self) -> ([IoSlice<'_>; TOGETHER], usize) {
+        let mut slices = [IoSlice::new(&[]); TOGETHER];
+        let begun = std::iter::once(&self.begun).filter(|begun| !begun.is_empty());
+        let mut count = 0;
+        for (slice, frame) in slices.iter_mut().zip(begun.chain(self.frames.iter().map(|waiting| &waiting.frame))) {
+            *slice = IoSlice::new(frame);
+            count += 1;
+        }
+        (slices, count)
+    }
+
+    /// So many bytes have been written.
+    pub fn written(&mut self, mut bytes: usize) {
+        while bytes > 0 {
+            if self.begun.is_empty() {
+                let Some(waiting) = self.frames.pop_front() else { return };
+                self.bytes -= waiting.counted();
+                self.begun = waiting.frame;
+            }
+            let part = bytes.min(self.begun.len());
+            self.begun.advance(part);
+            bytes -= part;
+        }
         if self.begun.is_empty() {
-            self.begun = self.take()?;
+            // The frame it was cut from may go.
+            self.begun = Bytes::new();
         }
-        let part = self.begun.split_to(self.begun.len().min(WRITE_MAX));
-        if part.len() >= WRITE_TOGETHER || !self.begun.is_empty() || self.frames.is_empty() {
-            return Some(part);
-        }
-        let mut together = BytesMut::with_capacity(WRITE_TOGETHER);
-        together.extend_from_slice(&part);
-        while self.frames.front().is_some_and(|next| together.len() + next.frame.len() <= WRITE_TOGETHER)
-            && let Some(next) = self.take()
-        {
-            together.extend_from_slice(&next);
-        }
-        Some(together.freeze())
-    }
-}
-
-impl Stream for OutboxBody {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut queue = self.0.borrow_mut();
-        match queue.next() {
-            Some(part) => {
-                queue.let_on();
-                Poll::Ready(Some(Ok(part)))
-            }
-            None if queue.released => Poll::Ready(None),
-            None => {
-                queue.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        if self.frames.is_empty() {
+            // A client that was slow once need not keep the room for it.
+            self.frames.shrink_to_fit();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::{FutureExt, StreamExt};
-
     use super::*;
 
-    fn written(body: &mut OutboxBody) -> Vec<u8> {
+    /// Takes everything, so many bytes at a time.
+    fn written_by(outbox: &mut Outbox, most: usize) -> Vec<u8> {
         let mut all = Vec::new();
-        while let Some(Some(Ok(bytes))) = body.next().now_or_never() {
-            all.extend_from_slice(&bytes);
+        while !outbox.is_empty() {
+            let (slices, count) = outbox.next();
+            let next: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(most).collect();
+            outbox.written(next.len());
+            all.extend(next);
         }
         all
     }
 
+    fn written(outbox: &mut Outbox) -> Vec<u8> {
+        written_by(outbox, usize::MAX)
+    }
+
     #[test]
     fn messages_leave_in_their_order_and_together() {
-        let (outbox, mut body) = Outbox::new();
-        outbox.push("a".into(), None).unwrap();
-        outbox.push("b".into(), None).unwrap();
-        assert_eq!(body.next().now_or_never().unwrap().unwrap().unwrap(), "ab");
+        let mut outbox = Outbox::default();
+        outbox.push("ab".into(), None).unwrap();
+        outbox.push("cd".into(), None).unwrap();
+        assert_eq!(outbox.next().1, 2);
+        outbox.written(3);
+        assert_eq!((outbox.next().1, written(&mut outbox)), (1, b"d".to_vec()));
     }
 
     #[test]
     fn newer_statistics_take_the_place_of_older_ones_and_nothing_else_is_replaced() {
-        let (outbox, mut body) = Outbox::new();
+        let mut outbox = Outbox::default();
         outbox.push("1".into(), Some(Replaces::Stats)).unwrap();
         outbox.push("w".into(), None).unwrap();
         outbox.push("2".into(), Some(Replaces::Stats)).unwrap();
         outbox.push("w".into(), None).unwrap();
-        assert_eq!(written(&mut body), b"w2w");
+        assert_eq!(written(&mut outbox), b"w2w");
     }
 
     #[test]
     fn a_client_that_takes_nothing_overflows_at_the_limit() {
-        let (outbox, _body) = Outbox::new();
+        let mut outbox = Outbox::default();
         for _ in 0..MESSAGES_MAX {
             outbox.push("x".into(), None).unwrap();
         }
@@ -274,18 +218,18 @@ mod tests {
 
     #[test]
     fn a_newer_snapshot_takes_the_place_of_one_that_waits_and_what_happened_stays() {
-        let (outbox, mut body) = Outbox::new();
+        let mut outbox = Outbox::default();
         outbox.push_snapshot("S1".into(), "a".into()).unwrap();
         outbox.push("b".into(), None).unwrap();
         outbox.push_snapshot("S2".into(), "c".into()).unwrap();
-        assert_eq!(written(&mut body), b"S2abc");
+        assert_eq!(written(&mut outbox), b"S2abc");
         outbox.push_snapshot("S3".into(), Bytes::new()).unwrap();
-        assert_eq!(written(&mut body), b"S3");
+        assert_eq!(written(&mut outbox), b"S3");
     }
 
     #[test]
     fn a_client_that_takes_nothing_but_asks_for_snapshots_overflows_too() {
-        let (outbox, _body) = Outbox::new();
+        let mut outbox = Outbox::default();
         let large = Bytes::from(vec![b'x'; BYTES_MAX / 4]);
         let taken = (0..100).take_while(|_| outbox.push_snapshot(large.clone(), large.clone()).is_ok()).count();
         assert!(taken <= 6, "{taken}");
@@ -293,47 +237,42 @@ mod tests {
 
     #[test]
     fn a_snapshot_and_what_follows_it_leave_the_bound_to_the_rest() {
-        let (outbox, mut body) = Outbox::new();
+        let mut outbox = Outbox::default();
         let large = Bytes::from(vec![b'x'; BYTES_MAX * 4]);
         outbox.push_snapshot(large.clone(), large).unwrap();
         outbox.push("a".into(), None).unwrap();
-        assert_eq!(written(&mut body).len(), BYTES_MAX * 8 + 1);
+        assert_eq!(written(&mut outbox).len(), BYTES_MAX * 8 + 1);
         let half = Bytes::from(vec![b'x'; BYTES_MAX / 2 + 1]);
         assert_eq!([(); 3].map(|()| outbox.push(half.clone(), None).is_ok()), [true, true, false]);
     }
 
     #[test]
-    fn after_the_last_frame_the_body_ends_when_it_is_released() {
-        let (outbox, mut body) = Outbox::new();
+    fn after_the_last_frame_nothing_is_taken() {
+        let mut outbox = Outbox::default();
         outbox.push("x".into(), None).unwrap();
         outbox.finish(Some("bye".into()), true);
         outbox.push("late".into(), None).unwrap();
-        assert_eq!(written(&mut body), b"bye");
-        assert!(body.next().now_or_never().is_none());
-        outbox.release();
-        assert_eq!(body.next().now_or_never(), Some(None));
+        assert_eq!(written(&mut outbox), b"bye");
     }
 
     #[test]
     fn a_frame_that_is_written_in_part_is_written_to_its_end() {
-        let (outbox, mut body) = Outbox::new();
-        let large = Bytes::from(vec![b'x'; WRITE_MAX + 1]);
-        outbox.push_snapshot(large.clone(), "since".into()).unwrap();
-        assert_eq!(body.next().now_or_never().unwrap().unwrap().unwrap().len(), WRITE_MAX);
+        let mut outbox = Outbox::default();
+        outbox.push_snapshot("S1".into(), "since".into()).unwrap();
+        outbox.written(1);
         outbox.push_snapshot("S2".into(), Bytes::new()).unwrap();
         outbox.finish(Some("bye".into()), true);
-        assert_eq!(written(&mut body), b"xbye");
+        assert_eq!(written(&mut outbox), b"1bye");
     }
 
     #[test]
-    fn a_producer_is_held_back_until_there_is_room_or_the_connection_is_gone() {
-        let (outbox, mut body) = Outbox::new();
-        outbox.push(vec![b'x'; 3 * WRITE_MAX].into(), None).unwrap();
-        assert!(outbox.room().now_or_never().is_none());
-        written(&mut body);
-        assert!(outbox.room().now_or_never().is_some());
-        outbox.push(vec![b'x'; 3 * WRITE_MAX].into(), None).unwrap();
-        drop(body);
-        assert!(outbox.room().now_or_never().is_some());
+    fn however_little_is_taken_at_a_time_it_all_arrives_in_order() {
+        for most in 1..9 {
+            let mut outbox = Outbox::default();
+            outbox.begin("rest".into());
+            (0..TOGETHER * 2).for_each(|n| outbox.push(format!("{n},").into(), None).unwrap());
+            let all: String = (0..TOGETHER * 2).map(|n| format!("{n},")).collect();
+            assert_eq!(written_by(&mut outbox, most), format!("rest{all}").into_bytes());
+        }
     }
 }

@@ -9,20 +9,25 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Context, Handler, System};
+use actix::System;
+use bytes::Bytes;
 use prometheus::Registry;
 use sattva_actors::{
-    broker::subscriptions::Filter,
+    broker::{
+        audience::Line,
+        run::Run,
+        shard::{Entrance, Shard},
+        subscriptions::Filter,
+    },
     channel::{cell::Cells, journal::Decision, policy::Policy},
-    clock::{BootId, Clock, WallTime},
+    clock::{BootId, Clock, Timestamp, WallTime},
     house::{self, Foundations, House, HouseMetrics},
     identity::{ChannelId, SourceId},
     protocol::{
-        Ack, Action, ActionError, ApplyRules, Batch, BatchAnswer, Collect, Deliver, Describe, Dismiss, Forget,
-        Identity, Inspect, Inspection, Operate, Operation, Outcome, Report, Rulebook, Status, StopCommand, Subscribe,
-        Tally,
+        Ack, Action, ActionError, ApplyRules, Batch, BatchAnswer, Collect, Describe, Dismiss, Forget, Identity,
+        Inspect, Inspection, Operate, Operation, Outcome, Report, Rulebook, Status, StopCommand, Subscribe, Tally,
     },
-    session::deflate::Encoding,
+    session::{deflate::Encoding, outbox::Overflow},
     stats::{LatestSample, Rhythm},
     store::{Group, Store, StoreError, StoreHealth, memory::MemoryStore},
     stream_control::CommandsWaiting,
@@ -154,6 +159,7 @@ pub struct Stage {
     registry: Registry,
     born: Instant,
     past: Duration,
+    entrance: Entrance<Screen>,
     viewers: Cell<u64>,
 }
 
@@ -203,6 +209,8 @@ impl Story {
         let clock = Clock::Runtime { wall0: WALL0, mono0: born - self.past };
         let registry = Registry::new();
         let (health, cells) = (Arc::<StoreHealth>::default(), Arc::<Cells>::default());
+        let metrics = HouseMetrics::register(&registry).unwrap();
+        let entrance = Shard::open(clock, metrics.broker.clone());
         let house = house::build(Foundations {
             clock,
             boot: self.boot,
@@ -212,14 +220,15 @@ impl Story {
             // The host is looked at once: it has nothing to do with any story.
             rhythm: Rhythm { sample: PATIENCE, broadcast: secs(5) },
             cells: Arc::clone(&cells),
-            metrics: HouseMetrics::register(&registry).unwrap(),
+            metrics,
             health: Arc::clone(&health),
             sample: LatestSample::default(),
             commands_waiting: CommandsWaiting::default(),
             on_pulse: None,
         });
         let disk = self.disk.clone();
-        Stage { house, clock, disk, health, cells, registry, born, past: self.past, viewers: Cell::new(0) }
+        let viewers = Cell::new(0);
+        Stage { house, clock, disk, health, cells, registry, born, past: self.past, entrance, viewers }
     }
 }
 
@@ -296,10 +305,12 @@ impl Stage {
 
     pub async fn viewer_of(&self, filter: Filter) -> Viewer {
         let seen = Rc::<Seen>::default();
-        let screen = Screen { seen: Rc::clone(&seen), born: self.born, past: self.past }.start();
+        let screen = Screen { seen: Rc::clone(&seen), born: self.born, past: self.past };
         self.viewers.set(self.viewers.get() + 1);
-        let (deliver, dismiss) = (screen.clone().recipient(), screen.recipient());
-        let subscribe = Subscribe { session: self.viewers.get(), encoding: Encoding::Plain, filter, deliver, dismiss };
+        let session = self.viewers.get();
+        self.entrance.enter(session, Encoding::Plain, filter.clone(), screen);
+        let shard = self.entrance.handle.clone();
+        let subscribe = Subscribe { session, encoding: Encoding::Plain, filter, shard };
         self.house.broker.send(subscribe).await.unwrap();
         Viewer(seen)
     }
@@ -484,18 +495,11 @@ pub struct Heard {
     pub message: Value,
 }
 
+#[derive(Clone)]
 struct Screen {
     seen: Rc<Seen>,
     born: Instant,
     past: Duration,
-}
-
-impl Actor for Screen {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(100_000);
-    }
 }
 
 /// The payload of the first text frame of a run, and what follows it.
@@ -508,30 +512,35 @@ fn first_frame(run: &[u8]) -> (&[u8], &[u8]) {
     run[header..].split_at(length as usize)
 }
 
-impl Handler<Deliver> for Screen {
-    type Result = ();
-
-    fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
-        let (first, since) = match &deliver {
-            Deliver::Live { frame, .. } => (frame, None),
-            Deliver::Snapshot { frame, since } => (frame, Some(since)),
-        };
-        for mut frames in [Some(first), since].into_iter().flatten().map(|run| &run[..]) {
-            while !frames.is_empty() {
-                let (payload, rest) = first_frame(frames);
-                let message = serde_json::from_slice(payload).unwrap();
-                self.seen.messages.borrow_mut().push(Heard { at: self.past + self.born.elapsed(), message });
-                frames = rest;
-            }
+impl Screen {
+    fn show(&self, mut frames: &[u8]) {
+        while !frames.is_empty() {
+            let (payload, rest) = first_frame(frames);
+            let message = serde_json::from_slice(payload).unwrap();
+            self.seen.messages.borrow_mut().push(Heard { at: self.past + self.born.elapsed(), message });
+            frames = rest;
         }
         self.seen.news.notify_waiters();
     }
 }
 
-impl Handler<Dismiss> for Screen {
-    type Result = ();
+impl Line for Screen {
+    fn send(&self, run: &Run) -> Result<(), Overflow> {
+        self.show(run.together());
+        Ok(())
+    }
 
-    fn handle(&mut self, _: Dismiss, _: &mut Self::Context) {}
+    fn send_snapshot(&self, frame: Bytes, since: Bytes) -> Result<(), Overflow> {
+        self.show(&frame);
+        self.show(&since);
+        Ok(())
+    }
+
+    fn is_stalled(&self, _: Timestamp) -> bool {
+        false
+    }
+
+    fn dismiss(&self, _: Dismiss) {}
 }
 
 impl Heard {

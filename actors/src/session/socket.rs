@@ -1,0 +1,231 @@
+//! One client's connection. What is sent is written at once where the client takes it; what it does not
+//! take waits in an outbox. Reading and writing have this one owner, so nothing can come out of order.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io::ErrorKind,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use rustix::net::sockopt::set_socket_send_buffer_size;
+use tokio::net::TcpStream;
+
+use super::outbox::{Outbox, Overflow};
+use crate::{broker::run::Run, clock::Timestamp};
+
+/// What the kernel may keep for a client that reads slowly.
+const SEND_BUFFER: usize = 128 << 10;
+/// What is read at a time.
+const READ: usize = 16 << 10;
+/// A client for which something waits and that takes nothing for so long does not keep up.
+const STALLED_AFTER: Duration = Duration::from_secs(5);
+
+#[derive(Clone)]
+pub struct Socket(Rc<Inner>);
+
+struct Inner {
+    stream: TcpStream,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    outbox: Outbox,
+    /// Bytes the client has taken, in all.
+    taken: u64,
+    /// What had been taken when something was first seen waiting, and when that was.
+    waits_since: Option<(u64, Timestamp)>,
+    /// The connection ends when everything has been written.
+    released: bool,
+    reader: Option<Waker>,
+}
+
+impl Socket {
+    pub fn new(stream: TcpStream) -> Self {
+        // Without it a client that does not read makes the kernel keep megabytes; nothing else depends on it.
+        let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
+        Self(Rc::new(Inner { stream, state: RefCell::default() }))
+    }
+
+    pub fn push(&self, frame: Bytes) -> Result<(), Overflow> {
+        let pushed = self.0.state.borrow_mut().outbox.push(frame, None);
+        self.write();
+        pushed
+    }
+
+    pub fn push_snapshot(&self, frame: Bytes, since: Bytes) -> Result<(), Overflow> {
+        let pushed = self.0.state.borrow_mut().outbox.push_snapshot(frame, since);
+        self.write();
+        pushed
+    }
+
+    pub fn send(&self, run: &Run) -> Result<(), Overflow> {
+        let mut state = self.0.state.borrow_mut();
+        let mut taken = 0;
+        if state.outbox.is_finished() {
+            return Ok(());
+        }
+        if state.outbox.is_empty() {
+            match self.0.stream.try_write(run.together()) {
+                Ok(bytes) => taken = bytes,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    state.lose();
+                    return Ok(());
+                }
+            }
+            state.taken += taken as u64;
+            if taken == run.together().len() {
+                return Ok(());
+            }
+        }
+        let (begun, rest) = run.after(taken);
+        if !begun.is_empty() {
+            state.outbox.begin(begun);
+        }
+        state.wake();
+        rest.iter().try_for_each(|(frame, replaces)| state.outbox.push(frame.clone(), replaces.clone()))
+    }
+
+    /// The last frame; nothing is taken after it. The client may still answer, until the socket is released.
+    pub fn finish(&self, last: Option<Bytes>, drop_waiting: bool) {
+        self.0.state.borrow_mut().outbox.finish(last, drop_waiting);
+        self.write();
+    }
+
+    /// Nothing is read any more when everything has been written.
+    pub fn release(&self) {
+        let mut state = self.0.state.borrow_mut();
+        state.released = true;
+        state.wake();
+    }
+
+    /// Writes until little enough waits, or nobody takes it any more: for one who answers everything that
+    /// comes in, and reads no faster than the client does.
+    pub async fn room(&self) {
+        poll_fn(|cx| {
+            while !self.0.state.borrow().outbox.has_room() {
+                match self.0.stream.poll_write_ready(cx) {
+                    Poll::Ready(Ok(())) => self.write(),
+                    Poll::Ready(Err(_)) => self.0.state.borrow_mut().lose(),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Looked at now and then: has something waited for too long, and the client taken nothing of it?
+    pub fn is_stalled(&self, now: Timestamp) -> bool {
+        let mut state = self.0.state.borrow_mut();
+        if state.outbox.is_empty() {
+            state.waits_since = None;
+            return false;
+        }
+        match state.waits_since {
+            Some((taken, since)) if taken == state.taken => now.since(since) >= STALLED_AFTER,
+            _ => {
+                state.waits_since = Some((state.taken, now));
+                false
+            }
+        }
+    }
+
+    /// Writes what waits, as much as the client takes.
+    fn write(&self) {
+        let mut state = self.0.state.borrow_mut();
+        while !state.outbox.is_empty() {
+            let (slices, count) = state.outbox.next();
+            match self.0.stream.try_write_vectored(&slices[..count]) {
+                Ok(bytes) => {
+                    state.outbox.written(bytes);
+                    state.taken += bytes as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => return state.lose(),
+            }
+        }
+        if !state.outbox.is_empty() {
+            state.wake();
+        }
+    }
+
+    /// What the client sends, beginning with what has come already; and the writing of what waits.
+    pub fn incoming(&self, already: Bytes) -> Incoming {
+        Incoming { socket: self.clone(), already }
+    }
+}
+
+impl State {
+    /// The connection is gone: the reader will see it too.
+    fn lose(&mut self) {
+        self.outbox.abandon();
+        self.released = true;
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+/// Ends with the connection.
+pub struct Incoming {
+    socket: Socket,
+    already: Bytes,
+}
+
+impl Incoming {
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+}
+
+impl Stream for Incoming {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let this = &mut *self;
+        let inner = &this.socket.0;
+        while !inner.state.borrow().outbox.is_empty() {
+            match inner.stream.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => this.socket.write(),
+                Poll::Ready(Err(_)) => return Poll::Ready(None),
+                Poll::Pending => break,
+            }
+        }
+        {
+            let mut state = inner.state.borrow_mut();
+            if state.released && state.outbox.is_empty() {
+                return Poll::Ready(None);
+            }
+            state.reader = Some(cx.waker().clone());
+        }
+        if !this.already.is_empty() {
+            return Poll::Ready(Some(std::mem::take(&mut this.already)));
+        }
+        loop {
+            match inner.stream.poll_read_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+            let mut part = BytesMut::with_capacity(READ);
+            match inner.stream.try_read_buf(&mut part) {
+                Ok(0) => return Poll::Ready(None),
+                Ok(_) => return Poll::Ready(Some(part.freeze())),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => return Poll::Ready(None),
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Hands a connection over from HTTP to what a route makes of it. The request goes through the routes and
+//! all that stands before them, like any other; only then does the connection change hands.
+
+use std::{cell::Cell, future::Future, pin::Pin, rc::Rc, time::Duration};
+
+use actix_codec::{Encoder, Framed, FramedParts};
+use actix_http::{ConnectionType, Request, Response, body, h1};
+use actix_service::{Service, ServiceFactory};
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::{BodySize, MessageBody},
+    dev::{AppConfig, ServiceResponse},
+    http::StatusCode,
+    rt::net::TcpStream,
+};
+use bytes::BytesMut;
+use sattva_actors::session::socket::{Incoming, Socket};
+use tokio::{io::AsyncWriteExt, time::timeout};
+
+/// Who is turned away gets a problem document: it is no larger.
+const REFUSAL_MAX: usize = 64 << 10;
+/// Time to take it.
+const REFUSAL_TIME: Duration = Duration::from_secs(5);
+
+type Welcome = Box<dyn FnOnce(Incoming)>;
+
+/// Where a route says what becomes of the connection.
+#[derive(Clone, Default)]
+pub struct Reception(Rc<Cell<Option<Welcome>>>);
+
+impl Reception {
+    /// None where the connection cannot be handed over.
+    pub fn of(request: &HttpRequest) -> Option<Self> {
+        request.extensions().get::<Self>().cloned()
+    }
+
+    /// What follows when the response, 101, is on its way.
+    pub fn welcome(&self, with: impl FnOnce(Incoming) + 'static) {
+        self.0.set(Some(Box::new(with)));
+    }
+}
+
+/// Serves requests for an upgrade with an app of their own.
+pub struct Upgrades<F>(pub F);
+
+pub struct UpgradeService<S> {
+    app: S,
+}
+
+type Local<T> = Pin<Box<dyn Future<Output = T>>>;
+type Upgrade = (Request, Framed<TcpStream, h1::Codec>);
+
+impl<F, B> ServiceFactory<Upgrade> for Upgrades<F>
+where
+    F: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error, InitError = ()>,
+    F::Service: 'static,
+    F::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ();
+    type Error = Error;
+    type Config = ();
+    type Service = UpgradeService<F::Service>;
+    type InitError = ();
+    type Future = Local<Result<Self::Service, ()>>;
+
+    fn new_service(&self, (): ()) -> Self::Future {
+        let app = self.0.new_service(AppConfig::default());
+        Box::pin(async move { Ok(UpgradeService { app: app.await? }) })
+    }
+}
+
+impl<S, B> Service<Upgrade> for UpgradeService<S>
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ();
+    type Error = Error;
+    type Future = Local<Result<(), Error>>;
+
+    actix_service::forward_ready!(app);
+
+    fn call(&self, (request, connection): Upgrade) -> Self::Future {
+        let reception = Reception::default();
+        request.extensions_mut().insert(reception.clone());
+        let response = self.app.call(request);
+        Box::pin(async move {
+            let response = match response.await {
+                Ok(response) => Response::from(response).map_into_boxed_body(),
+                Err(error) => Response::from(error.error_response()),
+            };
+            let connection = connection.into_parts();
+            match reception.0.take() {
+                Some(welcome) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    hand_over(response.drop_body(), connection, welcome)
+                }
+                _ => refuse(response, connection).await,
+            }
+        })
+    }
+}
+
+fn hand_over(
+    response: Response<()>,
+    mut connection: FramedParts<TcpStream, h1::Codec>,
+    welcome: Welcome,
+) -> Result<(), Error> {
+    // Answers to requests before this one may still wait.
+    let mut head = connection.write_buf;
+    connection.codec.encode(h1::Message::Item((response, BodySize::None)), &mut head)?;
+    let socket = Socket::new(connection.io);
+    // The very first: there is room.
+    let _ = socket.push(head.freeze());
+    welcome(socket.incoming(connection.read_buf.freeze()));
+    Ok(())
+}
+
+async fn refuse(
+    response: Response<body::BoxBody>,
+    mut connection: FramedParts<TcpStream, h1::Codec>,
+) -> Result<(), Error> {
+    let (mut response, body) = response.into_parts();
+    response.head_mut().set_connection_type(ConnectionType::Close);
+    let body = body::to_bytes_limited(body, REFUSAL_MAX).await.ok().and_then(Result::ok).unwrap_or_default();
+    let mut whole: BytesMut = connection.write_buf;
+    let head = h1::Message::Item((response, BodySize::Sized(body.len() as u64)));
+    connection.codec.encode(head, &mut whole)?;
+    whole.extend_from_slice(&body);
+    let written = async {
+        connection.io.write_all(&whole).await?;
+        connection.io.shutdown().await
+    };
+    // A client that does not take it has lost only the reason.
+    let _ = timeout(REFUSAL_TIME, written).await;
+    Ok(())
+}
