@@ -36,15 +36,12 @@ use actix_web::{
 use arc_swap::ArcSwap;
 use prometheus::Registry;
 use sattva_actors::{
-    broker::{
-        BrokerMetrics,
-        shard::{Entrance, Shard},
-    },
+    broker::{BrokerMetrics, shard::Shard},
     channel::cell::Cells,
     clock::{Clock, Now},
     house::House,
     mailbox::MailboxDepth,
-    session::{SessionLine, SessionMetrics},
+    session::{SessionMetrics, SessionOutlets},
     stats::LatestSample,
     store::StoreHealth,
     stream_control::CommandsWaiting,
@@ -86,6 +83,8 @@ pub struct Front {
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
     pub adapters: AdaptersHealth,
+    /// The limit of open files.
+    pub open_files: u64,
     pub places: Arc<Places>,
     /// Replaced whole by a reload.
     pub config: ArcSwap<Config>,
@@ -107,6 +106,7 @@ pub struct FrontParts {
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
     pub adapters: AdaptersHealth,
+    pub open_files: u64,
     pub config: Config,
 }
 
@@ -129,6 +129,7 @@ impl Front {
             commands_waiting: parts.commands_waiting,
             supervisor_depth: parts.supervisor_depth,
             adapters: parts.adapters,
+            open_files: parts.open_files,
             places: Arc::default(),
             config: ArcSwap::from_pointee(parts.config),
             stage: AtomicU8::new(Stage::Starting as u8),
@@ -178,7 +179,7 @@ fn bad_query(error: &QueryPayloadError) -> Problem {
 /// Every route and what stands before it, for one thread and its sessions.
 fn app(
     front: web::Data<Front>,
-    entrance: web::Data<Entrance<SessionLine>>,
+    sessions: web::Data<SessionOutlets>,
 ) -> impl ServiceFactory<
     Request,
     Config = AppConfig,
@@ -194,7 +195,7 @@ fn app(
     };
     let app = App::new()
         .app_data(front)
-        .app_data(entrance)
+        .app_data(sessions)
         .app_data(web::PayloadConfig::new(body_max))
         .app_data(web::QueryConfig::default().error_handler(|error, _| bad_query(&error).into()))
         .wrap(middleware::from_fn(door::check))
@@ -211,13 +212,29 @@ fn app(
     app.into_factory()
 }
 
-/// Serves everything on `listener`.
-pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
-    let server = ServerBuilder::default().workers(workers).disable_signals().shutdown_timeout(SHUTDOWN_SECONDS);
+/// Serves everything on `listener`; of connections that are no session there may be so many.
+pub fn serve(
+    front: web::Data<Front>,
+    listener: TcpListener,
+    workers: usize,
+    connections: usize,
+) -> std::io::Result<Server> {
+    let server = ServerBuilder::default()
+        .workers(workers)
+        .max_concurrent_connections((connections / workers).max(1))
+        .disable_signals()
+        .shutdown_timeout(SHUTDOWN_SECONDS);
     let stopping = server.graceful_shutdown_signal();
     let server = server.listen("http", listener, move || {
         // Runs on each worker's thread.
-        let entrance = web::Data::new(Shard::open(front.clock, front.broker_metrics.clone()));
+        let broker = &front.house.broker;
+        let sessions = web::Data::new(SessionOutlets {
+            entrance: Shard::open(front.clock, front.broker_metrics.clone()),
+            subscribe: broker.clone().recipient(),
+            refine: broker.clone().recipient(),
+            unsubscribe: broker.clone().recipient(),
+            metrics: front.session_metrics.clone(),
+        });
         let stopping = stopping.clone();
         HttpService::build()
             .graceful_shutdown_signal(move || {
@@ -227,8 +244,8 @@ pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> 
             .client_request_timeout(REQUEST_HEAD_TIME)
             .keep_alive(KEEP_ALIVE)
             .tcp_nodelay(true)
-            .upgrade(Upgrades(app(front.clone(), entrance.clone())))
-            .finish(map_config(app(front.clone(), entrance), |_| AppConfig::default()))
+            .upgrade(Upgrades(app(front.clone(), sessions.clone())))
+            .finish(map_config(app(front.clone(), sessions), |_| AppConfig::default()))
             .tcp()
     })?;
     Ok(server.run())

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 mod log;
+mod open_files;
 pub mod reload;
 mod scheduling;
 pub mod simulate;

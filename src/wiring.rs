@@ -36,6 +36,7 @@ use crate::{
     config::{Config, Loaded, Sources},
     http::{self, Front, FrontParts, Stage},
     log::LogLevel,
+    open_files::{self, Room},
     reload::{ReloadStatus, Reloader},
 };
 
@@ -109,6 +110,27 @@ fn rhythm(config: &Config) -> Rhythm {
     Rhythm { sample: config.stats.sample_interval, broadcast: config.stats.broadcast_interval }
 }
 
+/// What the limit of open files allows.
+fn room(config: &Config) -> Room {
+    let wanted = config.websocket.max_sessions;
+    let room = Room::of(open_files::raise(), wanted);
+    if room.sessions < wanted {
+        tracing::warn!(
+            open_files = room.open_files,
+            sessions = room.sessions,
+            wanted,
+            "the limit of open files allows fewer sessions than websocket.max_sessions; raise it (LimitNOFILE= in the unit, ulimit -n)"
+        );
+    }
+    tracing::info!(
+        open_files = room.open_files,
+        sessions = room.sessions,
+        connections = room.connections,
+        "room for clients"
+    );
+    room
+}
+
 /// Binds a listener whose connections cannot hold unsent data for ever.
 fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     use socket2::{Domain, Socket, Type};
@@ -169,6 +191,7 @@ impl Daemon {
         config.refuse_unservable(false)?;
         let boot = BootId::of_this_boot()
             .ok_or(StartError::NoBootId { path: "/proc/sys/kernel/random/boot_id".into(), error: "no boot id" })?;
+        let room = room(&config);
         // The port first: it is the likeliest thing to be wrong, and nothing has been touched yet.
         let listener = bind(config.http.listen)?;
         let address = listener.local_addr().map_err(StartError::Server)?;
@@ -224,9 +247,10 @@ impl Daemon {
             commands_waiting,
             supervisor_depth,
             adapters: adapters_health.clone(),
+            open_files: room.open_files,
             config: config.clone(),
         })?);
-        let server = http::serve(front.clone(), listener, workers).map_err(StartError::Server)?;
+        let server = http::serve(front.clone(), listener, workers, room.connections).map_err(StartError::Server)?;
         let handle = server.handle();
         actix_rt::spawn(server);
         let metrics_server = match metrics_listener {

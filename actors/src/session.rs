@@ -9,7 +9,7 @@ pub mod pace;
 pub mod socket;
 pub mod utf8;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, StreamHandler, prelude::SendError};
 use bytes::Bytes;
@@ -104,13 +104,13 @@ impl SessionMetrics {
     }
 }
 
-/// What a session may do and whom it knows.
-#[derive(Clone)]
+/// What the sessions of one thread share: whom they know, and what they count.
 pub struct SessionOutlets {
     pub entrance: Entrance<SessionLine>,
     pub subscribe: Recipient<Subscribe>,
     pub refine: Recipient<Refine>,
     pub unsubscribe: Recipient<Unsubscribe>,
+    pub metrics: SessionMetrics,
 }
 
 /// A session as its thread's shard sees it.
@@ -177,8 +177,7 @@ pub struct SessionActor {
     heartbeat: Duration,
     encoding: Encoding,
     filter: Filter,
-    outlets: SessionOutlets,
-    metrics: SessionMetrics,
+    outlets: Arc<SessionOutlets>,
     socket: Socket,
     /// Held while the session lives: its place among the allowed number.
     _place: Box<dyn std::any::Any>,
@@ -191,12 +190,11 @@ pub struct SessionActor {
 
 impl SessionActor {
     /// Runs a session on the caller's thread.
-    pub fn start(
+    pub fn begin(
         id: u64,
         clock: Clock,
         terms: Terms,
-        outlets: SessionOutlets,
-        metrics: SessionMetrics,
+        outlets: Arc<SessionOutlets>,
         place: Box<dyn std::any::Any>,
         incoming: Incoming,
     ) {
@@ -209,7 +207,6 @@ impl SessionActor {
             encoding,
             filter,
             outlets,
-            metrics,
             socket: incoming.socket().clone(),
             _place: place,
             last_seen,
@@ -233,7 +230,7 @@ impl SessionActor {
             return;
         }
         self.ending = Some(ending);
-        self.metrics.endings[ending as usize].inc();
+        self.outlets.metrics.endings[ending as usize].inc();
         // A client that does not keep up gets nothing more, so that its close may still get through.
         self.socket.finish(Some(close), ending == Ending::TooSlow);
         self.leave();
@@ -339,7 +336,7 @@ impl Actor for SessionActor {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         if self.ending.is_none() {
-            self.metrics.endings[Ending::ConnectionLost as usize].inc();
+            self.outlets.metrics.endings[Ending::ConnectionLost as usize].inc();
             self.leave();
         }
     }

@@ -13,7 +13,7 @@ use actix_web::{
     http::StatusCode,
     rt::net::TcpStream,
 };
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use sattva_actors::session::socket::{Incoming, Socket};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
@@ -112,7 +112,8 @@ fn hand_over(
     let socket = Socket::new(connection.io);
     // The very first: there is room.
     let _ = socket.push(head.freeze());
-    welcome(socket.incoming(connection.read_buf.freeze()));
+    // A copy: the buffer it was read into is large, and would live as long as the session.
+    welcome(socket.incoming(Bytes::copy_from_slice(&connection.read_buf)));
     Ok(())
 }
 

@@ -13,15 +13,16 @@ use std::{
 use actix_web::{HttpRequest, HttpResponse, dev::Extensions, get, http::header::SEC_WEBSOCKET_EXTENSIONS, web};
 use actix_web_actors::ws;
 use sattva_actors::{
-    broker::{shard::Entrance, subscriptions::Filter},
+    broker::subscriptions::Filter,
     session::{
-        SessionActor, SessionLine, SessionOutlets, Terms,
+        SessionActor, SessionOutlets, Terms,
         deflate::{self, Encoding},
     },
 };
 use serde::Deserialize;
 
 use super::{Front, Stage, problem::Problem, upgrade::Reception};
+use crate::open_files::Room;
 
 /// When a full house may be tried again.
 const RETRY_AFTER: u32 = 5;
@@ -104,7 +105,7 @@ fn list(text: Option<&str>) -> Option<impl Iterator<Item = &str>> {
 #[get("/ws/stats")]
 pub async fn open(
     front: web::Data<Front>,
-    entrance: web::Data<Entrance<SessionLine>>,
+    outlets: web::Data<SessionOutlets>,
     request: HttpRequest,
     query: web::Query<Query>,
 ) -> Result<HttpResponse, Problem> {
@@ -130,9 +131,10 @@ pub async fn open(
     let settings = front.config.load().websocket.clone();
     let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let most_per_address = settings.max_sessions_per_ip.unwrap_or(settings.max_sessions);
-    let place = front.places.take(address, settings.max_sessions, most_per_address).map_err(|full| match full {
+    let most = Room::of(front.open_files, settings.max_sessions).sessions;
+    let place = front.places.take(address, most, most_per_address).map_err(|full| match full {
         Full::House => {
-            let detail = format!("all {} sessions are taken", settings.max_sessions);
+            let detail = format!("all {most} sessions are taken");
             Problem::busy("too_many_sessions", detail, RETRY_AFTER)
         }
         Full::Address => {
@@ -140,17 +142,11 @@ pub async fn open(
             Problem::busy("too_many_sessions_from_address", detail, RETRY_AFTER)
         }
     })?;
-    let outlets = SessionOutlets {
-        entrance: Entrance::clone(&entrance),
-        subscribe: front.house.broker.clone().recipient(),
-        refine: front.house.broker.clone().recipient(),
-        unsubscribe: front.house.broker.clone().recipient(),
-    };
     let terms = Terms { heartbeat: settings.heartbeat, encoding, filter };
     let id = front.places.numbers.fetch_add(1, Relaxed);
-    let (clock, metrics) = (front.clock, front.session_metrics.clone());
+    let (clock, outlets) = (front.clock, outlets.into_inner());
     reception.welcome(move |incoming| {
-        SessionActor::start(id, clock, terms, outlets, metrics, Box::new(place), incoming);
+        SessionActor::begin(id, clock, terms, outlets, Box::new(place), incoming);
     });
     Ok(handshake.finish())
 }

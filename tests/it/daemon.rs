@@ -26,6 +26,7 @@ pub struct Plan {
     house: TempDir,
     config: String,
     environment: Vec<(String, String)>,
+    open_files: Option<u32>,
 }
 
 /// A daemon that runs; it ends with this value.
@@ -33,6 +34,7 @@ pub struct Daemon {
     house: TempDir,
     child: Child,
     environment: Vec<(String, String)>,
+    open_files: Option<u32>,
     state_dir: PathBuf,
     address: SocketAddr,
     agent: ureq::Agent,
@@ -59,7 +61,7 @@ pub struct Ended {
 impl Plan {
     pub fn new(config: &str) -> Self {
         let house = TempDir::new().unwrap();
-        Self { house, config: config.to_owned(), environment: Vec::new() }
+        Self { house, config: config.to_owned(), environment: Vec::new(), open_files: None }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
@@ -73,6 +75,12 @@ impl Plan {
         self
     }
 
+    /// No more than so many files may be open at a time.
+    pub fn open_files(mut self, most: u32) -> Self {
+        self.open_files = Some(most);
+        self
+    }
+
     /// Where the state will be unless [`Self::state_dir`] says otherwise.
     pub fn own_state_dir(&self) -> PathBuf {
         self.house.path().join("state")
@@ -81,16 +89,24 @@ impl Plan {
     pub fn start(self) -> Daemon {
         fs::write(self.house.path().join("config.toml"), &self.config).unwrap();
         let state_dir = self.own_state_dir();
-        let Self { house, environment, .. } = self;
-        let child = spawn(house.path(), &state_dir, &environment, 1);
+        let Self { house, environment, open_files, .. } = self;
+        let child = spawn(house.path(), &state_dir, &environment, open_files, 1);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(ANSWER_TIME))
             .build();
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut daemon =
-            Daemon { house, child, environment, state_dir, address: unknown, agent: config.into(), starts: 1 };
+        let mut daemon = Daemon {
+            house,
+            child,
+            environment,
+            open_files,
+            state_dir,
+            address: unknown,
+            agent: config.into(),
+            starts: 1,
+        };
         daemon.wait_until_ready();
         daemon
     }
@@ -99,7 +115,7 @@ impl Plan {
     pub fn run_to_its_end(&self, arguments: &[&str]) -> Ended {
         fs::write(self.house.path().join("config.toml"), &self.config).unwrap();
         let log = self.house.path().join("short-life.log");
-        let mut child = command(self.house.path(), &self.environment)
+        let mut child = command(self.house.path(), &self.environment, self.open_files)
             .args(arguments)
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())
@@ -121,15 +137,25 @@ impl Plan {
     }
 }
 
-fn command(house: &Path, environment: &[(String, String)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sattva-monitor"));
+fn command(house: &Path, environment: &[(String, String)], open_files: Option<u32>) -> Command {
+    let daemon = env!("CARGO_BIN_EXE_sattva-monitor");
+    let mut command = Command::new(if open_files.is_some() { "/bin/sh" } else { daemon });
+    if let Some(most) = open_files {
+        command.args(["-c", r#"ulimit -n "$0" && exec "$@""#]).arg(most.to_string()).arg(daemon);
+    }
     // The tester's own variables and .env must not leak in.
     command.env_clear().envs(environment.iter().cloned()).current_dir(house).stdin(Stdio::null());
     command
 }
 
-fn spawn(house: &Path, state_dir: &Path, environment: &[(String, String)], start: u32) -> Child {
-    command(house, environment)
+fn spawn(
+    house: &Path,
+    state_dir: &Path,
+    environment: &[(String, String)],
+    open_files: Option<u32>,
+    start: u32,
+) -> Child {
+    command(house, environment, open_files)
         .args(["serve", "--config", "config.toml", "--listen", "127.0.0.1:0", "--state-dir"])
         .arg(state_dir)
         .stdout(Stdio::null())
@@ -178,7 +204,7 @@ impl Daemon {
     /// Starts it again on the same state.
     pub fn start_again(&mut self) {
         self.starts += 1;
-        self.child = spawn(self.house.path(), &self.state_dir, &self.environment, self.starts);
+        self.child = spawn(self.house.path(), &self.state_dir, &self.environment, self.open_files, self.starts);
         self.wait_until_ready();
     }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use tungstenite::Message;
 
 use crate::{
-    daemon::Daemon,
+    daemon::{Daemon, Plan},
     live::{Farewell, Live},
     raw_socket::{CONTINUATION, FIN, PING, RawSocket, TEXT},
     streamer::Streamer,
@@ -41,6 +41,19 @@ fn one_address_gets_no_more_than_its_share() {
     first.until_type("snapshot");
     let away = Live::try_open(daemon.address(), "").err().unwrap();
     assert_eq!((away.status, &away.body["code"]), (503, &json!("too_many_sessions_from_address")));
+}
+
+#[test]
+fn where_few_files_may_be_open_it_is_said_how_many_sessions_there_can_be_and_streamers_still_get_in() {
+    // 128 are the daemon's own; of the other 80 a quarter stays free of sessions.
+    let daemon = Plan::new("").open_files(208).start();
+    let warning = daemon.logged(|line| line["fields"]["wanted"] == 1000 || line["wanted"] == 1000).unwrap();
+    assert!(warning.to_string().contains("LimitNOFILE"), "{warning}");
+    let sessions: Vec<_> = (0..60).map(|_| daemon.live("")).collect();
+    let away = Live::try_open(daemon.address(), "").err().unwrap();
+    assert_eq!((away.status, &away.body["detail"]), (503, &json!("all 60 sessions are taken")));
+    Streamer::new("radio-1", "jazz").hears(&daemon, 1);
+    drop(sessions);
 }
 
 #[test]

@@ -229,3 +229,152 @@ impl Stream for Incoming {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::StreamExt;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::{
+        broker::{encoded::Encoded, held::Live, subscriptions::Filter},
+        protocol::Replaces,
+        session::{deflate::Encoding, outbox::MESSAGES_MAX},
+        wire::MessageType,
+    };
+
+    /// A socket, and its client.
+    async fn connected() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, server) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        (Socket::new(server.unwrap().0), client.unwrap())
+    }
+
+    fn run(frames: &[(Bytes, Option<Replaces>)]) -> Run {
+        let live = |(frame, replaces): &(Bytes, Option<Replaces>)| {
+            let frames = Encoded { plain: frame.clone(), deflated: None };
+            Arc::new(Live { kind: MessageType::Stats, channel: None, replaces: replaces.clone(), frames })
+        };
+        Run::of(&frames.iter().map(live).collect::<Vec<_>>(), &Filter::default(), Encoding::Plain)
+    }
+
+    fn large(letter: u8) -> Bytes {
+        vec![letter; 32 << 10].into()
+    }
+
+    /// Sends until something waits; returns how much was sent.
+    fn jam(socket: &Socket) -> usize {
+        let mut sent = 0;
+        while socket.0.state.borrow().outbox.is_empty() {
+            socket.send(&run(&[(large(b'j'), None)])).unwrap();
+            sent += 32 << 10;
+        }
+        sent
+    }
+
+    async fn read(client: &mut TcpStream, bytes: usize) -> Vec<u8> {
+        let mut all = vec![0; bytes];
+        client.read_exact(&mut all).await.unwrap();
+        all
+    }
+
+    /// Lets the socket do what it has to until `done`.
+    async fn meanwhile<T>(socket: &Socket, done: impl Future<Output = T>) -> T {
+        let mut incoming = socket.incoming(Bytes::new());
+        tokio::select! {
+            done = done => done,
+            _ = async { while incoming.next().await.is_some() {} } => panic!("the connection ended"),
+        }
+    }
+
+    #[actix::test]
+    async fn what_the_client_takes_is_written_at_once_and_in_one_piece() {
+        let (socket, mut client) = connected().await;
+        socket.0.stream.writable().await.unwrap();
+        socket.send(&run(&[("ab".into(), None), ("cd".into(), None)])).unwrap();
+        let mut together = [0; 8];
+        assert_eq!((client.read(&mut together).await.unwrap(), &together[..4]), (4, &b"abcd"[..]));
+    }
+
+    #[actix::test]
+    async fn a_client_that_reads_again_gets_every_byte_in_its_order_and_only_the_newest_state() {
+        let (socket, mut client) = connected().await;
+        let jammed = jam(&socket);
+        socket.send(&run(&[("1".into(), Some(Replaces::Stats)), ("w".into(), None)])).unwrap();
+        socket.send(&run(&[("2".into(), Some(Replaces::Stats))])).unwrap();
+        let all = meanwhile(&socket, read(&mut client, jammed + 2)).await;
+        assert!(all[..jammed].iter().all(|byte| *byte == b'j'));
+        assert_eq!(&all[jammed..], b"w2");
+        // Nothing waits any more: the next one goes straight through again.
+        socket.send(&run(&[("x".into(), None)])).unwrap();
+        assert!(socket.0.state.borrow().outbox.is_empty());
+        assert_eq!(read(&mut client, 1).await, b"x");
+    }
+
+    #[actix::test]
+    async fn a_client_that_takes_nothing_overflows_and_the_kernel_keeps_little_for_it() {
+        let (socket, _client) = connected().await;
+        let jammed = jam(&socket);
+        assert!(jammed < 8 << 20, "{jammed}");
+        let taken = (0..).take_while(|_| socket.send(&run(&[("x".into(), None)])).is_ok()).count();
+        assert!(taken <= MESSAGES_MAX, "{taken}");
+    }
+
+    #[actix::test]
+    async fn only_who_takes_nothing_while_something_waits_has_stalled() {
+        let (socket, mut client) = connected().await;
+        let at = Timestamp::from_secs;
+        assert!(!socket.is_stalled(at(0)));
+        let jammed = jam(&socket);
+        assert_eq!([1, 5, 6].map(|s| socket.is_stalled(at(s))), [false, false, true]);
+        // A little is enough to be believed for another while.
+        meanwhile(&socket, read(&mut client, jammed / 2)).await;
+        socket.write();
+        socket.send(&run(&[(large(b'k'), None)])).unwrap();
+        assert!(!socket.is_stalled(at(7)));
+        meanwhile(&socket, read(&mut client, jammed - jammed / 2 + (32 << 10))).await;
+        assert!(!socket.is_stalled(at(100)));
+    }
+
+    #[actix::test]
+    async fn a_released_connection_ends_when_everything_has_been_written() {
+        let (socket, mut client) = connected().await;
+        let jammed = jam(&socket);
+        socket.finish(Some("bye".into()), false);
+        socket.release();
+        let mut incoming = socket.incoming(Bytes::new());
+        let (end, all) = tokio::join!(incoming.next(), read(&mut client, jammed + 3));
+        assert_eq!((end, &all[jammed..]), (None, &b"bye"[..]));
+    }
+
+    #[actix::test]
+    async fn what_came_before_the_handover_is_read_first() {
+        let (socket, mut client) = connected().await;
+        client.write_all(b"later").await.unwrap();
+        let mut incoming = socket.incoming("already".into());
+        assert_eq!(incoming.next().await.unwrap(), "already");
+        assert_eq!(incoming.next().await.unwrap(), "later");
+        drop(client);
+        assert_eq!(incoming.next().await, None);
+    }
+
+    #[actix::test]
+    async fn a_producer_that_waits_for_room_is_not_left_waiting() {
+        let (socket, mut client) = connected().await;
+        let jammed = jam(&socket);
+        socket.push(large(b'k')).unwrap();
+        socket.push(large(b'k')).unwrap();
+        let ((), _) = tokio::join!(socket.room(), read(&mut client, jammed));
+        jam(&socket);
+        socket.push(large(b'k')).unwrap();
+        socket.push(large(b'k')).unwrap();
+        // What waits for a client that is gone need not be waited for.
+        drop(client);
+        socket.room().await;
+    }
+}
