@@ -15,12 +15,13 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    patience::{PATIENCE, eventually_within},
+    patience::{PATIENCE, let_pass},
     process::program,
 };
 
 /// A client tidies up after itself in less.
 const LEAVING_TIME: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -238,8 +239,9 @@ impl Drop for Client {
     fn drop(&mut self) {
         // The end of its commands is the end of a client; what Chromium has on disk it removes itself.
         self.commands.borrow_mut().take();
-        if !thread::panicking() {
-            eventually_within(LEAVING_TIME, "a client to end", || self.child.try_wait().unwrap());
+        let began = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && began.elapsed() < LEAVING_TIME {
+            let_pass(LOOK_EVERY);
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
