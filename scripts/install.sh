@@ -17,14 +17,17 @@ node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 ||
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 missing=()
-package() { command -v "$1" >/dev/null || missing+=("$2"); }
+package() { PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null || missing+=("$2"); }
 # Some Rust crates link with the C compiler's help.
 package cc gcc
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
-if [ "$what" = bench ]; then
+if [ "$what" != build ]; then
     python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 fi
 if [ "$what" = test ]; then
+    package nginx nginx
+    package haproxy haproxy
+    package chromium chromium
     package icecast2 icecast2
     package ffmpeg ffmpeg
     package ezstream ezstream
@@ -48,3 +51,17 @@ tool() { # tool COMMAND CRATE
 }
 tool cargo-nextest cargo-nextest
 tool cargo-deny cargo-deny
+
+# WebSocket clients that nobody here wrote.
+interop=tests/interop
+if [ ! "$interop/node_modules/.package-lock.json" -nt "$interop/package-lock.json" ]; then
+    echo "installing ws and playwright-core, to test with, into $interop (npm, once)"
+    npm ci --prefix "$interop" --no-audit --no-fund --silent
+    touch "$interop/node_modules/.package-lock.json"
+fi
+if [ ! "$interop/.venv/installed" -nt "$interop/requirements.txt" ]; then
+    echo "installing websockets, to test with, into $interop (pip, once)"
+    python3 -m venv --clear "$interop/.venv"
+    "$interop/.venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$interop/requirements.txt"
+    touch "$interop/.venv/installed"
+fi

@@ -33,6 +33,10 @@ pub struct Client {
 pub type Frame = (u8, Vec<u8>);
 
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    masked_frame(first, payload, KEY)
+}
+
+pub fn masked_frame(first: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
     let mut out = vec![first];
     match payload.len() {
         short @ 0..=125 => out.push(0x80 | short as u8),
@@ -45,8 +49,8 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
             out.extend_from_slice(&(long as u64).to_be_bytes());
         }
     }
-    out.extend_from_slice(&KEY);
-    out.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    out.extend_from_slice(&key);
+    out.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
     out
 }
 

@@ -16,7 +16,6 @@ fn each_offer_gets_its_answer() {
         ("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9\r\n", Some(BOTH)),
         ("Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n", Some(BOTH)),
         ("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=15\r\n", Some(&*with_window)),
-        ("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n", None),
         ("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9, permessage-deflate\r\n", Some(BOTH)),
         ("Sec-WebSocket-Extensions: x-unknown\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", Some(BOTH)),
         ("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=16\r\n", None),
@@ -31,6 +30,38 @@ fn each_offer_gets_its_answer() {
         assert_eq!(inflated((first, payload), message.len()), message);
         client.farewell();
     }
+}
+
+#[test]
+fn a_smaller_window_of_the_server_is_declined() {
+    let echo = Echo::start();
+    for bits in 8..15 {
+        for others in ["", "; server_no_context_takeover; client_no_context_takeover", "; client_max_window_bits"] {
+            let offer = format!("permessage-deflate; server_max_window_bits={bits}{others}");
+            let mut client = Client::offering(&echo, &format!("Sec-WebSocket-Extensions: {offer}\r\n"));
+            assert_eq!(client.agreed, None, "{offer}");
+            client.send(&frame(FIN | RSV1 | TEXT, &deflated(b"all the same")));
+            client.expect_close(Some(1002));
+        }
+    }
+}
+
+#[test]
+fn messages_that_do_not_shrink_come_back_as_they_are_however_many() {
+    let echo = Echo::start();
+    let mut client = Client::deflating(&echo);
+    let mut state = 1_u64;
+    let random: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    })
+    .take(70_000)
+    .collect();
+    for size in (0..70_000).step_by(3_499).chain([70_000; 5]) {
+        client.send(&frame(FIN | RSV1 | BINARY, &deflated(&random[..size])));
+        client.expect(FIN | BINARY, &random[..size]);
+    }
+    client.farewell();
 }
 
 #[test]

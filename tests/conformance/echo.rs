@@ -36,8 +36,17 @@ impl Echo {
 
     /// The bytes of memory it holds.
     pub fn resident_bytes(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most it ever held.
+    pub fn most_resident_bytes(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 }

@@ -20,6 +20,32 @@ fn fragments_come_back_as_one_message_and_pings_between_them_at_once() {
 }
 
 #[test]
+fn it_does_not_matter_where_the_stream_is_cut() {
+    let echo = Echo::start();
+    let frames = [
+        frame(TEXT, "Приве".as_bytes()),
+        frame(FIN | PING, b"between"),
+        frame(FIN | CONTINUATION, "т".as_bytes()),
+        frame(FIN | RSV1 | BINARY, &deflated(b"again and again and again")),
+        frame(FIN | TEXT, &[b'x'; 130]),
+    ];
+    let stream = frames.concat();
+    for cut in 0..=stream.len() {
+        let mut client = Client::deflating(&echo);
+        let (begin, end) = stream.split_at(cut);
+        client.send(begin);
+        client.send(end);
+        client.expect(FIN | PONG, b"between");
+        client.expect(FIN | TEXT, "Привет".as_bytes());
+        let again = client.read().unwrap();
+        assert_eq!(inflated(again, 100), b"again and again and again");
+        let long = client.read().unwrap();
+        assert_eq!(inflated(long, 200), [b'x'; 130]);
+        client.farewell();
+    }
+}
+
+#[test]
 fn fragments_in_a_wrong_order_end_the_connection() {
     let echo = Echo::start();
     for wrong in [

@@ -25,6 +25,24 @@ fn a_message_of_any_length_comes_back_as_it_was_sent() {
 }
 
 #[test]
+fn every_mask_comes_off() {
+    let echo = Echo::start();
+    let mut client = Client::open(&echo);
+    let payload: Vec<u8> = (0..=255).collect();
+    for key in [[0; 4], [0xff; 4], [1, 0, 0, 0], [0, 0, 0, 0x80], [0x81, 0x05, 0x88, 0x80]] {
+        for size in [1, 2, 3, 4, 5, 7, 8, 9, 256] {
+            // Each frame has a mask of its own.
+            let (begin, end) = payload[..size].split_at(size / 2);
+            let frames = [masked_frame(BINARY, begin, key), frame(FIN | PING, b""), masked_frame(FIN, end, key)];
+            client.send(&frames.concat());
+            client.expect(FIN | PONG, b"");
+            client.expect(FIN | BINARY, &payload[..size]);
+        }
+    }
+    client.farewell();
+}
+
+#[test]
 fn each_ping_is_answered_with_what_it_said_in_its_order() {
     let echo = Echo::start();
     let mut client = Client::open(&echo);

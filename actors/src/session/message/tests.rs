@@ -1,10 +1,11 @@
 //! What becomes of a client's bytes, right and wrong.
 
 use bytes::{BufMut, BytesMut};
+use flate2::{Compress, Compression, FlushCompress};
 use proptest::prelude::*;
 
 use super::*;
-use crate::session::deflate::Deflater;
+use crate::session::{deflate::Deflater, frame::CONTROL_PAYLOAD_MAX};
 
 const UNLIMITED: PaceLimit = PaceLimit { most: u32::MAX, within: Duration::from_secs(1) };
 const WIDE: Limits = Limits {
@@ -251,12 +252,35 @@ fn where_only_texts_are_wanted_a_binary_message_is_refused_from_its_header() {
     assert_eq!(said(NARROW, Encoding::Plain, &frame(BINARY, b"x")[..6], 1), [Err(CloseCode::Unsupported)]);
 }
 
+/// As other compressors would: at any level, in blocks of any size, of any kind.
+fn in_blocks(message: &[u8], level: u32, block: usize, flush: FlushCompress) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut compress = Compress::new(Compression::new(level), false);
+    for block in message.chunks(block) {
+        out.reserve(2 * block.len() + 100);
+        let (read, written) = (compress.total_in(), out.len());
+        compress.compress_vec(block, &mut out, flush).unwrap();
+        assert!(compress.total_in() - read == block.len() as u64 && out.len() < out.capacity(), "{written}");
+        if flush == FlushCompress::Finish {
+            compress.reset();
+        }
+    }
+    // The message's tail is left out; a last block is followed by one without content.
+    if flush == FlushCompress::Finish || out.is_empty() {
+        out.push(0)
+    } else {
+        out.truncate(out.len() - 4)
+    }
+    out
+}
+
 /// A message, how it is sent, and the control frames that come between its fragments.
 #[derive(Clone, Debug)]
 struct Sent {
     text: Option<String>,
     binary: Vec<u8>,
-    compress: bool,
+    /// Level and the size of a block, after which nothing may refer to what was before, or the message ends for once.
+    compress: Option<(u32, usize, FlushCompress)>,
     fragment: usize,
     pings: bool,
 }
@@ -268,7 +292,7 @@ impl Sent {
 
     /// Appends the frames, and what they say.
     fn put(&self, frames: &mut Vec<u8>, events: &mut Vec<Result<Event, CloseCode>>) {
-        let deflated = Some(self.content()).filter(|_| self.compress).and_then(|c| Deflater::new().deflate(c));
+        let deflated = self.compress.map(|(level, block, flush)| in_blocks(self.content(), level, block, flush));
         let opcode = if self.text.is_some() { TEXT } else { BINARY };
         let mut first = if deflated.is_some() { RSV1 | opcode } else { opcode };
         let wire = deflated.as_deref().unwrap_or(self.content());
@@ -289,8 +313,32 @@ impl Sent {
 fn sent() -> impl Strategy<Value = Sent> {
     let text = prop::option::of(prop_oneof![any::<String>(), "[a-cж🎵]{0,300}"]);
     let binary = prop::collection::vec(any::<u8>(), 0..300);
-    (text, binary, any::<bool>(), 1_usize..100, any::<bool>())
-        .prop_map(|(text, binary, compress, fragment, pings)| Sent { text, binary, compress, fragment, pings })
+    let flush = prop::sample::select(&[FlushCompress::Sync, FlushCompress::Full, FlushCompress::Finish][..]);
+    let compress = prop::option::of((0_u32..10, 1_usize..400, flush));
+    (text, binary, compress, 1_usize..100, any::<bool>()).prop_map(|(text, binary, compress, fragment, pings)| Sent {
+        text,
+        binary,
+        compress,
+        fragment,
+        pings,
+    })
+}
+
+/// Reads it all, and sees what is held meanwhile.
+fn read_rubbish(bytes: &[u8], part: usize) {
+    let mut assembler = Assembler::new(NARROW, Encoding::Deflate, Timestamp::ZERO);
+    for part in bytes.chunks(part) {
+        let mut input = Bytes::copy_from_slice(part);
+        while let Some(event) = assembler.next(&mut input, Timestamp::ZERO) {
+            if let Ok(Event::Text(message)) = event {
+                assert!(message.len() <= NARROW.message_max && std::str::from_utf8(&message).is_ok());
+            }
+        }
+        assert!(input.is_empty());
+        let held = assembler.message.as_ref().map_or(0, |message| message.content.capacity());
+        assert!(held <= 2 * NARROW.message_max + 64, "{held}");
+        assert!(assembler.control.capacity() <= 2 * CONTROL_PAYLOAD_MAX, "{}", assembler.control.capacity());
+    }
 }
 
 proptest! {
@@ -309,16 +357,22 @@ proptest! {
         // Bytes that are often headers, and masks that often change nothing.
         bytes in prop::collection::vec(
             prop_oneof![any::<u8>(), prop::sample::select(&[0, 1, 2, 0x41, 0x80, 0x81, 0x89, 0xc1, 0xfe][..])],
-            0..6000,
+            0..1500,
         ),
         part in 1_usize..3000,
     ) {
-        let mut assembler = Assembler::new(NARROW, Encoding::Deflate, Timestamp::ZERO);
-        for part in bytes.chunks(part) {
-            let mut input = Bytes::copy_from_slice(part);
-            while assembler.next(&mut input, Timestamp::ZERO).is_some() {}
-            let held = assembler.message.as_ref().map_or(0, |message| message.content.capacity());
-            prop_assert!(held <= 2 * NARROW.message_max + 64, "{}", held);
-        }
+        read_rubbish(&bytes, part);
+    }
+
+    #[test]
+    fn messages_with_bytes_that_are_wrong_are_refused_or_others_and_nothing_worse(
+        messages in prop::collection::vec(sent(), 1..5),
+        wrong in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        part in prop_oneof![1_usize..20, 1_usize..2000],
+    ) {
+        let mut frames = Vec::new();
+        messages.iter().for_each(|message| message.put(&mut frames, &mut Vec::new()));
+        wrong.iter().for_each(|(place, byte)| *place.get_mut(&mut frames) = *byte);
+        read_rubbish(&frames, part);
     }
 }
