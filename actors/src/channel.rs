@@ -22,8 +22,7 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture, fut::ActorFutureExt,
-    prelude::SendError,
+    Actor, ActorContext, AsyncContext, Context, Handler, Message, WrapFuture, fut::ActorFutureExt, prelude::SendError,
 };
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -52,8 +51,6 @@ use crate::{
 
 /// Messages a channel may have waiting; more than this many at once is overload.
 pub const MAILBOX: usize = 64;
-/// No sleep before a deadline is longer: a suspended machine's timers stand still.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// An ended stream's figures read 0 for this long.
 pub const ENDED_SHOWN_FOR: Duration = Duration::from_secs(60);
 /// When the store's mailbox was full, saving is tried again after this.
@@ -98,7 +95,7 @@ pub(crate) struct Acked {
     pub tally: Arc<Tally>,
 }
 
-/// Evidence has expired.
+/// Its alarm has rung.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Wake;
@@ -188,7 +185,6 @@ pub struct ChannelActor {
     lost: bool,
     /// Restored from the store as counting, and not yet saved as standing still: its last certain zero.
     pinned_zero: Option<Timestamp>,
-    wake: Option<(Timestamp, SpawnHandle)>,
     /// What the store could not take.
     unsaved: Option<Box<Save>>,
     /// The way to the streamers was full: when the stop is offered again.
@@ -213,7 +209,6 @@ impl ChannelActor {
             shown: Shown::default(),
             lost: false,
             pinned_zero,
-            wake: None,
             unsaved: None,
             offer_at: None,
         }
@@ -272,7 +267,8 @@ impl ChannelActor {
         }
         self.refresh_figures(read);
         self.tell_changes(read);
-        self.arm(ctx, now);
+        let zero_at = self.stream.auto_end().zero_at().or(self.pinned_zero);
+        self.world.alarms.set(self.place.slot(), self.next_wake(now), zero_at);
     }
 
     // ---- what is carried out: the only place where outlets are named ----
@@ -510,9 +506,6 @@ impl ChannelActor {
         Cell::set_time(&cell.evidence_at, stream.evidence_at().filter(|_| !over));
         Cell::set_time(&cell.ends_at, stream.auto_end().ends_at());
         cell.phase.store(phase_code(stream.auto_end().phase(&self.policy)), Relaxed);
-        let zero_at = stream.auto_end().zero_at().or(self.pinned_zero);
-        let expires = stream.expires_at().filter(|at| *at > now.at);
-        self.world.freshness.set(self.place.slot(), expires, zero_at);
     }
 
     fn tell_changes(&mut self, read: (Now, Timestamp)) {
@@ -559,7 +552,6 @@ impl ChannelActor {
 
     fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
         let rules = self.world.rules.borrow();
-        let capped = |at: Timestamp| at.min(now.plus(LONGEST_SLEEP));
         let ended = self.stream.ended().filter(|_| self.stream.is_over()).map(|ended| {
             let hidden = ended.plus(ENDED_SHOWN_FOR);
             if now < hidden { hidden } else { ended.plus(rules.forget_ended_after) }
@@ -568,24 +560,9 @@ impl ChannelActor {
         let retry = self.unsaved.as_ref().map(|_| now.plus(SAVE_RETRY));
         let offer = self.offer_at.filter(|_| self.stream.has_stop_to_offer());
         let pinned = self.pinned_zero.map(|_| now.plus(PINNED_FOR));
-        let machine = self.stream.next_timeout(&self.policy).map(capped);
-        [machine, self.shown.next_update(), ended, lost, retry, offer, pinned].into_iter().flatten().min()
-    }
-
-    /// One timer: an earlier one is left alone and looks again when it fires.
-    fn arm(&mut self, ctx: &mut Context<Self>, now: Timestamp) {
-        let Some(at) = self.next_wake(now) else { return };
-        if let Some((armed, handle)) = self.wake {
-            if armed <= at {
-                return;
-            }
-            ctx.cancel_future(handle);
-        }
-        let handle = ctx.run_later(at.since(now), |channel, ctx| {
-            channel.wake = None;
-            channel.on_wake(ctx);
-        });
-        self.wake = Some((at, handle));
+        let machine = self.stream.next_timeout(&self.policy);
+        let expires = self.stream.expires_at().filter(|at| *at > now);
+        [machine, expires, self.shown.next_update(), ended, lost, retry, offer, pinned].into_iter().flatten().min()
     }
 
     fn on_wake(&mut self, ctx: &mut Context<Self>) {

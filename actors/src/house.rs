@@ -6,11 +6,11 @@ use actix::{Actor, Addr, AsyncContext};
 use prometheus::Registry;
 
 use crate::{
+    alarms::Alarms,
     broker::{Broker, BrokerMetrics},
     channel::{cell::Cells, metrics::ChannelMetrics},
     clock::{BootId, Clock},
     continuity::Continuity,
-    freshness::Freshness,
     mailbox::MailboxDepths,
     protocol::Rulebook,
     stats::{LatestSample, Rhythm, StatsActor},
@@ -105,7 +105,7 @@ pub fn build(f: Foundations) -> House {
                 boot: f.boot,
                 fence: f.loaded.fence,
                 continuity: Continuity::new(started),
-                freshness: Freshness::default(),
+                alarms: Alarms::default(),
                 cells: f.cells,
                 rules: RefCell::new(f.rules),
                 metrics: f.metrics.channels,

@@ -1,9 +1,9 @@
 //! The actors of Sattva Monitor.
 //!
 //! ```text
-//!  streamers ──▶ Batch ──▶ Supervisor ──▶ ChannelActor ──Publish──▶ Broker ──Deliver──▶ SessionActor ──▶ browser
-//!      ▲                   one child       owns listeners,           encodes once,       one per socket
-//!      │                   per stream      auto-end                  fans out
+//!  streamers ──▶ Batch ──▶ Supervisor ──▶ ChannelActor ──Publish──▶ Broker ──Deliver──▶ Shard ──▶ browsers
+//!      ▲                   one child       owns listeners,           encodes once,       one per thread,
+//!      │                   per stream      auto-end                  for all             a SessionActor per socket
 //!      └──── StreamControl ◀──Offer────────┘   │  │                    └◀── StatsActor (5 s)
 //!            delivers stops                    │  └──Save──▶ StoreActor (groups, redb)
 //!                                              └──▶ cells: figures that GET /metrics reads
@@ -13,11 +13,11 @@
 //! the clock once per input and carry out what was decided. Messages live in [`protocol`], what browsers
 //! read in [`wire`].
 
+mod alarms;
 pub mod broker;
 pub mod channel;
 pub mod clock;
 mod continuity;
-mod freshness;
 pub mod house;
 pub mod identity;
 pub mod mailbox;

@@ -1,6 +1,7 @@
 //! Supervisor: one ChannelActor per stream. It brings each report to its channel, replaces a channel
-//! that died with one made from the stored record, and looks every second for evidence that expired.
+//! that died with one made from the stored record, and wakes those whose time has come.
 
+mod alarm_clock;
 mod children;
 
 use std::{
@@ -10,12 +11,18 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt, prelude::SendError};
+use actix::{
+    Actor, AsyncContext, Context, Handler, Recipient, StreamHandler, WrapFuture, fut::ActorFutureExt,
+    prelude::SendError,
+};
 use prometheus::{IntCounter, Registry};
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::oneshot;
 
-use self::children::{Child, Children};
+use self::{
+    alarm_clock::{AlarmClock, Ring},
+    children::{Child, Children},
+};
 use crate::{
     channel::{
         Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Leave, Mail, Operated, Reports,
@@ -34,11 +41,13 @@ use crate::{
 
 /// Batches and questions that may wait.
 pub const MAILBOX: usize = 16_384;
-/// How often expired evidence is looked for and the proof of life is written.
+/// How often the alarms are swept and the proof of life is written.
 const PULSE_EVERY: Duration = Duration::from_secs(1);
 /// Dead channels replaced within one window; more is a defect that a new process may cure.
 const RESTARTS_MAX: u32 = 100;
 const RESTART_WINDOW: Duration = Duration::from_secs(60);
+/// A channel whose mailbox was full is woken again after this.
+const WAKE_AGAIN: Duration = Duration::from_millis(10);
 /// Questions to channels whose mailbox was full are repeated this often, this many times.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 const ASK_TRIES: u32 = 100;
@@ -182,7 +191,7 @@ impl Supervisor {
 
     fn release(&mut self, slot: usize) {
         self.world.cells.remove(slot);
-        self.world.freshness.clear(slot);
+        self.world.alarms.clear(slot);
     }
 
     /// A channel died: its place is taken by one made from the record.
@@ -238,28 +247,34 @@ impl Supervisor {
                 "the daemon stood still or its clocks disagree: every count is unknown until it is reported anew"
             );
         }
-        let sweep = self.world.freshness.sweep(now.at);
-        let mut dead: Vec<ChannelId> = Vec::new();
-        let wake = |child: &Child| {
-            if let Err(SendError::Closed(_)) = child.addr.try_send(Wake) {
-                dead.push(child.id.clone());
-            }
-        };
+        let certain_until = self.world.alarms.sweep(now.at);
         if trusted_since != self.known_trust {
             self.known_trust = trusted_since;
-            self.children.iter().for_each(wake);
-        } else {
-            sweep.expired.into_iter().filter_map(|slot| self.children.at(slot)).for_each(wake);
-        }
-        for id in dead {
-            self.replace(ctx, &id);
+            let everybody = self.children.slots().collect();
+            self.wake(ctx, everybody);
         }
         // Without this one a restart credits a little less time to the countdowns.
-        let _ = self.pulses.try_send(Pulse { certain_until: sweep.certain_until });
+        let _ = self.pulses.try_send(Pulse { certain_until });
         if let Some(tell) = &self.on_pulse {
             tell();
         }
         ctx.run_later(PULSE_EVERY, Self::on_beat);
+    }
+
+    fn wake(&mut self, ctx: &mut Context<Self>, slots: Vec<usize>) {
+        let mut dead: Vec<ChannelId> = Vec::new();
+        let again = self.world.clock.now().at.plus(WAKE_AGAIN);
+        for slot in slots {
+            let Some(child) = self.children.at(slot) else { continue };
+            match child.addr.try_send(Wake) {
+                Ok(()) => {}
+                Err(SendError::Full(_)) => self.world.alarms.ring_again(slot, again),
+                Err(SendError::Closed(_)) => dead.push(child.id.clone()),
+            }
+        }
+        for id in dead {
+            self.replace(ctx, &id);
+        }
     }
 
     /// Asks every channel, and those that had no room again.
@@ -303,7 +318,15 @@ impl Actor for Supervisor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         self.retire_sources(ctx, self.children.iter());
+        self.world.alarms.sweep(self.world.clock.now().at);
+        ctx.add_stream(AlarmClock::new(Rc::clone(&self.world)));
         ctx.run_later(PULSE_EVERY, Self::on_beat);
+    }
+}
+
+impl StreamHandler<Ring> for Supervisor {
+    fn handle(&mut self, Ring(slots): Ring, ctx: &mut Self::Context) {
+        self.wake(ctx, slots);
     }
 }
 

@@ -12,10 +12,10 @@ use std::{
 use actix::Recipient;
 
 use crate::{
+    alarms::Alarms,
     channel::{Retired, cell::Cells, metrics::ChannelMetrics},
     clock::{BootId, Clock, Now, Stamp},
     continuity::Continuity,
-    freshness::Freshness,
     mailbox::MailboxDepths,
     protocol::{Offer, Publish, Retract, Rulebook, Save},
 };
@@ -27,7 +27,7 @@ pub struct World {
     /// Numbers the starts of the daemon.
     pub fence: u64,
     pub continuity: Continuity,
-    pub freshness: Freshness,
+    pub alarms: Alarms,
     pub cells: Arc<Cells>,
     pub rules: RefCell<Arc<Rulebook>>,
     pub metrics: ChannelMetrics,

@@ -8,6 +8,7 @@ use std::{
 
 /// Rooms that decide: no clock, no actor, no runtime, no file in them.
 const PURE: [&str; 25] = [
+    "actors/src/alarms.rs",
     "actors/src/broker/audience.rs",
     "actors/src/broker/encoded.rs",
     "actors/src/broker/held.rs",
@@ -23,7 +24,6 @@ const PURE: [&str; 25] = [
     "actors/src/channel/stream.rs",
     "actors/src/channel/words.rs",
     "actors/src/continuity.rs",
-    "actors/src/freshness.rs",
     "actors/src/identity.rs",
     "actors/src/session/deflate.rs",
     "actors/src/session/frame.rs",

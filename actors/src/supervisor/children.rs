@@ -77,6 +77,10 @@ impl Children {
         Some((slot, self.at[slot].take()?))
     }
 
+    pub fn slots(&self) -> impl Iterator<Item = usize> {
+        self.at.iter().enumerate().filter(|(_, child)| child.is_some()).map(|(slot, _)| slot)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Child> {
         self.at.iter().flatten()
     }
