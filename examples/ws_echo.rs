@@ -35,7 +35,8 @@ const LIMITS: Limits = Limits {
 
 async fn open(request: HttpRequest) -> actix_web::Result<HttpResponse> {
     let mut handshake = ws::handshake(&request)?;
-    let reception = Reception::of(&request).ok_or_else(|| ErrorBadRequest("the request has a body"))?;
+    let reception =
+        Reception::of(&request).ok_or_else(|| ErrorBadRequest("Upgrade must name websocket and nothing else"))?;
     let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).filter_map(|offer| offer.to_str().ok());
     let agreed = deflate::negotiate(offers);
     if let Some(agreed) = agreed {

@@ -1,25 +1,32 @@
 //! Hands a connection over from HTTP to what a route makes of it. The request goes through the routes and
 //! all that stands before them, like any other; only then does the connection change hands.
 
-use std::{cell::Cell, future::Future, pin::Pin, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    pin::Pin,
+    rc::Rc,
+    time::Duration,
+};
 
 use actix_codec::{Encoder, Framed, FramedParts};
-use actix_http::{ConnectionType, Request, Response, body, h1};
+use actix_http::{ConnectionType, Request, Response, h1};
 use actix_service::{Service, ServiceFactory};
 use actix_web::{
     Error, HttpMessage, HttpRequest,
-    body::{BodySize, MessageBody},
+    body::{BodySize, BoxBody, MessageBody},
     dev::{AppConfig, ServiceResponse},
     http::StatusCode,
     rt::net::TcpStream,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use sattva_actors::session::socket::{Incoming, Socket};
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
-/// Who is turned away gets a problem document: it is no larger.
-const REFUSAL_MAX: usize = 64 << 10;
-/// Time to take it.
+/// Time to take the answer, for a client that is not let in, and to close.
 const REFUSAL_TIME: Duration = Duration::from_secs(5);
 
 type Welcome = Box<dyn FnOnce(Incoming)>;
@@ -117,20 +124,29 @@ fn hand_over(
     Ok(())
 }
 
-async fn refuse(
-    response: Response<body::BoxBody>,
-    mut connection: FramedParts<TcpStream, h1::Codec>,
-) -> Result<(), Error> {
-    let (mut response, body) = response.into_parts();
+/// Answers like any other request, and closes.
+async fn refuse(response: Response<BoxBody>, mut connection: FramedParts<TcpStream, h1::Codec>) -> Result<(), Error> {
+    let (mut response, mut body) = response.into_parts();
     response.head_mut().set_connection_type(ConnectionType::Close);
-    let body = body::to_bytes_limited(body, REFUSAL_MAX).await.ok().and_then(Result::ok).unwrap_or_default();
-    let mut whole: BytesMut = connection.write_buf;
-    let head = h1::Message::Item((response, BodySize::Sized(body.len() as u64)));
-    connection.codec.encode(head, &mut whole)?;
-    whole.extend_from_slice(&body);
+    // The codec knows no chunks after a request for an upgrade: the body ends with the connection.
+    response.head_mut().no_chunking(true);
+    let size = body.size();
+    let mut out = connection.write_buf;
+    connection.codec.encode(h1::Message::Item((response, size)), &mut out)?;
     let written = async {
-        connection.io.write_all(&whole).await?;
-        connection.io.shutdown().await
+        if !matches!(size, BodySize::None | BodySize::Sized(0)) {
+            while let Some(Ok(part)) = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
+                connection.codec.encode(h1::Message::Chunk(Some(part)), &mut out)?;
+                connection.io.write_all(&out.split()).await?;
+            }
+            connection.codec.encode(h1::Message::Chunk(None), &mut out)?;
+        }
+        connection.io.write_all(&out).await?;
+        connection.io.shutdown().await?;
+        // What the client has sent meanwhile is read: left unread it would reset the connection, and the answer with it.
+        let mut rest = [0; 1024];
+        while connection.io.read(&mut rest).await? > 0 {}
+        Ok::<(), std::io::Error>(())
     };
     // A client that does not take it has lost only the reason.
     let _ = timeout(REFUSAL_TIME, written).await;

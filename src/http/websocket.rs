@@ -119,7 +119,8 @@ pub async fn open(
         Problem::bad_request("not_a_websocket", detail)
     };
     let mut handshake = ws::handshake(&request).map_err(|error| not_a_websocket(&error))?;
-    let reception = Reception::of(&request).ok_or_else(|| not_a_websocket(&"the request has a body"))?;
+    let reception =
+        Reception::of(&request).ok_or_else(|| not_a_websocket(&"Upgrade must name websocket and nothing else"))?;
     let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).filter_map(|offer| offer.to_str().ok());
     let encoding = match deflate::negotiate(offers) {
         Some(agreed) => {

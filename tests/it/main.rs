@@ -32,4 +32,5 @@ mod reload;
 mod seed_shapes;
 mod simple_report;
 mod start_errors;
+mod upgrades;
 mod websocket;

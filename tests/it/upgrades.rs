@@ -1,0 +1,73 @@
+//! What becomes of requests for an upgrade, before and beside the WebSocket.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use crate::daemon::{Daemon, Plan};
+
+const HANDSHAKE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+
+/// Sends all of it at once, and reads until the daemon closes.
+fn say(daemon: &Daemon, request: &str, more: &[u8]) -> String {
+    let mut stream = TcpStream::connect(daemon.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let (line, headers) = request.split_once('\n').unwrap_or((request, ""));
+    let head = format!("{line} HTTP/1.1\r\nHost: {}\r\n{headers}{HANDSHAKE}\r\n", daemon.address());
+    stream.write_all(&[head.as_bytes(), more].concat()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn another_route_answers_a_request_for_an_upgrade_like_any_other_and_in_full() {
+    let daemon = Daemon::start("");
+    for n in 0..40 {
+        daemon
+            .post(
+                "/api/v1/ingest",
+                &serde_json::json!({ "source": "radio-1", "reports":
+            (0..50).map(|c| serde_json::json!({ "channel_id": format!("c{n}-{c}"), "session": "s", "seq": 1,
+                "started_at": "2026-01-01T00:00:00Z", "state": "live", "listeners": 1 })).collect::<Vec<_>>() }),
+            )
+            .ok();
+    }
+    let answer = say(&daemon, "GET /metrics", b"");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{}", &answer[..200.min(answer.len())]);
+    assert_eq!(answer.matches("sattva_stream_listeners{").count(), 2000, "{} bytes", answer.len());
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(!head.contains("chunked") && body.ends_with("sessions_ended_total{reason=\"too_slow\"} 0\n"), "{head}");
+    assert!(say(&daemon, "GET /nothing", b"").starts_with("HTTP/1.1 404"));
+    assert!(say(&daemon, "POST /api/v1/ingest", b"").starts_with("HTTP/1.1 400"));
+}
+
+#[test]
+fn who_is_turned_away_gets_the_reason_whatever_was_sent_behind_the_request() {
+    let daemon = Plan::new("[websocket]\nmax_sessions = 1\n").start();
+    let _first = daemon.live("");
+    let answer = say(&daemon, "GET /ws/stats", &[b'x'; 50_000]);
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("too_many_sessions"), "{answer}");
+    let answer = say(&daemon, "GET /ws/stats\nOrigin: http://evil.example\r\n", &[b'x'; 50_000]);
+    assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("origin_not_allowed"), "{answer}");
+    let answer = say(&daemon, "POST /ws/stats", b"");
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+}
+
+#[test]
+fn a_handshake_that_would_upgrade_to_something_else_too_opens_nothing() {
+    let daemon = Daemon::start("");
+    let answer = say(&daemon, "GET /ws/stats\nUpgrade: h2c, websocket\r\nConnection: close\r\n", b"");
+    assert!(!answer.starts_with("HTTP/1.1 101"), "{answer}");
+}
+
+#[test]
+fn what_comes_in_one_piece_with_the_handshake_is_heard() {
+    let daemon = Daemon::start("");
+    // A ping, and the end: 1000.
+    let answer = say(&daemon, "GET /ws/stats", b"\x89\x82\0\0\0\0hi\x88\x82\0\0\0\0\x03\xe8");
+    assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+    assert!(answer.contains("\u{2}hi"), "{answer}");
+}
