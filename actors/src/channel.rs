@@ -584,6 +584,8 @@ impl ChannelActor {
         if self.world.outlets.retirement.try_send(retired).is_err() {
             return false;
         }
+        // Nobody is to be woken any more.
+        self.world.alarms.clear(self.place.slot());
         ctx.stop();
         true
     }

@@ -36,10 +36,14 @@ fn is_address(host: &str) -> bool {
 
 /// Plain reads are open; whatever changes something, and the WebSocket, asks for the origin.
 pub async fn check<B: MessageBody>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if *request.method() == Method::HEAD && !request.path().starts_with("/ws/") {
+        // It asks for what GET would answer; the body is left out where the answer is written.
+        request.head_mut().method = Method::GET;
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::OPTIONS);
     if reads && !request.path().starts_with("/ws/") {
         return Ok(next.call(request).await?.map_into_left_body());
     }

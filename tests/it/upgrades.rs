@@ -1,4 +1,4 @@
-//! What becomes of requests for an upgrade, before and beside the WebSocket.
+//! What becomes of requests that are not quite what a route is for: for an upgrade elsewhere, for the head alone.
 
 use std::{
     io::{Read, Write},
@@ -52,8 +52,10 @@ fn who_is_turned_away_gets_the_reason_whatever_was_sent_behind_the_request() {
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("too_many_sessions"), "{answer}");
     let answer = say(&daemon, "GET /ws/stats\nOrigin: http://evil.example\r\n", &[b'x'; 50_000]);
     assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("origin_not_allowed"), "{answer}");
-    let answer = say(&daemon, "POST /ws/stats", b"");
-    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    for method in ["POST", "HEAD"] {
+        let answer = say(&daemon, &format!("{method} /ws/stats"), b"");
+        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    }
 }
 
 #[test]
@@ -70,4 +72,18 @@ fn what_comes_in_one_piece_with_the_handshake_is_heard() {
     let answer = say(&daemon, "GET /ws/stats", b"\x89\x82\0\0\0\0hi\x88\x82\0\0\0\0\x03\xe8");
     assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
     assert!(answer.contains("\u{2}hi"), "{answer}");
+}
+
+#[test]
+fn who_asks_for_the_head_gets_the_head_of_what_there_is() {
+    let daemon = Daemon::start("");
+    for path in ["/healthz", "/readyz", "/metrics", "/api/stats", "/api/v1/streams", "/monitoring"] {
+        let mut stream = TcpStream::connect(daemon.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let request = format!("HEAD {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", daemon.address());
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n"), "{path}: {answer}");
+    }
 }
