@@ -27,7 +27,7 @@ use self::{
     encoded::{Encoded, Encoder},
     held::{Held, Live},
     run::{Figures, Run},
-    shard::ShardHandle,
+    shard::{ShardHandle, TOGETHER_MAX},
     subscriptions::Filter,
 };
 use crate::{
@@ -120,6 +120,11 @@ pub struct CloseAll {
     pub reply: oneshot::Sender<usize>,
 }
 
+/// The mailbox has been emptied of what was in it.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Flush;
+
 pub struct Broker {
     clock: Clock,
     describe: Recipient<Describe>,
@@ -130,6 +135,9 @@ pub struct Broker {
     shards: HashMap<u64, Shard>,
     /// Sessions that have agreed to permessage-deflate.
     deflating: usize,
+    /// What leaves together.
+    outgoing: Vec<Arc<Live>>,
+    outgoing_bytes: usize,
     /// The newest statistics, for sessions that join.
     latest_stats: Option<Arc<Live>>,
     /// A snapshot is being gathered; sessions that came later need the next one.
@@ -149,6 +157,8 @@ impl Broker {
             sessions: HashMap::new(),
             shards: HashMap::new(),
             deflating: 0,
+            outgoing: Vec::new(),
+            outgoing_bytes: 0,
             latest_stats: None,
             gathering: false,
             next_round: BTreeSet::new(),
@@ -156,20 +166,44 @@ impl Broker {
         }
     }
 
-    fn fan_out(&mut self, message: Arc<Live>) {
-        let shards: Vec<u64> = self.shards.keys().copied().collect();
-        for shard in shards {
-            self.tell(shard, Deliver::Live(Arc::clone(&message)));
+    fn fan_out(&mut self, ctx: &mut Context<Self>, message: Arc<Live>) {
+        if self.outgoing.is_empty() {
+            // Handled when what is in the mailbox now has been: a burst leaves as one, whoever runs meanwhile.
+            ctx.notify(Flush);
+        }
+        self.outgoing_bytes += message.frames.plain.len();
+        self.outgoing.push(Arc::clone(&message));
+        if self.outgoing_bytes >= TOGETHER_MAX {
+            self.flush();
         }
         if self.gathering || !self.next_round.is_empty() {
             self.held.push(message);
         }
     }
 
+    /// One message to each thread.
+    fn flush(&mut self) {
+        if self.outgoing.is_empty() {
+            return;
+        }
+        let together: Arc<[Arc<Live>]> = std::mem::take(&mut self.outgoing).into();
+        self.outgoing_bytes = 0;
+        let shards: Vec<u64> = self.shards.keys().copied().collect();
+        for shard in shards {
+            self.send(shard, Deliver::Live(Arc::clone(&together)));
+        }
+    }
+
+    /// Behind everything that was live before.
+    fn tell(&mut self, shard: u64, deliver: Deliver) {
+        self.flush();
+        self.send(shard, deliver);
+    }
+
     /// A thread that has fallen so far behind that it takes no more has lost something: its sessions go.
-    fn tell(&mut self, shard: u64, deliver: Deliver) -> bool {
-        let Some(entry) = self.shards.get(&shard) else { return false };
-        let Err(error) = entry.handle.deliver.try_send(deliver) else { return true };
+    fn send(&mut self, shard: u64, deliver: Deliver) {
+        let Some(entry) = self.shards.get(&shard) else { return };
+        let Err(error) = entry.handle.deliver.try_send(deliver) else { return };
         if matches!(error, SendError::Full(_)) {
             entry.handle.has_lost.store(true, Release);
         }
@@ -177,7 +211,6 @@ impl Broker {
         for id in gone {
             self.forget(id);
         }
-        false
     }
 
     /// The session has lost something.
@@ -373,7 +406,15 @@ impl Handler<Publish> for Broker {
         if kind == MessageType::Stats {
             self.latest_stats = Some(Arc::clone(&message));
         }
-        self.fan_out(message);
+        self.fan_out(ctx, message);
+    }
+}
+
+impl Handler<Flush> for Broker {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
+        self.flush();
     }
 }
 
@@ -425,6 +466,7 @@ impl Handler<CloseAll> for Broker {
     type Result = ();
 
     fn handle(&mut self, close: CloseAll, _: &mut Self::Context) {
+        self.flush();
         let everybody = Deliver::DismissEverybody(Dismiss::ShuttingDown);
         let told = self.shards.values().filter(|s| s.handle.deliver.try_send(everybody.clone()).is_ok());
         let _ = close.reply.send(told.map(|shard| shard.sessions).sum());

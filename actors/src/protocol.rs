@@ -512,8 +512,8 @@ pub enum Replaces {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub enum Deliver {
-    /// To everybody who wants it and does not wait for a snapshot.
-    Live(Arc<Live>),
+    /// To everybody who wants it and does not wait for a snapshot; what came together, in its order.
+    Live(Arc<[Arc<Live>]>),
     /// A session wants something else, if so, and may have to wait for a snapshot from here on.
     Refine {
         session: u64,

@@ -31,7 +31,7 @@ use crate::{
 /// Messages of the Broker that may wait for one thread.
 const MAILBOX: usize = 262_144;
 /// What is this much leaves at once, without waiting for the rest of the mailbox.
-const TOGETHER_MAX: usize = 64 << 10;
+pub const TOGETHER_MAX: usize = 64 << 10;
 /// How often clients are looked at that take nothing.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -145,13 +145,13 @@ impl<L: Line> Handler<Deliver> for Shard<L> {
             tracing::warn!("a thread has fallen far behind: its sessions have to begin anew");
             self.dismiss_everybody(Dismiss::TooSlow);
         }
-        if let Deliver::Live(message) = deliver {
+        if let Deliver::Live(messages) = deliver {
             if self.waiting.is_empty() {
                 // Handled when what is in the mailbox now has been.
                 ctx.notify(Flush);
             }
-            self.bytes += message.frames.plain.len();
-            self.waiting.push(message);
+            self.bytes += messages.iter().map(|message| message.frames.plain.len()).sum::<usize>();
+            self.waiting.extend_from_slice(&messages);
             if self.bytes >= TOGETHER_MAX {
                 self.flush();
             }

@@ -9,7 +9,7 @@ use crate::protocol::Replaces;
 /// Messages and bytes that may wait for a client. Beside them one snapshot may, and what has happened since
 /// it was asked for: both may be larger, for they are shared.
 pub const MESSAGES_MAX: usize = 512;
-pub const BYTES_MAX: usize = 1 << 20;
+pub const BYTES_MAX: usize = 512 << 10;
 /// Frames that are written together.
 pub const TOGETHER: usize = 64;
 /// Who can be held back goes on when no more than this waits.
