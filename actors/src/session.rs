@@ -182,6 +182,9 @@ pub struct SessionActor {
     /// Held while the session lives: its place among the allowed number.
     _place: Box<dyn std::any::Any>,
     last_seen: Timestamp,
+    /// What the client had taken at the last heartbeat, and whether something waited for it then.
+    taken: u64,
+    waits: bool,
     assembler: Assembler,
     texts: Pace,
     rubbish: u32,
@@ -210,6 +213,8 @@ impl SessionActor {
             socket: incoming.socket().clone(),
             _place: place,
             last_seen,
+            taken: 0,
+            waits: false,
             assembler: Assembler::new(LIMITS, encoding, last_seen),
             texts: Pace::new(last_seen),
             rubbish: 0,
@@ -307,6 +312,12 @@ impl SessionActor {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now().at;
+        // Our pings stand in line: who still takes what stands before them cannot answer yet.
+        let taken = self.socket.taken();
+        if self.waits && taken > self.taken {
+            self.last_seen = now;
+        }
+        (self.taken, self.waits) = (taken, self.socket.is_waited_for());
         if now.since(self.last_seen) > self.heartbeat * 2 {
             self.end(ctx, Ending::Silent, CloseCode::Policy, "silent for two heartbeats");
             return;

@@ -48,6 +48,8 @@ const RESTARTS_MAX: u32 = 100;
 const RESTART_WINDOW: Duration = Duration::from_secs(60);
 /// A channel whose mailbox was full is woken again after this.
 const WAKE_AGAIN: Duration = Duration::from_millis(10);
+/// A channel that has been woken has set its next alarm by then, or it is looked whether it lives.
+const WOKEN_WITHIN: Duration = Duration::from_secs(1);
 /// Questions to channels whose mailbox was full are repeated this often, this many times.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 const ASK_TRIES: u32 = 100;
@@ -263,12 +265,13 @@ impl Supervisor {
 
     fn wake(&mut self, ctx: &mut Context<Self>, slots: Vec<usize>) {
         let mut dead: Vec<ChannelId> = Vec::new();
-        let again = self.world.clock.now().at.plus(WAKE_AGAIN);
+        let now = self.world.clock.now().at;
         for slot in slots {
             let Some(child) = self.children.at(slot) else { continue };
             match child.addr.try_send(Wake) {
-                Ok(()) => {}
-                Err(SendError::Full(_)) => self.world.alarms.ring_again(slot, again),
+                // It sets its next alarm itself, unless it dies of this one.
+                Ok(()) => self.world.alarms.ring_again(slot, now.plus(WOKEN_WITHIN)),
+                Err(SendError::Full(_)) => self.world.alarms.ring_again(slot, now.plus(WAKE_AGAIN)),
                 Err(SendError::Closed(_)) => dead.push(child.id.clone()),
             }
         }

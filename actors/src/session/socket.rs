@@ -13,7 +13,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
-use rustix::net::sockopt::set_socket_send_buffer_size;
+use rustix::net::{SendFlags, send, sockopt::set_socket_send_buffer_size};
 use tokio::net::TcpStream;
 
 use super::outbox::{Outbox, Overflow};
@@ -122,12 +122,29 @@ impl Socket {
         .await;
     }
 
+    /// Something waits for the client to take it.
+    pub fn is_waited_for(&self) -> bool {
+        !self.0.state.borrow().outbox.is_empty()
+    }
+
+    /// Bytes the client has taken so far.
+    pub fn taken(&self) -> u64 {
+        self.0.state.borrow().taken
+    }
+
     /// Looked at now and then: has something waited for too long, and the client taken nothing of it?
     pub fn is_stalled(&self, now: Timestamp) -> bool {
         let mut state = self.0.state.borrow_mut();
         if state.outbox.is_empty() {
             state.waits_since = None;
             return false;
+        }
+        // The kernel tells of room only when a third of its buffer is free; a client that takes little at a time
+        // has made some before.
+        let (slices, _) = state.outbox.next();
+        if let Ok(bytes) = send(&self.0.stream, &slices[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            state.outbox.written(bytes);
+            state.taken += bytes as u64;
         }
         match state.waits_since {
             Some((taken, since)) if taken == state.taken => now.since(since) >= STALLED_AFTER,
