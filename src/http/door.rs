@@ -11,7 +11,7 @@ use actix_web::{
     web,
 };
 
-use super::{Front, problem::Problem};
+use super::{Front, problem::Problem, upgrade::Reception};
 
 /// Whether a request that a browser made for a page of `origin` may pass: a page of this daemon, or one
 /// that is listed. A name is only trusted where it is listed, for a foreign page can have its own name
@@ -39,12 +39,14 @@ pub async fn check<B: MessageBody>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    if *request.method() == Method::HEAD && !request.path().starts_with("/ws/") {
+    // Whatever its path is spelled like: only such a request can open a session.
+    let upgrades = Reception::of(request.request()).is_some();
+    if *request.method() == Method::HEAD && !upgrades {
         // It asks for what GET would answer; the body is left out where the answer is written.
         request.head_mut().method = Method::GET;
     }
     let reads = matches!(*request.method(), Method::GET | Method::OPTIONS);
-    if reads && !request.path().starts_with("/ws/") {
+    if reads && !upgrades && !request.path().starts_with("/ws/") {
         return Ok(next.call(request).await?.map_into_left_body());
     }
     if let Some(origin) = request.headers().get(header::ORIGIN) {

@@ -52,6 +52,8 @@ fn who_is_turned_away_gets_the_reason_whatever_was_sent_behind_the_request() {
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("too_many_sessions"), "{answer}");
     let answer = say(&daemon, "GET /ws/stats\nOrigin: http://evil.example\r\n", &[b'x'; 50_000]);
     assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("origin_not_allowed"), "{answer}");
+    let answer = say(&daemon, "GET /%77s/stats\nOrigin: http://evil.example\r\n", b"");
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
     for method in ["POST", "HEAD"] {
         let answer = say(&daemon, &format!("{method} /ws/stats"), b"");
         assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
