@@ -6,24 +6,20 @@ use std::{env, net::TcpListener, process::ExitCode, time::Duration};
 use actix_http::HttpService;
 use actix_server::Server;
 use actix_service::{IntoServiceFactory, map_config};
-use actix_web::{
-    App, HttpRequest, HttpResponse, dev::AppConfig, error::ErrorBadRequest, http::header::SEC_WEBSOCKET_EXTENSIONS, rt,
-    web,
-};
-use actix_web_actors::ws;
+use actix_web::{App, HttpRequest, HttpResponse, dev::AppConfig, rt, web};
 use futures_util::StreamExt;
 use sattva_actors::{
     clock::Clock,
     session::{
         LINGER,
-        deflate::{self, Deflater, Encoding},
+        deflate::{Deflater, Encoding},
         frame::{self, Opcode},
         message::{Assembler, Event, Limits},
         pace::PaceLimit,
         socket::Incoming,
     },
 };
-use sattva_monitor::http::upgrade::{Reception, Upgrades};
+use sattva_monitor::http::{problem::Problem, upgrade::Upgrades, websocket::Handshake};
 
 const LIMITS: Limits = Limits {
     message_max: 64 << 20,
@@ -33,18 +29,10 @@ const LIMITS: Limits = Limits {
     binary: true,
 };
 
-async fn open(request: HttpRequest) -> actix_web::Result<HttpResponse> {
-    let mut handshake = ws::handshake(&request)?;
-    let reception =
-        Reception::of(&request).ok_or_else(|| ErrorBadRequest("Upgrade must name websocket and nothing else"))?;
-    let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).filter_map(|offer| offer.to_str().ok());
-    let agreed = deflate::negotiate(offers);
-    if let Some(agreed) = agreed {
-        handshake.insert_header((SEC_WEBSOCKET_EXTENSIONS, agreed));
-    }
-    let encoding = agreed.map_or(Encoding::Plain, |_| Encoding::Deflate);
+async fn open(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let Handshake { mut answer, encoding, reception } = Handshake::with(&request)?;
     reception.welcome(move |incoming| drop(rt::spawn(echo(incoming, encoding))));
-    Ok(handshake.finish())
+    Ok(answer.finish())
 }
 
 /// Says everything back, until the client closes or breaks a rule.

@@ -1,8 +1,8 @@
 //! `GET /ws/stats`: checks who comes, then hands the connection to a SessionActor.
 
 use std::{
-    any::Any,
     collections::HashMap,
+    fmt::Display,
     net::{IpAddr, Ipv4Addr},
     sync::{
         Arc, Mutex, PoisonError,
@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use actix_web::{HttpRequest, HttpResponse, dev::Extensions, get, http::header::SEC_WEBSOCKET_EXTENSIONS, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, http::header::SEC_WEBSOCKET_EXTENSIONS, web};
 use actix_web_actors::ws;
 use sattva_actors::{
     broker::subscriptions::Filter,
@@ -84,11 +84,31 @@ impl Drop for Place {
     }
 }
 
-/// Runs for each connection before its first request.
-pub fn on_connect(connection: &dyn Any, _: &mut Extensions) {
-    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
-        // A small frame must not wait for the next one; without it the session is only slower.
-        let _ = stream.set_nodelay(true);
+/// A request that opens a WebSocket: its answer, what both have agreed to, and where to say what follows.
+pub struct Handshake {
+    pub answer: HttpResponseBuilder,
+    pub encoding: Encoding,
+    pub reception: Reception,
+}
+
+impl Handshake {
+    pub fn with(request: &HttpRequest) -> Result<Self, Problem> {
+        let not_a_websocket = |why: &dyn Display| {
+            let detail = format!("this is a WebSocket endpoint ({why}); open it with a WebSocket client");
+            Problem::bad_request("not_a_websocket", detail)
+        };
+        let mut answer = ws::handshake(request).map_err(|error| not_a_websocket(&error))?;
+        let reception =
+            Reception::of(request).ok_or_else(|| not_a_websocket(&"Upgrade must name websocket and nothing else"))?;
+        let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).filter_map(|offer| offer.to_str().ok());
+        let encoding = match deflate::negotiate(offers) {
+            Some(agreed) => {
+                answer.insert_header((SEC_WEBSOCKET_EXTENSIONS, agreed));
+                Encoding::Deflate
+            }
+            None => Encoding::Plain,
+        };
+        Ok(Self { answer, encoding, reception })
     }
 }
 
@@ -114,21 +134,7 @@ pub async fn open(
     }
     let filter = Filter::parse(list(query.channels.as_deref()), list(query.types.as_deref()))
         .map_err(|error| Problem::bad_request("bad_filter", error.to_string()))?;
-    let not_a_websocket = |why: &dyn std::fmt::Display| {
-        let detail = format!("this is a WebSocket endpoint ({why}); open it with a WebSocket client");
-        Problem::bad_request("not_a_websocket", detail)
-    };
-    let mut handshake = ws::handshake(&request).map_err(|error| not_a_websocket(&error))?;
-    let reception =
-        Reception::of(&request).ok_or_else(|| not_a_websocket(&"Upgrade must name websocket and nothing else"))?;
-    let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).filter_map(|offer| offer.to_str().ok());
-    let encoding = match deflate::negotiate(offers) {
-        Some(agreed) => {
-            handshake.insert_header((SEC_WEBSOCKET_EXTENSIONS, agreed));
-            Encoding::Deflate
-        }
-        None => Encoding::Plain,
-    };
+    let Handshake { mut answer, encoding, reception } = Handshake::with(&request)?;
     let settings = front.config.load().websocket.clone();
     let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let most_per_address = settings.max_sessions_per_ip.unwrap_or(settings.max_sessions);
@@ -149,7 +155,7 @@ pub async fn open(
     reception.welcome(move |incoming| {
         SessionActor::begin(id, clock, terms, outlets, Box::new(place), incoming);
     });
-    Ok(handshake.finish())
+    Ok(answer.finish())
 }
 
 #[cfg(test)]
