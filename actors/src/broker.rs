@@ -2,6 +2,7 @@
 //! shard hands the same bytes to all who want them.
 
 pub mod audience;
+mod burst;
 pub mod encoded;
 pub mod held;
 pub mod run;
@@ -24,10 +25,11 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use tokio::sync::oneshot;
 
 use self::{
+    burst::Burst,
     encoded::{Encoded, Encoder},
     held::{Held, Live},
     run::{Figures, Run},
-    shard::{ShardHandle, TOGETHER_MAX},
+    shard::ShardHandle,
     subscriptions::Filter,
 };
 use crate::{
@@ -120,7 +122,7 @@ pub struct CloseAll {
     pub reply: oneshot::Sender<usize>,
 }
 
-/// The mailbox has been emptied of what was in it.
+/// The mailbox, the Broker's or a shard's, has been emptied of what was in it.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Flush;
@@ -135,9 +137,7 @@ pub struct Broker {
     shards: HashMap<u64, Shard>,
     /// Sessions that have agreed to permessage-deflate.
     deflating: usize,
-    /// What leaves together.
-    outgoing: Vec<Arc<Live>>,
-    outgoing_bytes: usize,
+    outgoing: Burst,
     /// The newest statistics, for sessions that join.
     latest_stats: Option<Arc<Live>>,
     /// A snapshot is being gathered; sessions that came later need the next one.
@@ -157,8 +157,7 @@ impl Broker {
             sessions: HashMap::new(),
             shards: HashMap::new(),
             deflating: 0,
-            outgoing: Vec::new(),
-            outgoing_bytes: 0,
+            outgoing: Burst::default(),
             latest_stats: None,
             gathering: false,
             next_round: BTreeSet::new(),
@@ -171,9 +170,8 @@ impl Broker {
             // Handled when what is in the mailbox now has been: a burst leaves as one, whoever runs meanwhile.
             ctx.notify(Flush);
         }
-        self.outgoing_bytes += message.frames.plain.len();
-        self.outgoing.push(Arc::clone(&message));
-        if self.outgoing_bytes >= TOGETHER_MAX {
+        self.outgoing.extend(std::slice::from_ref(&message));
+        if self.outgoing.is_full() {
             self.flush();
         }
         if self.gathering || !self.next_round.is_empty() {
@@ -186,8 +184,7 @@ impl Broker {
         if self.outgoing.is_empty() {
             return;
         }
-        let together: Arc<[Arc<Live>]> = std::mem::take(&mut self.outgoing).into();
-        self.outgoing_bytes = 0;
+        let together: Arc<[Arc<Live>]> = self.outgoing.take().into();
         let shards: Vec<u64> = self.shards.keys().copied().collect();
         for shard in shards {
             self.send(shard, Deliver::Live(Arc::clone(&together)));

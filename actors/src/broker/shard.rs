@@ -14,12 +14,12 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient};
+use actix::{Actor, AsyncContext, Context, Handler, Recipient};
 
 use super::{
-    BrokerMetrics,
+    BrokerMetrics, Flush,
     audience::{Audience, Line},
-    held::Live,
+    burst::Burst,
     subscriptions::Filter,
 };
 use crate::{
@@ -30,8 +30,6 @@ use crate::{
 
 /// Messages of the Broker that may wait for one thread.
 const MAILBOX: usize = 262_144;
-/// What is this much leaves at once, without waiting for the rest of the mailbox.
-pub const TOGETHER_MAX: usize = 64 << 10;
 /// How often clients are looked at that take nothing.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -70,15 +68,8 @@ pub struct Shard<L> {
     clock: Clock,
     audience: Rc<RefCell<Audience<L>>>,
     has_lost: Arc<AtomicBool>,
-    /// What leaves together.
-    waiting: Vec<Arc<Live>>,
-    bytes: usize,
+    waiting: Burst,
 }
-
-/// The mailbox has been emptied of what was in it.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Flush;
 
 impl<L: Line> Shard<L> {
     /// Starts on the caller's thread, for the sessions of that thread.
@@ -86,13 +77,8 @@ impl<L: Line> Shard<L> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let audience = Rc::new(RefCell::new(Audience::new(metrics)));
         let has_lost = Arc::<AtomicBool>::default();
-        let shard = Self {
-            clock,
-            audience: Rc::clone(&audience),
-            has_lost: Arc::clone(&has_lost),
-            waiting: Vec::new(),
-            bytes: 0,
-        };
+        let shard =
+            Self { clock, audience: Rc::clone(&audience), has_lost: Arc::clone(&has_lost), waiting: Burst::default() };
         let deliver = shard.start().recipient();
         Entrance { audience, handle: ShardHandle { number: NUMBERS.fetch_add(1, Relaxed), deliver, has_lost } }
     }
@@ -101,9 +87,7 @@ impl<L: Line> Shard<L> {
         if self.waiting.is_empty() {
             return;
         }
-        let slow = self.audience.borrow().send(&self.waiting);
-        self.waiting.clear();
-        self.bytes = 0;
+        let slow = self.audience.borrow().send(&self.waiting.take());
         self.dismiss(&slow, Dismiss::TooSlow);
     }
 
@@ -150,9 +134,8 @@ impl<L: Line> Handler<Deliver> for Shard<L> {
                 // Handled when what is in the mailbox now has been.
                 ctx.notify(Flush);
             }
-            self.bytes += messages.iter().map(|message| message.frames.plain.len()).sum::<usize>();
-            self.waiting.extend_from_slice(&messages);
-            if self.bytes >= TOGETHER_MAX {
+            self.waiting.extend(&messages);
+            if self.waiting.is_full() {
                 self.flush();
             }
             return;
