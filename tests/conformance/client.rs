@@ -8,7 +8,11 @@ use std::{
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 
-use crate::echo::{Echo, PATIENCE};
+pub use crate::by_hand::masked_frame;
+use crate::{
+    by_hand::handshake,
+    echo::{Echo, PATIENCE},
+};
 
 pub const FIN: u8 = 0x80;
 pub const RSV1: u8 = 0x40;
@@ -36,24 +40,6 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     masked_frame(first, payload, KEY)
 }
 
-pub fn masked_frame(first: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
-    let mut out = vec![first];
-    match payload.len() {
-        short @ 0..=125 => out.push(0x80 | short as u8),
-        long @ 126..=65_535 => {
-            out.push(0x80 | 126);
-            out.extend_from_slice(&(long as u16).to_be_bytes());
-        }
-        long => {
-            out.push(0x80 | 127);
-            out.extend_from_slice(&(long as u64).to_be_bytes());
-        }
-    }
-    out.extend_from_slice(&key);
-    out.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    out
-}
-
 pub fn close(code: u16) -> Vec<u8> {
     frame(FIN | CLOSE, &code.to_be_bytes())
 }
@@ -68,21 +54,7 @@ impl Client {
         let mut stream = TcpStream::connect(echo.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let head = format!(
-            "GET / HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n{extensions}\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-            echo.address
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            answer.push(byte[0]);
-        }
-        let answer = String::from_utf8(answer).unwrap();
-        // The key and its answer are the example of RFC 6455, section 1.3.
-        assert!(answer.starts_with("HTTP/1.1 101") && answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
+        let answer = handshake(&mut stream, "/", extensions);
         let extensions = answer.lines().find_map(|line| line.strip_prefix("sec-websocket-extensions: "));
         Self { stream, agreed: extensions.map(str::to_owned) }
     }

@@ -2,6 +2,8 @@
 //! send comes back, what it may not ends the connection as it must, and nobody waits long.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+#[path = "../it/by_hand.rs"]
+mod by_hand;
 mod client;
 mod echo;
 

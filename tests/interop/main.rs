@@ -12,6 +12,7 @@ mod ways;
 #[allow(dead_code, reason = "the tests next door need more of it")]
 #[path = "../it"]
 mod next_door {
+    pub mod by_hand;
     pub mod daemon;
     pub mod figures;
     pub mod live;
@@ -22,7 +23,7 @@ mod next_door {
 #[allow(dead_code, reason = "the tests next door need more of it")]
 #[path = "../icecast/process.rs"]
 mod process;
-use next_door::{daemon, figures, live, patience, raw_socket, streamer};
+use next_door::{by_hand, daemon, figures, live, patience, raw_socket, streamer};
 
 // What they meet, by behaviour.
 mod conversation;

@@ -7,6 +7,7 @@
 
 // What the tests speak with: the daemon's process, a streamer, a WebSocket client, a disk that can be full.
 mod architecture;
+mod by_hand;
 mod daemon;
 mod door_keeper;
 mod figures;

@@ -8,7 +8,10 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-use crate::patience::PATIENCE;
+use crate::{
+    by_hand::{handshake, masked_frame},
+    patience::PATIENCE,
+};
 
 pub struct RawSocket(TcpStream);
 
@@ -35,37 +38,13 @@ impl RawSocket {
         socket.connect(&address.into()).unwrap();
         let mut stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let head = format!(
-            "GET /ws/stats HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            answer.push(byte[0]);
-        }
-        let answer = String::from_utf8(answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
-        // The key and its answer are the example of RFC 6455, section 1.3.
-        assert!(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
+        handshake(&mut stream, "/ws/stats", "");
         Self(stream)
     }
 
     /// One masked frame; a connection that is gone takes nothing, which is for the reader to find out.
     pub fn frame(&mut self, first: u8, payload: &[u8]) {
-        let mut frame = vec![first];
-        match payload.len() {
-            short @ 0..=125 => frame.push(0x80 | short as u8),
-            long => {
-                frame.push(0x80 | 126);
-                frame.extend_from_slice(&u16::try_from(long).unwrap().to_be_bytes());
-            }
-        }
-        frame.extend_from_slice(&KEY);
-        frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-        let _ = self.0.write_all(&frame);
+        let _ = self.0.write_all(&masked_frame(first, payload, KEY));
     }
 
     /// The next frame's opcode and payload; `None` at the end of the connection.
