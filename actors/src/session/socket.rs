@@ -143,8 +143,7 @@ impl Socket {
         // has made some before.
         let (slices, _) = state.outbox.next();
         if let Ok(bytes) = send(&self.0.stream, &slices[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            state.outbox.written(bytes);
-            state.taken += bytes as u64;
+            state.took(bytes);
         }
         match state.waits_since {
             Some((taken, since)) if taken == state.taken => now.since(since) >= STALLED_AFTER,
@@ -161,10 +160,7 @@ impl Socket {
         while !state.outbox.is_empty() {
             let (slices, count) = state.outbox.next();
             match self.0.stream.try_write_vectored(&slices[..count]) {
-                Ok(bytes) => {
-                    state.outbox.written(bytes);
-                    state.taken += bytes as u64;
-                }
+                Ok(bytes) => state.took(bytes),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => return state.lose(),
             }
@@ -181,6 +177,12 @@ impl Socket {
 }
 
 impl State {
+    /// So much of what waited.
+    fn took(&mut self, bytes: usize) {
+        self.outbox.written(bytes);
+        self.taken += bytes as u64;
+    }
+
     /// The connection is gone: the reader will see it too.
     fn lose(&mut self) {
         self.outbox.abandon();

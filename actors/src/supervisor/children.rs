@@ -28,12 +28,15 @@ fn bears(at: &[Option<Child>], slot: u32, name: &str) -> bool {
     at[slot as usize].as_ref().is_some_and(|child| child.id.as_str() == name)
 }
 
+/// Of the name that a slot in the index stands for.
+fn hash_at(at: &[Option<Child>], hasher: &DefaultHashBuilder, slot: u32) -> u64 {
+    at[slot as usize].as_ref().map_or(0, |child| hasher.hash_one(child.id.as_str()))
+}
+
 impl Children {
     pub fn reserve(&mut self, more: usize) {
         self.at.reserve_exact(more);
-        let (at, hasher) = (&self.at, &self.hasher);
-        self.index
-            .reserve(more, |slot| at[*slot as usize].as_ref().map_or(0, |child| hasher.hash_one(child.id.as_str())));
+        self.index.reserve(more, |slot| hash_at(&self.at, &self.hasher, *slot));
     }
 
     pub fn len(&self) -> usize {
@@ -64,9 +67,7 @@ impl Children {
         }
         let hash = self.hasher.hash_one(child.id.as_str());
         self.at[slot] = Some(child);
-        let (at, hasher) = (&self.at, &self.hasher);
-        let rehash = |slot: &u32| at[*slot as usize].as_ref().map_or(0, |child| hasher.hash_one(child.id.as_str()));
-        self.index.insert_unique(hash, slot as u32, rehash);
+        self.index.insert_unique(hash, slot as u32, |slot| hash_at(&self.at, &self.hasher, *slot));
     }
 
     /// Its slot and itself.
