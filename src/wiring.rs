@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// Time for every session to send its close on shutdown.
-const CLOSING_TIME: Duration = Duration::from_secs(2);
+const CLOSING_TIME: Duration = Duration::from_secs(3);
 /// Time for the store to write what it has on shutdown.
 const FLUSH_TIME: Duration = Duration::from_secs(10);
 /// Connections that wait to be accepted.
@@ -247,10 +247,10 @@ impl Daemon {
             commands_waiting,
             supervisor_depth,
             adapters: adapters_health.clone(),
-            open_files: room.open_files,
+            room,
             config: config.clone(),
         })?);
-        let server = http::serve(front.clone(), listener, workers, room.connections).map_err(StartError::Server)?;
+        let server = http::serve(front.clone(), listener, workers).map_err(StartError::Server)?;
         let handle = server.handle();
         actix_rt::spawn(server);
         let metrics_server = match metrics_listener {

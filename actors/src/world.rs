@@ -3,6 +3,7 @@
 
 use std::{
     cell::RefCell,
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize},
@@ -34,6 +35,8 @@ pub struct World {
     pub depths: MailboxDepths,
     pub outlets: Outlets,
     pub attention: Arc<Attention>,
+    /// Channels, by number, that have left by themselves, which their supervisor has not heard of yet.
+    pub retiring: RefCell<HashSet<u64>>,
 }
 
 /// Whether anyone looks at what channels publish.
