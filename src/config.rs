@@ -36,7 +36,10 @@ pub use self::{
     load::{Flags, Loaded, Sources, load},
     problem::{ConfigError, Place, Problem},
     schema::schema,
-    sections::{AutoEnd, ChannelOverride, Http, Icecast, Ingest, Log, LogFormat, Metrics, Stats, Store, WebSocket},
+    sections::{
+        AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, Stats, Store,
+        WebSocket,
+    },
 };
 
 /// The settings of Sattva Monitor.
@@ -66,6 +69,10 @@ pub struct Config {
     pub log: Log,
     /// The Icecast servers to watch: one `[[icecast]]` each.
     pub icecast: Vec<Icecast>,
+    /// The nginx servers with nginx-rtmp to watch: one `[[nginx_rtmp]]` each.
+    pub nginx_rtmp: Vec<NginxRtmp>,
+    /// The Janus servers whose voice rooms are watched: one `[[janus]]` each.
+    pub janus: Vec<Janus>,
 }
 
 impl Config {

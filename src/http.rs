@@ -52,7 +52,7 @@ use self::{
     body::BodyBudget, ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades,
     websocket::Places,
 };
-use crate::{adapters::AdaptersHealth, config::Config, open_files::Room, reload::ReloadStatus};
+use crate::{adapters::health::AdaptersHealth, config::Config, open_files::Room, reload::ReloadStatus};
 
 /// Graceful stop: open requests get this long.
 const SHUTDOWN_SECONDS: u64 = 5;

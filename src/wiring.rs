@@ -32,7 +32,7 @@ use tokio::{
 };
 
 use crate::{
-    adapters::{Adapters, AdaptersHealth},
+    adapters::{Adapters, health::AdaptersHealth},
     config::{Config, Loaded, Sources},
     http::{self, Front, FrontParts, Stage},
     log::LogLevel,
@@ -273,7 +273,7 @@ impl Daemon {
         tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
         // The last to start: everything they report to is there.
         let mut adapters = Adapters::new(house.clone(), clock, adapters_health);
-        adapters.apply(&config.icecast);
+        adapters.apply(&config);
         let reloader = Reloader::new(sources, config, reload);
         Ok(Self { front, house, core, server: handle, metrics_server, log_level, reloader, adapters })
     }
@@ -292,7 +292,7 @@ impl Daemon {
                 if self.house.stats.try_send(rhythm(&config)).is_err() {
                     tracing::error!("the statistics keep their old interval; send SIGHUP again");
                 }
-                self.adapters.apply(&config.icecast);
+                self.adapters.apply(&config);
                 self.log_level.set(&config.log.level);
                 self.front.config.store(Arc::new(config));
                 for key in &changes.needs_restart {

@@ -30,8 +30,8 @@ pub fn redis_url(text: &str) -> Result<(), String> {
     }
 }
 
-/// Where an Icecast server is.
-pub fn server_root(text: &str) -> Result<(), String> {
+/// Where a watched server is, or a page of it.
+pub fn server(text: &str) -> Result<(), String> {
     let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{}: is neither http nor https", url.scheme()));
@@ -40,7 +40,7 @@ pub fn server_root(text: &str) -> Result<(), String> {
         return Err("user and password do not belong into the URL; see `user` and `password_file`".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("a server's root has no ? and no #".to_owned());
+        return Err("it must have no ? and no #".to_owned());
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ pub async fn readyz(front: web::Data<Front>) -> HttpResponse {
     state("actors", actors_stuck(&front).await);
     state("configuration", front.reload.failure());
     for (server, trouble) in front.adapters.troubles() {
-        state(&format!("icecast:{server}"), trouble);
+        state(&server, trouble);
     }
     let failing = dependencies.values().any(|d| d["status"] != "ok");
     let (code, status) = match front.stage() {

@@ -4,7 +4,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use actix::{Actor, Context, Handler};
 use sattva_actors::protocol::{Batch, KnownSessions, RegisterOutlet};
-use sattva_monitor::adapters::icecast::ServerHealth;
+use sattva_monitor::adapters::health::ServerHealth;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

@@ -18,7 +18,11 @@ use sattva_actors::{
     store::{StoreHealth, memory::MemoryStore},
     stream_control::CommandsWaiting,
 };
-use sattva_monitor::adapters::icecast::{IcecastAdapter, IcecastOutlets, IcecastSettings, Leave, ServerHealth};
+use sattva_monitor::adapters::{
+    Leave, Outlets,
+    health::ServerHealth,
+    icecast::{IcecastAdapter, IcecastSettings},
+};
 use tokio::sync::oneshot;
 use tracing::subscriber::DefaultGuard;
 
@@ -61,6 +65,7 @@ pub fn settings(server: &IcecastServer) -> IcecastSettings {
         user: "admin".into(),
         password: ADMIN_PASSWORD.into(),
         poll_interval: POLL,
+        settle: Duration::ZERO,
         mounts: Vec::new(),
         channel_prefix: String::new(),
         stop: true,
@@ -96,12 +101,12 @@ impl Daemon {
     }
 
     fn adopt(&mut self, settings: IcecastSettings) {
-        let outlets = IcecastOutlets {
+        let outlets = Outlets {
             batches: self.house.supervisor.clone().recipient(),
             known_sessions: self.house.supervisor.clone().recipient(),
             registrations: self.house.control.clone().recipient(),
         };
-        let adapter = IcecastAdapter::new(settings, Clock::System, outlets);
+        let adapter = IcecastAdapter::of(settings, Clock::System, outlets);
         self.health = adapter.health();
         self.adapter = Some(adapter.start());
     }
