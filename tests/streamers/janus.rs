@@ -70,9 +70,15 @@ impl Talk {
     /// The port to send to.
     fn join(&self, id: u64, display: &str, hears_at: u16) -> u16 {
         let rtp = json!({ "ip": "127.0.0.1", "port": hears_at, "payload_type": 100 });
-        self.say(json!({ "request": "join", "room": ROOM, "id": id, "display": display, "rtp": rtp }));
+        let join = json!({ "request": "join", "room": ROOM, "id": id, "display": display, "rtp": rtp });
+        self.say(join.clone());
         eventually("the room to be joined", || {
-            self.hear().into_iter().find_map(|event| event["rtp"]["port"].as_u64()).map(|port| port as u16)
+            let events = self.hear();
+            // Whoever was kicked is still in the room for a moment.
+            if events.iter().any(|event| event["error_code"].is_number()) {
+                self.say(join.clone());
+            }
+            events.iter().find_map(|event| event["rtp"]["port"].as_u64()).map(|port| port as u16)
         })
     }
 
