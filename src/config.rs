@@ -36,7 +36,9 @@ pub use self::{
     load::{Flags, Loaded, Sources, load},
     problem::{ConfigError, Place, Problem},
     schema::schema,
-    sections::{AutoEnd, ChannelOverride, Http, Icecast, Ingest, Log, LogFormat, Metrics, Stats, Store, WebSocket},
+    sections::{
+        AutoEnd, ChannelOverride, Http, Icecast, Ingest, Log, LogFormat, Metrics, Stats, Store, WebSocket, Webhook,
+    },
 };
 
 /// The settings of Sattva Monitor.
@@ -66,6 +68,8 @@ pub struct Config {
     pub log: Log,
     /// The Icecast servers to watch: one `[[icecast]]` each.
     pub icecast: Vec<Icecast>,
+    /// The webhooks: one `[[webhook]]` each.
+    pub webhook: Vec<Webhook>,
 }
 
 impl Config {

@@ -52,7 +52,9 @@ use self::{
     body::BodyBudget, ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades,
     websocket::Places,
 };
-use crate::{adapters::AdaptersHealth, config::Config, open_files::Room, reload::ReloadStatus};
+use crate::{
+    adapters::AdaptersHealth, config::Config, open_files::Room, reload::ReloadStatus, webhooks::WebhooksHealth,
+};
 
 /// Graceful stop: open requests get this long.
 const SHUTDOWN_SECONDS: u64 = 5;
@@ -89,6 +91,7 @@ pub struct Front {
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
     pub adapters: AdaptersHealth,
+    pub webhooks: WebhooksHealth,
     pub room: Room,
     /// For bodies that are being read.
     pub bodies: BodyBudget,
@@ -113,6 +116,7 @@ pub struct FrontParts {
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
     pub adapters: AdaptersHealth,
+    pub webhooks: WebhooksHealth,
     pub room: Room,
     pub config: Config,
 }
@@ -136,6 +140,7 @@ impl Front {
             commands_waiting: parts.commands_waiting,
             supervisor_depth: parts.supervisor_depth,
             adapters: parts.adapters,
+            webhooks: parts.webhooks,
             room: parts.room,
             bodies: BodyBudget::default(),
             places: Arc::default(),

@@ -21,7 +21,9 @@ use actix::{
 use sattva_actors::{
     clock::{Clock, Now, Timestamp},
     identity::SourceId,
-    protocol::{Ack, Batch, Instruction, KnownSessions, Outcome, RegisterOutlet, Report, StopCommand, Tally},
+    protocol::{
+        Ack, Batch, Instruction, KnownSessions, Outcome, RegisterOutlet, Report, SourcePattern, StopCommand, Tally,
+    },
 };
 use tokio::sync::oneshot;
 
@@ -130,7 +132,8 @@ impl IcecastAdapter {
     }
 
     fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
-        let register = RegisterOutlet { source_prefix: names::source_prefix(&self.settings.name), outlet };
+        let sources = SourcePattern::BeginsWith(names::source_prefix(&self.settings.name));
+        let register = RegisterOutlet { sources, outlet };
         if let Err(SendError::Full(register)) = self.outlets.registrations.try_send(register) {
             ctx.spawn(self.outlets.registrations.send(register).into_actor(self).map(|_, _, _| ()));
         }

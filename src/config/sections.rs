@@ -260,7 +260,7 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub struct Icecast {
     /// Name of this server in reports, logs and metrics; each server has its own.
-    #[schemars(extend("pattern" = limits::ICECAST_NAME_PATTERN))]
+    #[schemars(extend("pattern" = limits::SERVER_NAME_PATTERN))]
     pub name: String,
     /// URL of the server's root, without user and password: `http://127.0.0.1:8000`.
     pub url: String,
@@ -283,6 +283,25 @@ pub struct Icecast {
     /// Whether the daemon may end streams here; `false` decides as in a dry run.
     #[serde(default = "yes")]
     pub stop: bool,
+}
+
+/// A program that is told of what happens, or that ends streams, by signed POSTs (Standard Webhooks).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Name of this webhook in logs and metrics; each has its own.
+    #[schemars(extend("pattern" = limits::SERVER_NAME_PATTERN))]
+    pub name: String,
+    /// URL that takes the messages, http or https.
+    pub url: String,
+    /// File with the secrets, each line `whsec_` and 24 to 64 bytes in base64; a message is signed with each.
+    pub secret_file: PathBuf,
+    /// Whether every warning and auto-end event is sent.
+    #[serde(default = "yes")]
+    pub events: bool,
+    /// Sources whose stop commands are sent here: names, or beginnings of names with a `*` at the end.
+    #[serde(default)]
+    pub stops_for: Vec<String>,
 }
 
 fn admin() -> String {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use tracing_subscriber::filter::{Directive, LevelFilter};
 
 use super::{
-    AutoEnd, Config, Icecast, Ingest,
+    AutoEnd, Config, Icecast, Ingest, Webhook,
     duration::show,
     key::Key,
     limits::{self, Counts, Durations},
@@ -65,6 +65,17 @@ pub fn validate(config: &Config) -> Vec<Problem> {
             );
         }
         checks.icecast(&key, server);
+    }
+    let mut names = BTreeSet::new();
+    for (index, webhook) in config.webhook.iter().enumerate() {
+        let key = Key::from("webhook").index(index);
+        if !names.insert(&webhook.name) {
+            checks.0.push(
+                Problem::new(key.clone().name("name"), format!("`{}` is the name of another webhook", webhook.name))
+                    .advice("give each webhook a name of its own"),
+            );
+        }
+        checks.webhook(&key, webhook);
     }
     checks.0
 }
@@ -159,6 +170,33 @@ impl Checks {
         }
     }
 
+    fn webhook(&mut self, key: &Key, webhook: &Webhook) {
+        if !is_name(&webhook.name, limits::SERVER_NAME_LENGTH, ".") {
+            let what = format!("`{}` cannot be used", webhook.name.escape_debug());
+            self.0.push(Problem::new(key.clone().name("name"), what).expected("1 to 32 of A-Z a-z 0-9 _ . -"));
+        }
+        self.that(key.clone().name("url"), urls::webhook(&webhook.url));
+        if webhook.secret_file.as_os_str().is_empty() {
+            self.0.push(Problem::new(key.clone().name("secret_file"), "is empty"));
+        }
+        for (index, pattern) in webhook.stops_for.iter().enumerate() {
+            let name = pattern.strip_suffix('*').unwrap_or(pattern);
+            let fine = (1..=limits::SOURCE_LENGTH).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_graphic())
+                && !name.contains('*');
+            let verdict = if fine {
+                Ok(())
+            } else {
+                Err(format!("`{}` is neither a source nor the beginning of one, as in `bot-*`", pattern.escape_debug()))
+            };
+            self.that(key.clone().name("stops_for").index(index), verdict);
+        }
+        if !webhook.events && webhook.stops_for.is_empty() {
+            let what = "nothing would ever be sent to this webhook";
+            self.0.push(Problem::new(key.clone(), what).advice("set `events = true`, or name sources in `stops_for`"));
+        }
+    }
+
     fn icecast(&mut self, key: &Key, server: &Icecast) {
         let mut name = |field: &str, text: &str, fine: bool, expected: &str| {
             if !fine {
@@ -166,7 +204,7 @@ impl Checks {
                 self.0.push(Problem::new(key.clone().name(field), what).expected(expected));
             }
         };
-        let fine = is_name(&server.name, limits::ICECAST_NAME_LENGTH, ".");
+        let fine = is_name(&server.name, limits::SERVER_NAME_LENGTH, ".");
         name("name", &server.name, fine, "1 to 32 of A-Z a-z 0-9 _ . -");
         let prefix = &server.channel_prefix;
         let fine = prefix.is_empty() || is_name(prefix, limits::CHANNEL_PREFIX_LENGTH, ".:@");

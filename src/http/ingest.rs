@@ -9,7 +9,8 @@ use std::time::Duration;
 use actix_web::{HttpResponse, post, web};
 use sattva_actors::{
     identity::{ChannelId, SourceId},
-    protocol::{Batch, Collect, Identity, Report, Status, StopCommand, Tally},
+    protocol::{Batch, Collect, Identity, Report, Status, Tally},
+    wire::Command,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -33,25 +34,12 @@ struct Answer {
     #[serde(skip_serializing_if = "is_zero")]
     refused: u32,
     report_every_seconds: f64,
-    commands: Vec<CommandOut>,
+    commands: Vec<Command>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 const fn is_zero(n: &u32) -> bool {
     *n == 0
-}
-
-#[derive(Serialize)]
-struct CommandOut {
-    id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    channel_id: ChannelId,
-    session: String,
-    reason: sattva_actors::protocol::StopReason,
-    valid_for_seconds: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    only_if: Option<sattva_actors::protocol::OnlyIf>,
 }
 
 #[post("/api/v1/ingest")]
@@ -120,22 +108,9 @@ async fn take_in(
         duplicates: counted.duplicates,
         refused: counted.refused,
         report_every_seconds: every.as_secs_f64(),
-        commands: commands.into_iter().map(|command| command_out(command, now)).collect(),
+        commands: commands.into_iter().map(|command| Command::at(now, command)).collect(),
     };
     Ok(HttpResponse::Ok().json(answer))
-}
-
-fn command_out(command: StopCommand, now: sattva_actors::clock::Timestamp) -> CommandOut {
-    CommandOut {
-        id: command.id,
-        kind: "stop",
-        channel_id: command.channel,
-        session: command.session.into(),
-        reason: command.reason,
-        // Rounded down: a streamer must not act later than we allow.
-        valid_for_seconds: command.valid_until.since(now).as_secs(),
-        only_if: command.only_if,
-    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -14,6 +14,7 @@ mod figures;
 mod live;
 mod patience;
 mod raw_socket;
+mod receiver;
 #[path = "../../actors/tests/store/small_disk.rs"]
 mod small_disk;
 mod streamer;
@@ -34,4 +35,5 @@ mod seed_shapes;
 mod simple_report;
 mod start_errors;
 mod upgrades;
+mod webhooks;
 mod websocket;
