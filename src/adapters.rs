@@ -1,6 +1,7 @@
 //! Adapters: each watches a server that cannot report by itself, and turns its truth into reports.
 
 pub mod icecast;
+pub mod redis_control;
 
 use std::{
     fs,

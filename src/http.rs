@@ -52,9 +52,7 @@ use self::{
     body::BodyBudget, ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades,
     websocket::Places,
 };
-use crate::{
-    adapters::AdaptersHealth, config::Config, open_files::Room, reload::ReloadStatus, webhooks::WebhooksHealth,
-};
+use crate::{adapters::AdaptersHealth, config::Config, health::HealthBoard, open_files::Room, reload::ReloadStatus};
 
 /// Graceful stop: open requests get this long.
 const SHUTDOWN_SECONDS: u64 = 5;
@@ -91,7 +89,7 @@ pub struct Front {
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
     pub adapters: AdaptersHealth,
-    pub webhooks: WebhooksHealth,
+    pub webhooks: HealthBoard,
     pub room: Room,
     /// For bodies that are being read.
     pub bodies: BodyBudget,
@@ -116,7 +114,7 @@ pub struct FrontParts {
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
     pub adapters: AdaptersHealth,
-    pub webhooks: WebhooksHealth,
+    pub webhooks: HealthBoard,
     pub room: Room,
     pub config: Config,
 }

@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod cli;
 pub mod config;
+pub mod health;
 pub mod http;
 mod log;
 mod open_files;

@@ -7,11 +7,7 @@ mod queue;
 pub mod signature;
 pub mod verify;
 
-use std::{
-    fs,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fs, path::Path};
 
 use actix::{Actor, Addr};
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
@@ -22,25 +18,13 @@ use sattva_actors::{
 };
 
 use self::{
-    hook::{HookHealth, HookMetrics, HookSettings, Leave, WebhookActor},
+    hook::{HookMetrics, HookSettings, Leave, WebhookActor},
     signature::Secrets,
 };
-use crate::config;
-
-/// What is wrong with each webhook, for `/readyz`: its name, and why nothing can be sent.
-#[derive(Clone, Debug, Default)]
-pub struct WebhooksHealth(Arc<Mutex<Vec<(String, HookHealth)>>>);
-
-impl WebhooksHealth {
-    pub fn troubles(&self) -> Vec<(String, Option<String>)> {
-        let hooks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hooks.iter().map(|(name, health)| (name.clone(), health.trouble())).collect()
-    }
-
-    fn set(&self, hooks: Vec<(String, HookHealth)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = hooks;
-    }
-}
+use crate::{
+    config,
+    health::{Health, HealthBoard},
+};
 
 #[derive(Clone, Debug)]
 pub struct WebhookMetrics {
@@ -77,7 +61,7 @@ pub struct Webhooks {
     house: House,
     clock: Clock,
     metrics: WebhookMetrics,
-    health: WebhooksHealth,
+    health: HealthBoard,
     running: Vec<Running>,
 }
 
@@ -85,7 +69,7 @@ struct Running {
     webhook: config::Webhook,
     secrets: Result<Secrets, String>,
     hook: Option<Addr<WebhookActor>>,
-    health: HookHealth,
+    health: Health,
 }
 
 impl Running {
@@ -96,7 +80,7 @@ impl Running {
 }
 
 impl Webhooks {
-    pub fn new(house: House, clock: Clock, metrics: WebhookMetrics, health: WebhooksHealth) -> Self {
+    pub fn new(house: House, clock: Clock, metrics: WebhookMetrics, health: HealthBoard) -> Self {
         Self { house, clock, metrics, health, running: Vec::new() }
     }
 
@@ -143,7 +127,7 @@ impl Webhooks {
             }
             Err(why) => {
                 tracing::error!(webhook = %webhook.name, %why, "nothing is sent to this webhook; mend it and reload");
-                (None, HookHealth::failing(why.clone()))
+                (None, Health::failing(why.clone()))
             }
         };
         Running { webhook: webhook.clone(), secrets, hook, health }

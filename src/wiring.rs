@@ -34,11 +34,12 @@ use tokio::{
 use crate::{
     adapters::{Adapters, AdaptersHealth},
     config::{Config, Loaded, Sources},
+    health::HealthBoard,
     http::{self, Front, FrontParts, Stage},
     log::LogLevel,
     open_files::{self, Room},
     reload::{ReloadStatus, Reloader},
-    webhooks::{WebhookMetrics, Webhooks, WebhooksHealth},
+    webhooks::{WebhookMetrics, Webhooks},
 };
 
 /// Time for every session to send its close on shutdown.
@@ -231,7 +232,7 @@ impl Daemon {
 
         let reload = Arc::new(ReloadStatus::register(&registry, started.wall.as_millis() / 1000)?);
         let adapters_health = AdaptersHealth::default();
-        let (webhook_metrics, webhooks_health) = (WebhookMetrics::register(&registry)?, WebhooksHealth::default());
+        let (webhook_metrics, webhooks_health) = (WebhookMetrics::register(&registry)?, HealthBoard::default());
         let workers = match config.http.workers {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             workers => workers,

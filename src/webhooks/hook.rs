@@ -1,11 +1,7 @@
 //! WebhookActor: tells one endpoint of every warning and auto-end event, and brings stop commands to those of
 //! its sources that take them by webhook.
 
-use std::{
-    collections::HashMap,
-    rc::Rc,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, rc::Rc};
 
 use actix::{
     Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle, WrapFuture,
@@ -23,6 +19,8 @@ use sattva_actors::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::health::Health;
+
 use super::{
     endpoint::{Endpoint, Untaken},
     queue::{Event, Fate, Miss, Queue},
@@ -33,25 +31,6 @@ use super::{
 const MAILBOX: usize = 65_536;
 /// Stop commands on their way at a time. One for which there is no room comes again.
 const STOPS_MAX: usize = 64;
-
-/// Whether an endpoint takes what it is sent, for `/readyz`.
-#[derive(Clone, Debug, Default)]
-pub struct HookHealth(Arc<Mutex<Option<String>>>);
-
-impl HookHealth {
-    pub fn failing(why: String) -> Self {
-        Self(Arc::new(Mutex::new(Some(why))))
-    }
-
-    pub fn trouble(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What it was before.
-    fn set(&self, trouble: Option<String>) -> Option<String> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), trouble)
-    }
-}
 
 #[derive(Clone, Debug)]
 pub struct HookMetrics {
@@ -78,7 +57,7 @@ pub struct WebhookActor {
     /// Where acknowledgements go.
     batches: Recipient<Batch>,
     metrics: HookMetrics,
-    health: HookHealth,
+    health: Health,
     /// Made on the actor's own arbiter.
     endpoint: Option<Endpoint>,
     queue: Queue,
@@ -120,7 +99,7 @@ impl WebhookActor {
             clock,
             batches,
             metrics,
-            health: HookHealth::default(),
+            health: Health::default(),
             endpoint: None,
             queue: Queue::default(),
             life: clock.now().wall.as_millis(),
@@ -131,7 +110,7 @@ impl WebhookActor {
         }
     }
 
-    pub fn health(&self) -> HookHealth {
+    pub fn health(&self) -> Health {
         self.health.clone()
     }
 
