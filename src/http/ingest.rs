@@ -1,12 +1,13 @@
 //! `POST /api/v1/ingest` and the simple `POST /api/v1/streams/{channel_id}/listeners`: reports in,
 //! commands in the answer.
 
+mod cloud_events;
 mod request;
 mod sources;
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, post, web};
 use sattva_actors::{
     identity::{ChannelId, SourceId},
     protocol::{Batch, Collect, Identity, Report, Status, Tally},
@@ -43,9 +44,11 @@ const fn is_zero(n: &u32) -> bool {
 }
 
 #[post("/api/v1/ingest")]
-pub async fn ingest(front: web::Data<Front>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn ingest(front: web::Data<Front>, request: HttpRequest, body: Body) -> Result<HttpResponse, Problem> {
     let config = front.config.load();
-    let (request, unknown) = request::read::<IngestRequest<'_>>(&body.0)?;
+    let events = cloud_events::is_meant(request.headers().get(CONTENT_TYPE));
+    let (request, unknown) =
+        if events { cloud_events::read(&body.0)? } else { request::read::<IngestRequest<'_>>(&body.0)? };
     if request.reports() > config.ingest.max_reports_per_request {
         return Err(Problem::too_large(format!(
             "{} reports in one request; at most {} are taken",
@@ -55,7 +58,8 @@ pub async fn ingest(front: web::Data<Front>, body: Body) -> Result<HttpResponse,
         .field("reports"));
     }
     let wait = Duration::from_secs(request.wait_seconds().min(WAIT_MAX));
-    let checked = request.check(config.ingest.report_interval)?;
+    let every = config.ingest.report_interval;
+    let checked = if events { cloud_events::check(request, every)? } else { request.check(every)? };
     front.unknown_fields.note(&checked.source, unknown);
     take_in(&front, checked, None, wait, config.ingest.report_interval).await
 }

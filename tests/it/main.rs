@@ -26,6 +26,7 @@ mod explanations;
 mod full_disk;
 mod ingest_bad_input;
 mod ingest_commands;
+mod ingest_events;
 mod ingest_order;
 mod kill_and_restart;
 mod metrics_exposition;
