@@ -1,10 +1,10 @@
 //! Adapters: each watches a server that cannot report by itself, and turns its truth into reports.
 
-pub mod health;
 pub mod icecast;
 pub mod janus;
 pub mod nginx_rtmp;
 pub mod polled;
+pub mod redis_control;
 
 use std::{
     fs,
@@ -20,13 +20,15 @@ use sattva_actors::{
 use tokio::sync::oneshot;
 
 use self::{
-    health::{AdaptersHealth, ServerHealth},
     icecast::{IcecastAdapter, IcecastSettings},
     janus::{JanusAdapter, JanusSettings},
     nginx_rtmp::{NginxRtmpAdapter, NginxRtmpSettings},
     polled::names,
 };
-use crate::config::{self, Config};
+use crate::{
+    config::{self, Config},
+    health::{Health, HealthBoard},
+};
 
 /// Where an adapter's reports, questions and registration go.
 pub struct Outlets {
@@ -88,7 +90,7 @@ impl Configured {
     }
 
     /// Starts what watches it.
-    fn start(&self, secrets: Secrets, clock: Clock, outlets: Outlets) -> (Recipient<Leave>, ServerHealth) {
+    fn start(&self, secrets: Secrets, clock: Clock, outlets: Outlets) -> (Recipient<Leave>, Health) {
         match self.clone() {
             Self::Icecast(server) => {
                 let adapter = IcecastAdapter::of(IcecastSettings::from_config(server, secrets), clock, outlets);
@@ -113,7 +115,7 @@ impl Configured {
 pub struct Adapters {
     house: House,
     clock: Clock,
-    health: AdaptersHealth,
+    health: HealthBoard,
     running: Vec<Running>,
 }
 
@@ -122,7 +124,7 @@ struct Running {
     server: Configured,
     secrets: Result<Secrets, String>,
     adapter: Option<Recipient<Leave>>,
-    health: ServerHealth,
+    health: Health,
 }
 
 impl Running {
@@ -133,7 +135,7 @@ impl Running {
 }
 
 impl Adapters {
-    pub fn new(house: House, clock: Clock, health: AdaptersHealth) -> Self {
+    pub fn new(house: House, clock: Clock, health: HealthBoard) -> Self {
         Self { house, clock, health, running: Vec::new() }
     }
 
@@ -172,7 +174,7 @@ impl Adapters {
                 (true, Ok(_)) => {}
                 (true, Err(why)) => {
                     let (kind, name) = server.id();
-                    tracing::error!(kind, server = %name, %why, "this server is watched with the secret read before");
+                    tracing::error!(kind, server = %name, %why, "this server is watched with the secret or password read before");
                 }
                 (false, _) => {
                     let started = self.start(server, secrets);
@@ -201,7 +203,7 @@ impl Adapters {
             Err(why) => {
                 let (kind, name) = server.id();
                 tracing::error!(kind, server = %name, %why, "this server is not watched; mend it and reload");
-                (None, ServerHealth::failing(why.clone()))
+                (None, Health::failing(why.clone()))
             }
         };
         Running { server, secrets, adapter, health }

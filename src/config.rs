@@ -38,7 +38,7 @@ pub use self::{
     schema::schema,
     sections::{
         AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, Stats, Store,
-        WebSocket,
+        WebSocket, Webhook,
     },
 };
 
@@ -73,6 +73,8 @@ pub struct Config {
     pub nginx_rtmp: Vec<NginxRtmp>,
     /// The Janus servers whose voice rooms are watched: one `[[janus]]` each.
     pub janus: Vec<Janus>,
+    /// The webhooks: one `[[webhook]]` each.
+    pub webhook: Vec<Webhook>,
 }
 
 impl Config {

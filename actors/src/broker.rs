@@ -35,7 +35,10 @@ use self::{
 use crate::{
     clock::{Clock, WallTime},
     identity::ChannelId,
-    protocol::{Deliver, Describe, Dismiss, Publication, Publish, Refine, Replaces, Subscribe, Unsubscribe},
+    protocol::{
+        Announcement, Deliver, Describe, Dismiss, Publication, Publish, Refine, RegisterHook, Replaces, Subscribe,
+        Unsubscribe,
+    },
     session::deflate::Encoding,
     wire::{self, MessageType, Snapshot, StreamEvent, StreamState},
     world::Attention,
@@ -64,6 +67,7 @@ pub struct BrokerMetrics {
     bytes: ByEncoding<IntCounter>,
     connections: IntGauge,
     lost: IntCounter,
+    unannounced: IntCounter,
 }
 
 impl BrokerMetrics {
@@ -79,6 +83,9 @@ impl BrokerMetrics {
         )?;
         let connections = IntGauge::new("sattva_websocket_connections", "Open WebSocket sessions.")?;
         let lost = IntCounter::new("sattva_websocket_resyncs_total", "Times everybody had to get a new snapshot.")?;
+        let unannounced =
+            IntCounter::new("sattva_webhook_missed_total", "Events a webhook was too far behind to be told of.")?;
+        registry.register(Box::new(unannounced.clone()))?;
         registry.register(Box::new(messages.clone()))?;
         registry.register(Box::new(bytes.clone()))?;
         registry.register(Box::new(connections.clone()))?;
@@ -88,7 +95,7 @@ impl BrokerMetrics {
                 MessageType::ALL.map(|kind| vector.with_label_values(&[kind.as_str(), encoding.as_str()]))
             })
         };
-        Ok(Self { messages: each(&messages), bytes: each(&bytes), connections, lost })
+        Ok(Self { messages: each(&messages), bytes: each(&bytes), connections, lost, unannounced })
     }
 
     /// A message that one session alone got, plain.
@@ -168,6 +175,8 @@ pub struct Broker {
     next_round: Vec<u64>,
     held: Held,
     encoded_max: usize,
+    /// Who is told of every warning and auto-end event.
+    hooks: Vec<(String, Recipient<Announcement>)>,
     /// Everybody has been told to go; whoever comes now is told too.
     closing: bool,
 }
@@ -189,6 +198,7 @@ impl Broker {
             next_round: Vec::new(),
             held: Held::new(HELD_MAX),
             encoded_max: ENCODED_MAX,
+            hooks: Vec::new(),
             closing: false,
         }
     }
@@ -265,6 +275,22 @@ impl Broker {
 
     fn encode<T: serde::Serialize>(&mut self, kind: MessageType, at: WallTime, data: &T) -> Encoded {
         self.encoder.encode(&wire::Message { kind, timestamp: at, data }, self.deflating > 0)
+    }
+
+    fn announce<T: serde::Serialize>(&self, kind: MessageType, at: WallTime, channel: &ChannelId, data: &T) {
+        if self.hooks.is_empty() {
+            return;
+        }
+        let message = wire::Message { kind, timestamp: at, data };
+        // It is made of names, numbers and texts.
+        let Ok(body) = serde_json::to_vec(&message) else { return };
+        let announcement = Announcement { kind, channel: channel.clone(), body: body.into() };
+        for (name, hook) in &self.hooks {
+            if hook.try_send(announcement.clone()).is_err() {
+                self.metrics.unannounced.inc();
+                tracing::error!(hook = %name, channel_id = %channel, "a hook is so far behind that it misses an event");
+            }
+        }
     }
 
     fn want_snapshot(&mut self, ctx: &mut Context<Self>, id: u64) {
@@ -418,11 +444,19 @@ impl Handler<Publish> for Broker {
     fn handle(&mut self, Publish { at, publication, queued: _ }: Publish, ctx: &mut Self::Context) {
         if self.attention.overflowed.swap(false, Acquire) {
             self.metrics.lost.inc();
+            self.metrics.unannounced.inc_by(self.hooks.len() as u64);
             tracing::warn!("more changes at once than can be sent one by one: everybody gets a new snapshot");
             let everybody: Vec<u64> = self.sessions.keys().copied().collect();
             for session in everybody {
                 self.want_snapshot(ctx, session);
             }
+        }
+        match &publication {
+            Publication::Warning(warning) => {
+                self.announce(MessageType::AutoEndWarning, at, &warning.channel_id, warning);
+            }
+            Publication::AutoEnd(change) => self.announce(MessageType::AutoEnd, at, &change.channel_id, change),
+            Publication::Update(_) | Publication::Stats(_) => {}
         }
         if self.sessions.is_empty() && !matches!(publication, Publication::Stats(_)) {
             return;
@@ -455,6 +489,16 @@ impl Handler<Publish> for Broker {
             self.latest_stats = Some(Arc::clone(&message));
         }
         self.fan_out(ctx, message);
+    }
+}
+
+impl Handler<RegisterHook> for Broker {
+    type Result = ();
+
+    fn handle(&mut self, RegisterHook { name, hook }: RegisterHook, _: &mut Self::Context) {
+        self.hooks.retain(|(other, _)| *other != name);
+        self.hooks.extend(hook.map(|hook| (name, hook)));
+        self.attention.hooks.store(self.hooks.len(), Relaxed);
     }
 }
 

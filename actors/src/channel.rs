@@ -394,7 +394,8 @@ impl ChannelActor {
 
     fn publish(&self, now: Now, publication: Publication) {
         let attention = &self.world.attention;
-        if attention.sessions.load(Relaxed) == 0 {
+        let announced = matches!(publication, Publication::Warning(_) | Publication::AutoEnd(_));
+        if attention.sessions.load(Relaxed) == 0 && !(announced && attention.hooks.load(Relaxed) > 0) {
             return;
         }
         let queued = self.world.depths.broker.enter();

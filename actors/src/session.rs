@@ -11,7 +11,7 @@ pub mod utf8;
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, StreamHandler};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, StreamHandler, prelude::SendError};
 use bytes::Bytes;
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 use serde::{Deserialize, Serialize};
@@ -239,10 +239,13 @@ impl SessionActor {
         ctx.run_later(CLOSE_TIME, |_, ctx| ctx.stop());
     }
 
-    #[expect(clippy::disallowed_methods, reason = "it must arrive, and comes once for each session: that is its bound")]
     fn leave(&self) {
         self.outlets.entrance.leave(self.id);
-        self.outlets.unsubscribe.do_send(Unsubscribe { session: self.id });
+        let unsubscribe = &self.outlets.unsubscribe;
+        if let Err(SendError::Full(message)) = unsubscribe.try_send(Unsubscribe { session: self.id }) {
+            // It must not be forgotten, and the session does not live to see it.
+            actix_web::rt::spawn(unsubscribe.send(message));
+        }
     }
 
     fn tell(&mut self, ctx: &mut Context<Self>, frame: Bytes) {

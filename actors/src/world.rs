@@ -42,8 +42,10 @@ pub struct World {
 /// Whether anyone looks at what channels publish.
 #[derive(Debug, Default)]
 pub struct Attention {
-    /// Sessions that are subscribed; without any, nothing is published.
+    /// Sessions that are subscribed; without any, nothing is published but what hooks are told.
     pub sessions: AtomicUsize,
+    /// Hooks that are told of every warning and auto-end event.
+    pub hooks: AtomicUsize,
     /// A publication found the broker's mailbox full: everybody needs a new snapshot.
     pub overflowed: AtomicBool,
 }

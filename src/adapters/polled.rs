@@ -25,7 +25,8 @@ use sattva_actors::{
     clock::{Clock, Now, Timestamp},
     identity::{ChannelId, SourceId},
     protocol::{
-        Ack, Batch, Instruction, KnownSession, KnownSessions, Outcome, RegisterOutlet, Report, StopCommand, Tally,
+        Ack, Batch, Instruction, KnownSession, KnownSessions, Outcome, RegisterOutlet, Report, SourcePattern,
+        StopCommand, Tally,
     },
 };
 use tokio::sync::oneshot;
@@ -39,7 +40,8 @@ use self::{
     trouble::{Failure, News, Trouble},
     watch::{Addressed, Scope, Seen, Watch},
 };
-use super::{Leave, Outlets, health::ServerHealth};
+use super::{Leave, Outlets};
+use crate::health::Health;
 
 /// Commands that may wait; StreamControl waits for room.
 const MAILBOX: usize = 1024;
@@ -79,7 +81,7 @@ pub struct Polled<S> {
     settings: Settings,
     clock: Clock,
     outlets: Outlets,
-    health: ServerHealth,
+    health: Health,
     server: S,
     watch: Watch,
     stops: Stops,
@@ -105,7 +107,7 @@ impl<S: Server> Polled<S> {
             settings,
             clock,
             outlets,
-            health: ServerHealth::default(),
+            health: Health::default(),
             server,
             watch: Watch::new(scope),
             stops: Stops::default(),
@@ -117,13 +119,13 @@ impl<S: Server> Polled<S> {
         }
     }
 
-    pub fn health(&self) -> ServerHealth {
+    pub fn health(&self) -> Health {
         self.health.clone()
     }
 
     fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
-        let register =
-            RegisterOutlet { source_prefix: names::source_prefix(S::KIND.name, &self.settings.name), outlet };
+        let sources = SourcePattern::BeginsWith(names::source_prefix(S::KIND.name, &self.settings.name));
+        let register = RegisterOutlet { sources, outlet };
         if let Err(SendError::Full(register)) = self.outlets.registrations.try_send(register) {
             ctx.spawn(self.outlets.registrations.send(register).into_actor(self).map(|_, _, _| ()));
         }

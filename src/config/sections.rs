@@ -384,6 +384,25 @@ pub struct Janus {
     pub stop: bool,
 }
 
+/// A program that is told of what happens, or that ends streams, by signed POSTs (Standard Webhooks).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Name of this webhook in logs and metrics; each has its own.
+    #[schemars(extend("pattern" = limits::SERVER_NAME_PATTERN))]
+    pub name: String,
+    /// URL that takes the messages, http or https.
+    pub url: String,
+    /// File with the secrets, each line `whsec_` and 24 to 64 bytes in base64; a message is signed with each.
+    pub secret_file: PathBuf,
+    /// Whether every warning and auto-end event is sent.
+    #[serde(default = "yes")]
+    pub events: bool,
+    /// Sources whose stop commands are sent here: names, or beginnings of names with a `*` at the end.
+    #[serde(default)]
+    pub stops_for: Vec<String>,
+}
+
 fn admin() -> String {
     "admin".to_owned()
 }

@@ -30,6 +30,18 @@ pub fn redis_url(text: &str) -> Result<(), String> {
     }
 }
 
+/// Where a webhook is: a path and a query are its own business.
+pub fn webhook(text: &str) -> Result<(), String> {
+    let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{}: is neither http nor https", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("user and password do not belong into the URL; the messages are signed".to_owned());
+    }
+    Ok(())
+}
+
 /// Where a watched server is, or a page of it.
 pub fn server(text: &str) -> Result<(), String> {
     let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;

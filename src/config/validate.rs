@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use tracing_subscriber::filter::{Directive, LevelFilter};
 
 use super::{
-    AutoEnd, Config, Icecast, Ingest, Janus, NginxRtmp,
+    AutoEnd, Config, Icecast, Ingest, Janus, NginxRtmp, Webhook,
     duration::show,
     key::Key,
     limits::{self, Counts, Durations},
@@ -55,17 +55,21 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     }
     checks.duration("websocket.heartbeat", websocket.heartbeat, limits::HEARTBEAT);
     checks.that("log.level", log_level(&config.log.level));
-    checks.servers("icecast", config.icecast.iter().map(|server| &server.name));
+    checks.names("icecast", "server", config.icecast.iter().map(|server| &server.name));
     for (index, server) in config.icecast.iter().enumerate() {
         checks.icecast(&Key::from("icecast").index(index), server);
     }
-    checks.servers("nginx_rtmp", config.nginx_rtmp.iter().map(|server| &server.name));
+    checks.names("nginx_rtmp", "server", config.nginx_rtmp.iter().map(|server| &server.name));
     for (index, server) in config.nginx_rtmp.iter().enumerate() {
         checks.nginx_rtmp(&Key::from("nginx_rtmp").index(index), server);
     }
-    checks.servers("janus", config.janus.iter().map(|server| &server.name));
+    checks.names("janus", "server", config.janus.iter().map(|server| &server.name));
     for (index, server) in config.janus.iter().enumerate() {
         checks.janus(&Key::from("janus").index(index), server);
+    }
+    checks.names("webhook", "webhook", config.webhook.iter().map(|webhook| &webhook.name));
+    for (index, webhook) in config.webhook.iter().enumerate() {
+        checks.webhook(&Key::from("webhook").index(index), webhook);
     }
     checks.0
 }
@@ -160,14 +164,37 @@ impl Checks {
         }
     }
 
-    /// The names of all servers of a kind.
-    fn servers<'names>(&mut self, kind: &str, all: impl Iterator<Item = &'names String>) {
+    fn webhook(&mut self, key: &Key, webhook: &Webhook) {
+        self.that(key.clone().name("url"), urls::webhook(&webhook.url));
+        if webhook.secret_file.as_os_str().is_empty() {
+            self.0.push(Problem::new(key.clone().name("secret_file"), "is empty"));
+        }
+        for (index, pattern) in webhook.stops_for.iter().enumerate() {
+            let name = pattern.strip_suffix('*').unwrap_or(pattern);
+            let fine = (1..=limits::SOURCE_LENGTH).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_graphic())
+                && !name.contains('*');
+            let verdict = if fine {
+                Ok(())
+            } else {
+                Err(format!("`{}` is neither a source nor the beginning of one, as in `bot-*`", pattern.escape_debug()))
+            };
+            self.that(key.clone().name("stops_for").index(index), verdict);
+        }
+        if !webhook.events && webhook.stops_for.is_empty() {
+            let what = "nothing would ever be sent to this webhook";
+            self.0.push(Problem::new(key.clone(), what).advice("set `events = true`, or name sources in `stops_for`"));
+        }
+    }
+
+    /// The names of all in one list, each of them a server or whatever it is `called`.
+    fn names<'names>(&mut self, kind: &str, called: &str, all: impl Iterator<Item = &'names String>) {
         let mut names = BTreeSet::new();
         for (index, name) in all.enumerate() {
             let key = Key::from(kind).index(index).name("name");
             if !names.insert(name) {
-                let problem = Problem::new(key.clone(), format!("`{name}` is the name of another server"));
-                self.0.push(problem.advice("give each server a name of its own"));
+                let problem = Problem::new(key.clone(), format!("`{name}` is the name of another {called}"));
+                self.0.push(problem.advice("give each a name of its own"));
             }
             let fine = is_name(name, limits::SERVER_NAME_LENGTH, ".");
             self.usable(key, name, fine, "1 to 32 of A-Z a-z 0-9 _ . -");

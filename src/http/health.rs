@@ -34,6 +34,9 @@ pub async fn readyz(front: web::Data<Front>) -> HttpResponse {
     for (server, trouble) in front.adapters.troubles() {
         state(&server, trouble);
     }
+    for (webhook, trouble) in front.webhooks.troubles() {
+        state(&format!("webhook:{webhook}"), trouble);
+    }
     let failing = dependencies.values().any(|d| d["status"] != "ok");
     let (code, status) = match front.stage() {
         Stage::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),

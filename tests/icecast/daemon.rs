@@ -20,9 +20,9 @@ use sattva_actors::{
 };
 use sattva_monitor::adapters::{
     Leave, Outlets,
-    health::ServerHealth,
     icecast::{IcecastAdapter, IcecastSettings},
 };
+use sattva_monitor::health::Health;
 use tokio::sync::oneshot;
 use tracing::subscriber::DefaultGuard;
 
@@ -38,7 +38,7 @@ pub struct Daemon {
     house: House,
     store: MemoryStore,
     adapter: Option<Addr<IcecastAdapter>>,
-    pub health: ServerHealth,
+    pub health: Health,
     log: Log,
     _logging: DefaultGuard,
 }
@@ -95,7 +95,7 @@ impl Daemon {
             commands_waiting: CommandsWaiting::default(),
             on_pulse: None,
         });
-        let mut daemon = Self { house, store, adapter: None, health: ServerHealth::default(), log, _logging: logging };
+        let mut daemon = Self { house, store, adapter: None, health: Health::default(), log, _logging: logging };
         daemon.adopt(settings);
         daemon
     }

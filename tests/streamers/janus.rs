@@ -26,8 +26,15 @@ const ROOM: u64 = 1234;
 const STREAMER: u64 = 1000;
 const API_SECRET: &str = "apisec";
 
+/// The traps that only a room sets.
+mod traps;
+
 pub struct Janus {
     url: String,
+    /// What the daemon is told: who streams, and the secrets.
+    knows: &'static str,
+    api_secret: &'static str,
+    room_secret: &'static str,
     /// The first to be dropped: it ends what its streamer waits for.
     _server: Process,
     _scratch: tempfile::TempDir,
@@ -149,19 +156,29 @@ impl Stage for Janus {
         eventually("Janus to answer", || TcpStream::connect(("127.0.0.1", port)).ok());
         let url = format!("http://127.0.0.1:{port}/janus");
         let asks = Talk::begin(&url);
-        Self { url, _server: server, _scratch: scratch, streamer: None, listeners: Vec::new(), asks }
+        Self {
+            url,
+            knows: "streamer_ids = [\"1000\"]",
+            api_secret: "apisec\n",
+            room_secret: "roomsec\n",
+            _server: server,
+            _scratch: scratch,
+            streamer: None,
+            listeners: Vec::new(),
+            asks,
+        }
     }
 
     fn config(&self) -> String {
         format!(
             "[[janus]]\nname = \"rooms\"\nurl = \"{}\"\napi_secret_file = \"api\"\nroom_secret_file = \"room\"\n\
-             streamer_ids = [\"{STREAMER}\"]\nignored_displays = [\"recorder\"]\npoll_interval = 1\n",
-            self.url
+             ignored_displays = [\"recorder\"]\npoll_interval = 1\n{}\n",
+            self.url, self.knows
         )
     }
 
     fn files(&self) -> Vec<(&'static str, &'static str)> {
-        vec![("api", "apisec\n"), ("room", "roomsec\n")]
+        vec![("api", self.api_secret), ("room", self.room_secret)]
     }
 
     fn channel(&self) -> &'static str {
@@ -199,6 +216,18 @@ impl Stage for Janus {
 }
 
 impl Janus {
+    fn knowing(streamers: &'static str) -> Self {
+        Self { knows: streamers, ..Self::open() }
+    }
+
+    fn with_room_secret(room_secret: &'static str) -> Self {
+        Self { room_secret, ..Self::open() }
+    }
+
+    fn with_api_secret(api_secret: &'static str) -> Self {
+        Self { api_secret, ..Self::open() }
+    }
+
     /// The ids of who is there.
     fn room(&self) -> Vec<u64> {
         let answer = self.asks.say(json!({ "request": "listparticipants", "room": ROOM }));

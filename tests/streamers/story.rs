@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long a stream must be without listeners.
-const TIMEOUT: Duration = Duration::from_secs(6);
+pub const TIMEOUT: Duration = Duration::from_secs(6);
 const WARNINGS: [u64; 3] = [4, 2, 1];
 /// What a warning may be early or late for: seconds are counted whole, and machines are busy.
 const SLACK: Duration = Duration::from_millis(1500);
@@ -45,14 +45,15 @@ macro_rules! stories {
     };
 }
 
-struct Scene<S: Stage> {
-    stage: S,
-    daemon: Daemon,
-    live: Live,
+/// A stage and the daemon that watches it.
+pub struct Scene<S: Stage> {
+    pub stage: S,
+    pub daemon: Daemon,
+    pub live: Live,
 }
 
 impl<S: Stage> Scene<S> {
-    fn begin(mut stage: S) -> Self {
+    pub fn begin(mut stage: S) -> Self {
         let (timeout, own) = (TIMEOUT.as_secs(), stage.config());
         let config = format!("[auto_end]\ntimeout = {timeout}\nwarnings = {WARNINGS:?}\n\n{own}");
         let plan = stage.files().into_iter().fold(Plan::new(&config), |plan, (name, text)| plan.file(name, text));
@@ -62,12 +63,12 @@ impl<S: Stage> Scene<S> {
         Self { stage, daemon, live }
     }
 
-    fn stream(&self) -> Option<Value> {
+    pub fn stream(&self) -> Option<Value> {
         let answer = self.daemon.get(&format!("/api/v1/streams/{}", self.stage.channel()));
         (answer.status == 200).then(|| answer.json())
     }
 
-    fn counts(&self, listeners: u64) {
+    pub fn counts(&self, listeners: u64) {
         let what = format!("{listeners} listeners");
         eventually_within(LONG, &what, || {
             let stream = self.stream()?;
@@ -80,7 +81,7 @@ impl<S: Stage> Scene<S> {
     }
 
     /// Waits for an event that takes longer than anything else does.
-    fn until_at_last(&mut self, event: &str) -> Value {
+    pub fn until_at_last(&mut self, event: &str) -> Value {
         let began = Instant::now();
         while began.elapsed() < LONG {
             match self.live.next_within(Duration::from_secs(1)) {
@@ -94,17 +95,17 @@ impl<S: Stage> Scene<S> {
         panic!("waited in vain for {event}: {}", self.explained());
     }
 
-    fn explained(&self) -> Value {
+    pub fn explained(&self) -> Value {
         self.daemon.explain(self.stage.channel())
     }
 
-    fn is_gone(&mut self) {
+    pub fn is_gone(&mut self) {
         let Self { stage, .. } = self;
         eventually_within(LONG, "the stream to be gone", || (!stage.is_live()).then_some(()));
     }
 
     /// For that long everybody stays connected and the stream goes on.
-    fn goes_on(&mut self, time: Duration) {
+    pub fn goes_on(&mut self, time: Duration) {
         let began = Instant::now();
         while began.elapsed() < time {
             assert!(self.stage.is_live(), "the stream was ended beside a listener: {}", self.explained());
