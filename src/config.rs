@@ -37,7 +37,8 @@ pub use self::{
     problem::{ConfigError, Place, Problem},
     schema::schema,
     sections::{
-        AutoEnd, ChannelOverride, Http, Icecast, Ingest, Log, LogFormat, Metrics, Stats, Store, WebSocket, Webhook,
+        AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, RedisControl,
+        Stats, Store, WebSocket, Webhook,
     },
 };
 
@@ -68,6 +69,12 @@ pub struct Config {
     pub log: Log,
     /// The Icecast servers to watch: one `[[icecast]]` each.
     pub icecast: Vec<Icecast>,
+    /// The nginx servers with nginx-rtmp to watch: one `[[nginx_rtmp]]` each.
+    pub nginx_rtmp: Vec<NginxRtmp>,
+    /// The Janus servers whose voice rooms are watched: one `[[janus]]` each.
+    pub janus: Vec<Janus>,
+    /// The Redis servers by which original streamers are watched: one `[[redis_control]]` each.
+    pub redis_control: Vec<RedisControl>,
     /// The webhooks: one `[[webhook]]` each.
     pub webhook: Vec<Webhook>,
 }

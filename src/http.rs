@@ -52,7 +52,7 @@ use self::{
     body::BodyBudget, ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades,
     websocket::Places,
 };
-use crate::{adapters::AdaptersHealth, config::Config, health::HealthBoard, open_files::Room, reload::ReloadStatus};
+use crate::{config::Config, health::HealthBoard, open_files::Room, reload::ReloadStatus};
 
 /// Graceful stop: open requests get this long.
 const SHUTDOWN_SECONDS: u64 = 5;
@@ -88,7 +88,7 @@ pub struct Front {
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
-    pub adapters: AdaptersHealth,
+    pub adapters: HealthBoard,
     pub webhooks: HealthBoard,
     pub room: Room,
     /// For bodies that are being read.
@@ -113,7 +113,7 @@ pub struct FrontParts {
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
-    pub adapters: AdaptersHealth,
+    pub adapters: HealthBoard,
     pub webhooks: HealthBoard,
     pub room: Room,
     pub config: Config,

@@ -32,7 +32,7 @@ use tokio::{
 };
 
 use crate::{
-    adapters::{Adapters, AdaptersHealth},
+    adapters::Adapters,
     config::{Config, Loaded, Sources},
     health::HealthBoard,
     http::{self, Front, FrontParts, Stage},
@@ -231,7 +231,7 @@ impl Daemon {
         let house = house.await.map_err(|_| StartError::Actors)?;
 
         let reload = Arc::new(ReloadStatus::register(&registry, started.wall.as_millis() / 1000)?);
-        let adapters_health = AdaptersHealth::default();
+        let adapters_health = HealthBoard::default();
         let (webhook_metrics, webhooks_health) = (WebhookMetrics::register(&registry)?, HealthBoard::default());
         let workers = match config.http.workers {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
@@ -281,7 +281,7 @@ impl Daemon {
         tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
         // The last to start: everything they report to is there.
         let mut adapters = Adapters::new(house.clone(), clock, adapters_health);
-        adapters.apply(&config.icecast);
+        adapters.apply(&config);
         let reloader = Reloader::new(sources, config, reload);
         Ok(Self { front, house, core, server: handle, metrics_server, log_level, reloader, adapters, webhooks })
     }
@@ -300,7 +300,7 @@ impl Daemon {
                 if self.house.stats.try_send(rhythm(&config)).is_err() {
                     tracing::error!("the statistics keep their old interval; send SIGHUP again");
                 }
-                self.adapters.apply(&config.icecast);
+                self.adapters.apply(&config);
                 self.webhooks.apply(&config.webhook);
                 self.log_level.set(&config.log.level);
                 self.front.config.store(Arc::new(config));
