@@ -24,6 +24,7 @@ use self::{
     janus::{JanusAdapter, JanusSettings},
     nginx_rtmp::{NginxRtmpAdapter, NginxRtmpSettings},
     polled::names,
+    redis_control::{RedisControlAdapter, RedisControlSettings},
 };
 use crate::{
     config::{self, Config},
@@ -49,6 +50,7 @@ enum Configured {
     Icecast(config::Icecast),
     NginxRtmp(config::NginxRtmp),
     Janus(config::Janus),
+    RedisControl(config::RedisControl),
 }
 
 /// What the files said that a server's settings name, in the settings' order.
@@ -59,7 +61,8 @@ impl Configured {
         let icecast = config.icecast.iter().cloned().map(Self::Icecast);
         let nginx_rtmp = config.nginx_rtmp.iter().cloned().map(Self::NginxRtmp);
         let janus = config.janus.iter().cloned().map(Self::Janus);
-        icecast.chain(nginx_rtmp).chain(janus).collect()
+        let redis_control = config.redis_control.iter().cloned().map(Self::RedisControl);
+        icecast.chain(nginx_rtmp).chain(janus).chain(redis_control).collect()
     }
 
     /// Its kind, as in its sources' names, and its name.
@@ -68,6 +71,7 @@ impl Configured {
             Self::Icecast(server) => ("icecast", &server.name),
             Self::NginxRtmp(server) => ("nginx_rtmp", &server.name),
             Self::Janus(server) => ("janus", &server.name),
+            Self::RedisControl(server) => ("redis_control", &server.name),
         }
     }
 
@@ -85,6 +89,7 @@ impl Configured {
                 let api = server.api_secret_file.iter().map(|file| (file, "the API secret"));
                 api.chain(server.room_secret_file.iter().map(|file| (file, "the rooms' secret"))).collect()
             }
+            Self::RedisControl(server) => server.password_file.iter().map(|file| (file, "the password")).collect(),
         };
         files.into_iter().map(|(file, what)| first_line(file, what)).collect()
     }
@@ -104,6 +109,12 @@ impl Configured {
             }
             Self::Janus(server) => {
                 let adapter = JanusAdapter::of(JanusSettings::from_config(server, secrets), clock, outlets);
+                let health = adapter.health();
+                (adapter.start().recipient(), health)
+            }
+            Self::RedisControl(server) => {
+                let settings = RedisControlSettings::from_config(server, secrets);
+                let adapter = RedisControlAdapter::of(settings, clock, outlets);
                 let health = adapter.health();
                 (adapter.start().recipient(), health)
             }

@@ -37,8 +37,8 @@ pub use self::{
     problem::{ConfigError, Place, Problem},
     schema::schema,
     sections::{
-        AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, Stats, Store,
-        WebSocket, Webhook,
+        AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, RedisControl,
+        Stats, Store, WebSocket, Webhook,
     },
 };
 
@@ -73,6 +73,8 @@ pub struct Config {
     pub nginx_rtmp: Vec<NginxRtmp>,
     /// The Janus servers whose voice rooms are watched: one `[[janus]]` each.
     pub janus: Vec<Janus>,
+    /// The Redis servers by which original streamers are watched: one `[[redis_control]]` each.
+    pub redis_control: Vec<RedisControl>,
     /// The webhooks: one `[[webhook]]` each.
     pub webhook: Vec<Webhook>,
 }

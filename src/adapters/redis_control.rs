@@ -10,23 +10,25 @@ mod watch;
 
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, WrapFuture, fut::ActorFutureExt};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt};
 use sattva_actors::{
     clock::{Clock, Now, Timestamp},
     identity::{ChannelId, SourceId},
     mailbox::deliver,
-    protocol::{Ack, Batch, Instruction, KnownSessions, Outcome, Report, StopCommand, Tally},
+    protocol::{
+        Ack, Batch, Instruction, KnownSessions, Outcome, RegisterOutlet, Report, SourcePattern, StopCommand, Tally,
+    },
 };
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-pub use self::watch::source_prefix;
 use self::{
     server::{Failure, Server},
-    stops::{LOOKS_MAX, Stops, Verdict},
-    watch::{Found, Looked, Scope, Watch},
+    stops::{Due, LOOKS_MAX, Stops, Verdict},
+    watch::{Found, Looked, Scope, Watch, source_prefix},
 };
-use crate::health::Health;
+use super::{Leave, Outlets, Secrets};
+use crate::{config, health::Health};
 
 /// Commands that may wait.
 const MAILBOX: usize = 1024;
@@ -48,16 +50,26 @@ pub struct RedisControlSettings {
     pub stop: bool,
 }
 
-/// The configuration names it no more, or differently.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Leave;
+impl RedisControlSettings {
+    pub fn from_config(server: config::RedisControl, secrets: Secrets) -> Self {
+        Self {
+            name: server.name,
+            url: server.url,
+            password: secrets.into_iter().next(),
+            channels: server.channels,
+            channel_prefix: server.channel_prefix,
+            poll_interval: server.poll_interval,
+            update_interval: server.update_interval,
+            numeric_ids: server.numeric_ids,
+            stop: server.stop,
+        }
+    }
+}
 
 pub struct RedisControlAdapter {
     settings: RedisControlSettings,
     clock: Clock,
-    batches: Recipient<Batch>,
-    known_sessions: Recipient<KnownSessions>,
+    outlets: Outlets,
     health: Health,
     /// Made on the actor's own arbiter.
     server: Option<Server>,
@@ -79,12 +91,7 @@ enum Id<'a> {
 }
 
 impl RedisControlAdapter {
-    pub fn new(
-        settings: RedisControlSettings,
-        clock: Clock,
-        batches: Recipient<Batch>,
-        known_sessions: Recipient<KnownSessions>,
-    ) -> Self {
+    pub fn of(settings: RedisControlSettings, clock: Clock, outlets: Outlets) -> Self {
         let scope = Scope {
             name: settings.name.clone(),
             channel_prefix: settings.channel_prefix.clone(),
@@ -94,8 +101,7 @@ impl RedisControlAdapter {
         Self {
             settings,
             clock,
-            batches,
-            known_sessions,
+            outlets,
             health: Health::default(),
             server: None,
             watch: Watch::new(scope),
@@ -107,11 +113,16 @@ impl RedisControlAdapter {
         self.health.clone()
     }
 
+    fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
+        let sources = SourcePattern::BeginsWith(source_prefix(&self.settings.name));
+        deliver(ctx, &self.outlets.registrations, RegisterOutlet { sources, outlet });
+    }
+
     /// Nothing is reported before it is known what was reported last.
     fn ask_known_sessions(&mut self, ctx: &mut Context<Self>) {
         let (reply, answer) = oneshot::channel();
         let source_prefix = source_prefix(&self.settings.name);
-        let asked = self.known_sessions.send(KnownSessions { source_prefix, reply });
+        let asked = self.outlets.known_sessions.send(KnownSessions { source_prefix, reply });
         let known = async move {
             asked.await.ok()?;
             answer.await.ok()
@@ -145,12 +156,16 @@ impl RedisControlAdapter {
         if self.health.set(None).is_some() {
             tracing::info!(redis = %self.settings.name, "the Redis answers again");
         }
-        let Looked { reports, odd } = self.watch.on_look(sent, found);
+        let stops = &self.stops;
+        let Looked { reports, odd } = self.watch.on_look(sent, found, |source| stops.is_ending(source));
         for (id, why) in odd {
             tracing::warn!(redis = %self.settings.name, id = %id.escape_debug(), %why, "what the streamer says of this channel cannot be understood; it is not watched and not ended");
         }
-        for (command, ack) in self.stops.on_look(self.clock.now().at, &self.watch) {
-            self.answer(ctx, command.source, ack);
+        for due in self.stops.on_look(self.clock.now().at, &self.watch) {
+            match due {
+                Due::Answer(command, ack) => self.answer(ctx, command.source, ack),
+                Due::Again(id) => self.look_before_stopping(ctx, id, LOOKS_MAX),
+            }
         }
         for (source, channel, at, report) in reports {
             self.tell(source, channel, at, report);
@@ -169,7 +184,7 @@ impl RedisControlAdapter {
     fn tell(&self, source: SourceId, channel: ChannelId, received: Timestamp, report: Report) {
         let (tally, _) = Tally::new();
         let batch = Batch { source, received, reports: vec![(channel, report)], acks: Vec::new(), tally };
-        if let Err(error) = self.batches.try_send(batch) {
+        if let Err(error) = self.outlets.batches.try_send(batch) {
             // The next look says it again.
             tracing::warn!(redis = %self.settings.name, %error, "a report could not be handed over");
         }
@@ -179,7 +194,7 @@ impl RedisControlAdapter {
         tracing::info!(redis = %self.settings.name, command = %ack.id, outcome = ?ack.outcome, detail = ack.detail.as_deref().unwrap_or("-"), "a stop command is answered");
         let (tally, _) = Tally::new();
         let received = self.clock.now().at;
-        deliver(ctx, &self.batches, Batch { source, received, reports: Vec::new(), acks: vec![ack], tally });
+        deliver(ctx, &self.outlets.batches, Batch { source, received, reports: Vec::new(), acks: vec![ack], tally });
     }
 
     fn execute(&mut self, ctx: &mut Context<Self>, command: StopCommand) {
@@ -246,6 +261,7 @@ impl Actor for RedisControlAdapter {
             Ok(server) => self.server = Some(server),
             Err(failure) => return self.on_failure(&failure),
         }
+        self.register(ctx, Some(ctx.address().recipient()));
         self.ask_known_sessions(ctx);
     }
 }
@@ -265,6 +281,8 @@ impl Handler<Leave> for RedisControlAdapter {
     type Result = ();
 
     fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
+        // Sent before this is answered: a successor that is started afterwards keeps its own registration.
+        self.register(ctx, None);
         ctx.stop();
     }
 }

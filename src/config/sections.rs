@@ -384,6 +384,42 @@ pub struct Janus {
     pub stop: bool,
 }
 
+/// A Redis by which original streamers are watched and stopped (`stream:status:{id}`, `stream:control`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedisControl {
+    /// Name of this Redis in reports and logs; each server has its own.
+    #[schemars(extend("pattern" = limits::SERVER_NAME_PATTERN))]
+    pub name: String,
+    /// URL of the Redis, without a password: `redis://127.0.0.1:6379/0`.
+    pub url: String,
+    /// File whose first line is the password; absent = there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub password_file: Option<PathBuf>,
+    /// How often the Redis is looked at, from 100ms to 10m.
+    #[serde(with = "duration::one", default = "look_interval")]
+    #[schemars(with = "duration::Spelling")]
+    pub poll_interval: Duration,
+    /// How often the streamers write their status, from 100ms to 10m; a count is believed for three of these.
+    #[serde(with = "duration::one", default = "update_interval")]
+    #[schemars(with = "duration::Spelling")]
+    pub update_interval: Duration,
+    /// Channels to watch, as their keys name them, such as `-1001234567890`; empty = all.
+    #[serde(default)]
+    pub channels: Vec<String>,
+    /// Put before a channel's name to make its id here.
+    #[serde(default)]
+    #[schemars(extend("pattern" = limits::CHANNEL_PREFIX_PATTERN))]
+    pub channel_prefix: String,
+    /// Whether ids that are whole numbers are published as numbers; `false` = as texts.
+    #[serde(default = "yes")]
+    pub numeric_ids: bool,
+    /// Whether the daemon may end streams here; `false` decides as in a dry run.
+    #[serde(default = "yes")]
+    pub stop: bool,
+}
+
 /// A program that is told of what happens, or that ends streams, by signed POSTs (Standard Webhooks).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -409,6 +445,14 @@ fn admin() -> String {
 
 fn poll_interval() -> Duration {
     Duration::from_secs(5)
+}
+
+fn look_interval() -> Duration {
+    Duration::from_secs(2)
+}
+
+fn update_interval() -> Duration {
+    Duration::from_secs(10)
 }
 
 fn yes() -> bool {

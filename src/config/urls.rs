@@ -42,6 +42,13 @@ pub fn webhook(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Where a Redis is whose password is in a file.
+pub fn redis_without_password(text: &str) -> Result<(), String> {
+    redis_url(text)?;
+    let password = Url::parse(text).is_ok_and(|url| url.password().is_some());
+    if password { Err("a password does not belong into the URL; see `password_file`".to_owned()) } else { Ok(()) }
+}
+
 /// Where a watched server is, or a page of it.
 pub fn server(text: &str) -> Result<(), String> {
     let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use tracing_subscriber::filter::{Directive, LevelFilter};
 
 use super::{
-    AutoEnd, Config, Icecast, Ingest, Janus, NginxRtmp, Webhook,
+    AutoEnd, Config, Icecast, Ingest, Janus, NginxRtmp, RedisControl, Webhook,
     duration::show,
     key::Key,
     limits::{self, Counts, Durations},
@@ -66,6 +66,10 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     checks.names("janus", "server", config.janus.iter().map(|server| &server.name));
     for (index, server) in config.janus.iter().enumerate() {
         checks.janus(&Key::from("janus").index(index), server);
+    }
+    checks.names("redis_control", "server", config.redis_control.iter().map(|server| &server.name));
+    for (index, server) in config.redis_control.iter().enumerate() {
+        checks.redis_control(&Key::from("redis_control").index(index), server);
     }
     checks.names("webhook", "webhook", config.webhook.iter().map(|webhook| &webhook.name));
     for (index, webhook) in config.webhook.iter().enumerate() {
@@ -166,9 +170,7 @@ impl Checks {
 
     fn webhook(&mut self, key: &Key, webhook: &Webhook) {
         self.that(key.clone().name("url"), urls::webhook(&webhook.url));
-        if webhook.secret_file.as_os_str().is_empty() {
-            self.0.push(Problem::new(key.clone().name("secret_file"), "is empty"));
-        }
+        self.file(key, "secret_file", Some(&webhook.secret_file));
         for (index, pattern) in webhook.stops_for.iter().enumerate() {
             let name = pattern.strip_suffix('*').unwrap_or(pattern);
             let fine = (1..=limits::SOURCE_LENGTH).contains(&name.len())
@@ -185,6 +187,14 @@ impl Checks {
             let what = "nothing would ever be sent to this webhook";
             self.0.push(Problem::new(key.clone(), what).advice("set `events = true`, or name sources in `stops_for`"));
         }
+    }
+
+    fn redis_control(&mut self, key: &Key, server: &RedisControl) {
+        self.polled(key, &server.channel_prefix, server.poll_interval, Duration::ZERO);
+        self.duration(key.clone().name("update_interval"), server.update_interval, limits::POLL_INTERVAL);
+        self.file(key, "password_file", server.password_file.as_deref());
+        self.that(key.clone().name("url"), urls::redis_without_password(&server.url));
+        self.texts(key, "channels", &server.channels);
     }
 
     /// The names of all in one list, each of them a server or whatever it is `called`.

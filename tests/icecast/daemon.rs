@@ -18,11 +18,13 @@ use sattva_actors::{
     store::{StoreHealth, memory::MemoryStore},
     stream_control::CommandsWaiting,
 };
-use sattva_monitor::adapters::{
-    Leave, Outlets,
-    icecast::{IcecastAdapter, IcecastSettings},
+use sattva_monitor::{
+    adapters::{
+        Leave, Outlets,
+        icecast::{IcecastAdapter, IcecastSettings},
+    },
+    health::Health,
 };
-use sattva_monitor::health::Health;
 use tokio::sync::oneshot;
 use tracing::subscriber::DefaultGuard;
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::trouble::Failure;
+use crate::outbound;
 
 /// A request is given up after this, answer and all.
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -28,8 +29,7 @@ pub struct Requests {
 
 impl Requests {
     pub fn new(credentials: Option<(String, String)>) -> Self {
-        let client = Client::builder().timeout(TIME_LIMIT).disable_redirects().finish();
-        Self { client, credentials: credentials.map(Rc::new) }
+        Self { client: outbound::client(TIME_LIMIT), credentials: credentials.map(Rc::new) }
     }
 
     pub async fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, Failure> {

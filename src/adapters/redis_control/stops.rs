@@ -3,8 +3,11 @@
 //! The original streamer cannot check who listens: it is looked at the last moment here, and published only while
 //! the status is still the one that was judged.
 
+use std::time::Duration;
+
 use sattva_actors::{
     clock::Timestamp,
+    identity::SourceId,
     protocol::{Ack, Outcome, StopCommand},
 };
 
@@ -17,12 +20,27 @@ use super::{
 pub const LOOKS_MAX: u32 = 3;
 /// Stops under way; a command for one more comes again.
 const ACTIVE_MAX: usize = 1024;
+/// A streamer that starts again within this after it stopped was not ended.
+const RETURN_WITHIN: Duration = Duration::from_secs(10);
+/// Times one command ends a stream: the second is for a streamer that starts again by itself.
+const ENDINGS_MAX: u32 = 2;
 
 #[derive(Debug)]
 struct Stop {
     command: StopCommand,
-    /// The status that stood when it was published.
-    published: Option<Vec<u8>>,
+    phase: Phase,
+    /// How often the streamer has been heard to stop.
+    endings: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Phase {
+    /// Nobody has heard it.
+    Judged,
+    /// It was heard while this status stood.
+    Published(Vec<u8>),
+    /// The streamer says stopped, since then.
+    Stopped(Timestamp),
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +59,14 @@ pub enum Verdict {
     Drop,
 }
 
+/// What a look at everything leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Due {
+    Answer(StopCommand, Ack),
+    /// The streamer has started again by itself: look closer, and stop it once more.
+    Again(String),
+}
+
 fn answer(command: &StopCommand, outcome: Outcome, detail: impl Into<String>) -> Ack {
     Ack { id: command.id.clone(), outcome, detail: Some(detail.into()) }
 }
@@ -52,14 +78,13 @@ impl Stops {
         if now >= command.valid_until {
             return false;
         }
-        let known = self.active.iter().any(|stop| stop.command.id == command.id);
-        if !known {
+        if !self.active.iter().any(|stop| stop.command.id == command.id) {
             // A newer command for the same source: the one before is no longer wanted.
             self.active.retain(|stop| stop.command.source != command.source);
             if self.active.len() >= ACTIVE_MAX {
                 return false;
             }
-            self.active.push(Stop { command, published: None });
+            self.active.push(Stop { command, phase: Phase::Judged, endings: 0 });
         }
         true
     }
@@ -70,6 +95,11 @@ impl Stops {
 
     pub fn command(&self, id: &str) -> Option<&StopCommand> {
         self.active.iter().find(|stop| stop.command.id == id).map(|stop| &stop.command)
+    }
+
+    /// The streamer has been told to stop, and whether it stays away is not sure yet.
+    pub fn is_ending(&self, source: &SourceId) -> bool {
+        self.active.iter().any(|stop| stop.command.source == *source && stop.phase != Phase::Judged)
     }
 
     /// A look for the sake of this command found `raw`, `None` where there is no status.
@@ -85,20 +115,26 @@ impl Stops {
     /// It was published while `raw` stood, and so many heard it: none is nothing done.
     pub fn on_published(&mut self, id: &str, raw: &[u8], heard: u64) {
         if let Some(stop) = self.active.iter_mut().find(|stop| stop.command.id == id).filter(|_| heard > 0) {
-            stop.published = Some(raw.to_vec());
+            stop.phase = Phase::Published(raw.to_vec());
         }
     }
 
     /// What a look at everything tells of those that have been published.
-    pub fn on_look(&mut self, now: Timestamp, watch: &Watch) -> Vec<(StopCommand, Ack)> {
-        let mut answers = Vec::new();
-        self.active.retain(|stop| {
-            let answer = watch.sighting(&stop.command.source).and_then(|sighting| stop.outcome(&sighting));
-            let settled = answer.is_some();
-            answers.extend(answer.map(|ack| (stop.command.clone(), ack)));
-            !settled && now < stop.command.valid_until
+    pub fn on_look(&mut self, now: Timestamp, watch: &Watch) -> Vec<Due> {
+        let mut due = Vec::new();
+        self.active.retain_mut(|stop| {
+            let Some(sighting) = watch.sighting(&stop.command.source) else { return now < stop.command.valid_until };
+            match stop.on_look(now, &sighting) {
+                Some(next @ Due::Answer(..)) => {
+                    due.push(next);
+                    return false;
+                }
+                Some(next) => due.push(next),
+                None => {}
+            }
+            now < stop.command.valid_until
         });
-        answers
+        due
     }
 }
 
@@ -112,12 +148,11 @@ impl Stop {
             return Verdict::Drop;
         }
         let Some(status) = raw.and_then(|raw| Status::parse(raw).ok()) else { return Verdict::Wait };
-        if status.state == State::Stopped {
-            return Verdict::Answer(answer(&self.command, Outcome::Ok, "the stream is stopped"));
-        }
-        if self.published.as_deref().is_some_and(|published| Some(published) != raw) {
-            // It has been heard: what follows is the streamer's doing, and may be another life of the stream.
-            return Verdict::Wait;
+        match &self.phase {
+            _ if status.state == State::Stopped => return self.stopped_already(),
+            // It has been heard: what follows is the streamer's doing.
+            Phase::Published(before) if Some(before.as_slice()) != raw => return Verdict::Wait,
+            _ => {}
         }
         let Some(guard) = self.command.only_if else { return Verdict::Publish };
         let fresh = sighting.since.is_some_and(|since| now.since(since) <= watch.believed_for());
@@ -131,20 +166,44 @@ impl Stop {
         }
     }
 
-    /// What the streamer's word since the publication means.
-    fn outcome(&self, sighting: &Sighting<'_>) -> Option<Ack> {
-        let published = self.published.as_deref()?;
-        if published == sighting.raw {
-            return None;
+    /// One that nobody of ours has stopped needs no waiting for its return.
+    fn stopped_already(&self) -> Verdict {
+        match self.phase {
+            Phase::Judged => Verdict::Answer(answer(&self.command, Outcome::Ok, "the stream was stopped already")),
+            _ => Verdict::Wait,
         }
+    }
+
+    /// What the streamer's word since the publication means.
+    fn on_look(&mut self, now: Timestamp, sighting: &Sighting<'_>) -> Option<Due> {
+        let settled = |stop: &Self, outcome, why: &str| {
+            Some(Due::Answer(stop.command.clone(), answer(&stop.command, outcome, why)))
+        };
         let status = Status::parse(sighting.raw).ok()?;
-        match status.state {
-            State::Stopped => Some(answer(&self.command, Outcome::Ok, "the streamer says stopped")),
-            State::Error => {
-                let why = status.error.unwrap_or_else(|| "the streamer says error".to_owned());
-                Some(answer(&self.command, Outcome::Error, why))
-            }
-            _ => None,
+        match &self.phase {
+            Phase::Published(before) if before != sighting.raw => match status.state {
+                State::Stopped => {
+                    self.phase = Phase::Stopped(now);
+                    self.endings += 1;
+                    None
+                }
+                State::Error => {
+                    settled(self, Outcome::Error, status.error.as_deref().unwrap_or("the streamer says error"))
+                }
+                _ => None,
+            },
+            Phase::Stopped(since) => match status.state {
+                State::Stopped if now.since(*since) >= RETURN_WITHIN => {
+                    settled(self, Outcome::Ok, "the streamer stopped, and stays away")
+                }
+                State::Stopped => None,
+                _ if self.endings >= ENDINGS_MAX => settled(self, Outcome::Error, "source reconnected"),
+                _ if self.command.only_if.is_some() && status.listeners.is_some_and(|count| count > 0) => {
+                    settled(self, Outcome::Error, "source reconnected, and somebody listens")
+                }
+                _ => Some(Due::Again(self.command.id.clone())),
+            },
+            Phase::Judged | Phase::Published(_) => None,
         }
     }
 }

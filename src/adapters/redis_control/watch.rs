@@ -16,7 +16,10 @@ use sattva_actors::{
     wire::Track,
 };
 
-use super::status::{State, Status};
+use super::{
+    super::polled::names,
+    status::{State, Status},
+};
 
 /// That a stream is over is said this often: the channel's mailbox may have been full once.
 const FAREWELLS: u8 = 3;
@@ -33,9 +36,9 @@ pub struct Scope {
     pub stop: bool,
 }
 
-/// Every source of a Redis begins so; a name has no slash, so no prefix is another's.
+/// Every source of a Redis begins so.
 pub fn source_prefix(name: &str) -> String {
-    format!("redis:{name}/")
+    names::source_prefix("redis_control", name)
 }
 
 /// A channel as one look found it.
@@ -106,12 +109,13 @@ impl Watch {
 
     /// A look that was begun at `sent`. A channel that is not found says nothing, and becomes unknown by and by: its
     /// key may have expired, or the Redis may have lost it.
-    pub fn on_look(&mut self, sent: Now, found: Vec<Found>) -> Looked {
+    /// Of one that `is_ending` by our doing nothing is said while it is stopped: it may start again by itself.
+    pub fn on_look(&mut self, sent: Now, found: Vec<Found>, is_ending: impl Fn(&SourceId) -> bool) -> Looked {
         let before = self.looked.replace(sent.at);
         let mut looked = Looked::default();
         for found in found {
             let id = found.id.clone();
-            if let Err(why) = self.on_found(sent, before, found, &mut looked.reports)
+            if let Err(why) = self.on_found(sent, before, found, &is_ending, &mut looked.reports)
                 && self.odd.len() < ODD_MAX
                 && self.odd.insert(id.clone())
             {
@@ -126,6 +130,7 @@ impl Watch {
         sent: Now,
         before: Option<Timestamp>,
         found: Found,
+        is_ending: impl Fn(&SourceId) -> bool,
         reports: &mut Vec<Dated>,
     ) -> Result<(), String> {
         let status = Status::parse(&found.raw)?;
@@ -157,8 +162,10 @@ impl Watch {
             stream.raw.clone_from(&found.raw);
         }
         stream.last = Some(status.clone());
-        let over = status.state == State::Stopped;
-        if over {
+        if status.state == State::Stopped {
+            if is_ending(&source) {
+                return Ok(());
+            }
             reports.extend(stream.farewell(&source, sent, interval, can_stop));
             return Ok(());
         }

@@ -19,7 +19,9 @@ fn status(status: &str, listeners: &str, updated: &str) -> Vec<u8> {
 
 fn look(watch: &mut Watch, second: u64, raw: Vec<u8>) {
     let wall = WallTime::from_millis(1_800_000_000_000 + second as i64 * 1000);
-    watch.on_look(Now { at: Timestamp::from_secs(second), wall }, vec![Found { id: "a".into(), raw, queue: None }]);
+    let found = vec![Found { id: "a".into(), raw, queue: None }];
+    // As the adapter does while a stop is under way.
+    watch.on_look(Now { at: Timestamp::from_secs(second), wall }, found, |_| true);
 }
 
 /// A channel that has been playing to nobody since second 2.
@@ -36,7 +38,7 @@ fn empty() -> Watch {
 }
 
 fn source() -> SourceId {
-    SourceId::new("redis:main/a").unwrap()
+    SourceId::new("redis_control:main/a").unwrap()
 }
 
 fn command(watch: &Watch, id: &str) -> StopCommand {
@@ -125,19 +127,77 @@ fn what_nobody_heard_is_published_again_and_what_was_heard_is_not_once_the_strea
     assert_eq!(stops.judge(now, "1", Some(&status("playing", "0", "t2")), &watch), Verdict::Wait);
 }
 
+/// A stop that has been published while nobody listened.
+fn published(watch: &Watch) -> Stops {
+    let mut stops = Stops::default();
+    stops.on_command(Timestamp::from_secs(3), command(watch, "1"));
+    assert!(stops.on_look(Timestamp::from_secs(3), watch).is_empty());
+    stops.on_published("1", &status("playing", "0", "t1"), 1);
+    stops
+}
+
+fn outcomes(due: &[Due]) -> Vec<(Outcome, String)> {
+    let outcome = |due: &Due| {
+        if let Due::Answer(_, ack) = due { Some((ack.outcome, ack.detail.clone().unwrap())) } else { None }
+    };
+    due.iter().filter_map(outcome).collect()
+}
+
 #[test]
-fn the_streamers_word_since_the_publication_is_the_outcome() {
-    for (word, expected) in [("stopped", Some(Outcome::Ok)), ("error", Some(Outcome::Error)), ("playing", None)] {
+fn one_that_stops_and_stays_away_for_ten_seconds_has_ended() {
+    let mut watch = empty();
+    let mut stops = published(&watch);
+    assert!(stops.is_ending(&source()));
+    look(&mut watch, 4, status("stopped", "0", "t2"));
+    for second in 4..14 {
+        assert_eq!(stops.on_look(Timestamp::from_secs(second), &watch), [], "{second}");
+    }
+    let due = stops.on_look(Timestamp::from_secs(14), &watch);
+    assert_eq!(outcomes(&due)[0].0, Outcome::Ok);
+    assert!(stops.command("1").is_none() && !stops.is_ending(&source()));
+}
+
+#[test]
+fn one_that_says_error_has_not_ended_and_one_that_plays_on_is_waited_for() {
+    for (word, expected) in [("error", Some(Outcome::Error)), ("playing", None), ("stopping", None)] {
         let mut watch = empty();
-        let mut stops = Stops::default();
-        stops.on_command(Timestamp::from_secs(3), command(&watch, "1"));
-        assert!(stops.on_look(Timestamp::from_secs(3), &watch).is_empty());
-        stops.on_published("1", &status("playing", "0", "t1"), 1);
+        let mut stops = published(&watch);
         look(&mut watch, 4, status(word, "0", "t2"));
-        let answers = stops.on_look(Timestamp::from_secs(4), &watch);
-        assert_eq!(answers.first().map(|(_, ack)| ack.outcome), expected, "{word}");
+        let due = stops.on_look(Timestamp::from_secs(4), &watch);
+        assert_eq!(outcomes(&due).first().map(|(outcome, _)| *outcome), expected, "{word}");
         assert_eq!(stops.command("1").is_some(), expected.is_none());
     }
+}
+
+#[test]
+fn one_that_starts_again_by_itself_is_stopped_once_more_and_then_reported() {
+    let mut watch = empty();
+    let mut stops = published(&watch);
+    for (second, updated) in [(4, "t2"), (8, "t4")] {
+        look(&mut watch, second, status("stopped", "0", updated));
+        assert_eq!(stops.on_look(Timestamp::from_secs(second), &watch), []);
+        let again = status("playing", "0", &format!("{updated}+"));
+        look(&mut watch, second + 2, again.clone());
+        let due = stops.on_look(Timestamp::from_secs(second + 2), &watch);
+        if second == 4 {
+            assert_eq!(due, [Due::Again("1".into())]);
+            assert_eq!(stops.judge(Timestamp::from_secs(6), "1", Some(&again), &watch), Verdict::Publish);
+            stops.on_published("1", &again, 1);
+        } else {
+            assert_eq!(outcomes(&due), [(Outcome::Error, "source reconnected".to_owned())]);
+        }
+    }
+}
+
+#[test]
+fn one_that_starts_again_and_has_a_listener_is_left_alone_and_reported() {
+    let mut watch = empty();
+    let mut stops = published(&watch);
+    look(&mut watch, 4, status("stopped", "0", "t2"));
+    stops.on_look(Timestamp::from_secs(4), &watch);
+    look(&mut watch, 5, status("playing", "1", "t3"));
+    let due = stops.on_look(Timestamp::from_secs(5), &watch);
+    assert_eq!(outcomes(&due), [(Outcome::Error, "source reconnected, and somebody listens".to_owned())]);
 }
 
 #[test]

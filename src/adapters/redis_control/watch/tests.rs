@@ -24,7 +24,7 @@ fn found(id: &str, status: &str, listeners: &str, updated: &str) -> Found {
 
 /// Each report of a look: its state, its count, its session, and the second of its count.
 fn looked(watch: &mut Watch, second: u64, all: Vec<Found>) -> Vec<(ReportStatus, Option<u32>, String, u64)> {
-    let looked = watch.on_look(at(second), all);
+    let looked = watch.on_look(at(second), all, |_| false);
     let told = looked.reports.into_iter().map(|(_, _, dated, report)| {
         let Identity::Numbered { session, .. } = report.identity else { unreachable!() };
         (report.status, report.listeners, session.to_string(), dated.since(Timestamp::ZERO).as_secs())
@@ -86,6 +86,15 @@ fn one_that_starts_again_as_soon_as_its_end_was_said_is_another_life() {
 }
 
 #[test]
+fn of_one_that_we_are_ending_nothing_is_said_while_it_is_stopped_and_one_that_returns_is_the_same() {
+    let mut watch = watch();
+    let first = looked(&mut watch, 0, vec![found("a", "playing", "1", "t0")]);
+    assert!(watch.on_look(at(1), vec![found("a", "stopped", "0", "t1")], |_| true).reports.is_empty());
+    let again = looked(&mut watch, 2, vec![found("a", "playing", "0", "t2")]);
+    assert_eq!((again[0].2.as_str(), again[0].1), (first[0].2.as_str(), Some(0)));
+}
+
+#[test]
 fn a_key_that_is_gone_says_nothing() {
     let mut watch = watch();
     looked(&mut watch, 0, vec![found("a", "playing", "0", "t0")]);
@@ -97,14 +106,14 @@ fn after_a_restart_a_life_goes_on_and_its_first_count_is_unknown() {
     let mut watch = watch();
     watch.restore(vec![KnownSession {
         channel: ChannelId::new("a").unwrap(),
-        source: SourceId::new("redis:main/a").unwrap(),
+        source: SourceId::new("redis_control:main/a").unwrap(),
         session: "t0@1".into(),
         started_at: None,
         seq: u64::MAX / 2,
     }]);
     let first = looked(&mut watch, 5, vec![found("a", "playing", "0", "t9")]);
     assert_eq!((first[0].1, first[0].2.as_str()), (None, "t0@1"));
-    let (_, _, _, report) = watch.on_look(at(7), vec![found("a", "stopped", "0", "t10")]).reports.remove(0);
+    let (_, _, _, report) = watch.on_look(at(7), vec![found("a", "stopped", "0", "t10")], |_| false).reports.remove(0);
     assert!(matches!(report.identity, Identity::Numbered { seq, .. } if seq > u64::MAX / 2));
 }
 
@@ -129,7 +138,7 @@ fn what_cannot_be_understood_is_named_once_and_spoils_nothing_else() {
     let mut watch = watch();
     let rubbish = || Found { id: "b".into(), raw: b"\x00\xff".to_vec(), queue: None };
     let name = || found("a b/c", "playing", "0", "t0");
-    let looked = watch.on_look(at(0), vec![found("a", "playing", "0", "t0"), rubbish(), name()]);
+    let looked = watch.on_look(at(0), vec![found("a", "playing", "0", "t0"), rubbish(), name()], |_| false);
     assert_eq!((looked.reports.len(), looked.odd.len()), (1, 2));
-    assert!(watch.on_look(at(1), vec![rubbish(), name()]).odd.is_empty());
+    assert!(watch.on_look(at(1), vec![rubbish(), name()], |_| false).odd.is_empty());
 }
