@@ -11,12 +11,12 @@ use crate::{
 #[test]
 fn where_several_workers_pass_streams_on_nothing_is_known_and_nothing_is_ended() {
     let mut scene = Scene::begin(NginxRtmp::with("worker_processes 2; rtmp_auto_push on;", "", ""));
-    scene.stage.publisher = Some(Process::start(&mut publisher(scene.stage.rtmp, "a")));
     let told = eventually("the trouble to be told", || {
         let ready = scene.daemon.json("/readyz");
         ready["dependencies"]["nginx_rtmp:edge"]["detail"].as_str().map(str::to_owned)
     });
     assert!(told.contains("worker_processes"), "{told}");
+    scene.stage.publisher = Some(Process::start(&mut publisher(scene.stage.rtmp, "a")));
     let_pass(TIMEOUT + Duration::from_secs(3));
     assert!(scene.stage.publisher.as_mut().unwrap().is_running());
     assert!(!scene.daemon.log().contains("killing"), "{}", scene.daemon.log());
@@ -30,7 +30,7 @@ fn a_relay_is_a_listener_and_the_stream_that_it_feeds_is_another_one() {
     scene.counts(1);
     // What the relay publishes is heard by nobody; ended, it is pushed again.
     scene.live.until("a stop of what the relay feeds", |m| {
-        m["type"] == "auto_end" && m["data"]["event"] == "stopping" && m["data"]["channel_id"] == "live-a-1"
+        m["type"] == "auto_end" && m["data"]["event"] == "stopping" && m["data"]["channel_id"] == "live-a@1"
     });
     scene.counts(1);
     assert_eq!(scene.daemon.phase("live-a"), "watching");
@@ -59,7 +59,7 @@ fn the_second_servers_stream_is_ended_and_its_namesake_in_the_first_goes_on() {
     scene.stage.publish();
     scene.stage.join();
     scene.live.until("the end of the second server's stream", |m| {
-        m["type"] == "auto_end" && m["data"]["event"] == "ended" && m["data"]["channel_id"] == "live-a-1"
+        m["type"] == "auto_end" && m["data"]["event"] == "ended" && m["data"]["channel_id"] == "live-a@1"
     });
     assert!(!second.is_running(), "its publisher goes on");
     scene.goes_on(Duration::from_secs(2));
@@ -67,10 +67,12 @@ fn the_second_servers_stream_is_ended_and_its_namesake_in_the_first_goes_on() {
 }
 
 #[test]
-fn a_stream_with_an_odd_name_is_ended_too() {
+fn streams_with_odd_names_are_ended_too() {
     let scene = Scene::begin(NginxRtmp::open());
-    let mut odd = Process::start(&mut publisher(scene.stage.rtmp, "b-c.d~e_%D0%B6"));
-    eventually("the stream to be ended", || (!odd.is_running()).then_some(()));
+    for name in ["b%D0c&d=1", "q\"<x>+", "ж"] {
+        let mut odd = Process::start(&mut publisher(scene.stage.rtmp, name));
+        eventually(name, || (!odd.is_running()).then_some(()));
+    }
 }
 
 #[test]
