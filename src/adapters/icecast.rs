@@ -1,5 +1,6 @@
 //! Icecast: what one server's admin pages tell of its mounts, and how a source is killed there.
 
+mod clients;
 mod stats;
 
 use std::{fmt, rc::Rc, sync::Arc, time::Duration};
@@ -37,6 +38,8 @@ pub struct IcecastSettings {
     pub settle: Duration,
     /// Mounts to watch; empty means all.
     pub mounts: Vec<String>,
+    /// Players who are no listeners, by their whole user agent; empty means that nobody is asked.
+    pub ignored_user_agents: Vec<String>,
     pub channel_prefix: String,
     /// Whether streams here may be ended.
     pub stop: bool,
@@ -44,9 +47,18 @@ pub struct IcecastSettings {
 
 impl IcecastSettings {
     pub(super) fn from_config(server: config::Icecast, secrets: Secrets) -> Self {
-        let config::Icecast { name, url, user, poll_interval, settle, mounts, channel_prefix, stop, .. } = server;
-        let password = secrets.into_iter().next().unwrap_or_default();
-        Self { name, url, user, password, poll_interval, settle, mounts, channel_prefix, stop }
+        Self {
+            name: server.name,
+            url: server.url,
+            user: server.user,
+            password: secrets.into_iter().next().unwrap_or_default(),
+            poll_interval: server.poll_interval,
+            settle: server.settle,
+            mounts: server.mounts,
+            ignored_user_agents: server.ignored_user_agents,
+            channel_prefix: server.channel_prefix,
+            stop: server.stop,
+        }
     }
 }
 
@@ -60,6 +72,7 @@ impl fmt::Debug for IcecastSettings {
             .field("poll_interval", &self.poll_interval)
             .field("settle", &self.settle)
             .field("mounts", &self.mounts)
+            .field("ignored_user_agents", &self.ignored_user_agents)
             .field("channel_prefix", &self.channel_prefix)
             .field("stop", &self.stop)
             .finish()
@@ -73,6 +86,7 @@ pub struct Icecast {
     root: Rc<str>,
     /// Mounts to watch; empty means all.
     mounts: Rc<[String]>,
+    ignored_user_agents: Rc<[String]>,
 }
 
 pub type IcecastAdapter = Polled<Icecast>;
@@ -80,11 +94,21 @@ pub type IcecastAdapter = Polled<Icecast>;
 impl IcecastAdapter {
     /// The adapter of one Icecast server.
     pub fn of(settings: IcecastSettings, clock: Clock, outlets: Outlets) -> Self {
-        let IcecastSettings { name, url, user, password, poll_interval, settle, mounts, channel_prefix, stop } =
-            settings;
-        let requests = Requests::new(Some((user, password)));
-        let server = Icecast { requests, root: url.trim_end_matches('/').into(), mounts: mounts.into() };
-        Self::new(server, Settings { name, url, poll_interval, settle, channel_prefix, stop }, clock, outlets)
+        let server = Icecast {
+            requests: Requests::new(Some((settings.user, settings.password))),
+            root: settings.url.trim_end_matches('/').into(),
+            mounts: settings.mounts.into(),
+            ignored_user_agents: settings.ignored_user_agents.into(),
+        };
+        let settings = Settings {
+            name: settings.name,
+            url: settings.url,
+            poll_interval: settings.poll_interval,
+            settle: settings.settle,
+            channel_prefix: settings.channel_prefix,
+            stop: settings.stop,
+        };
+        Self::new(server, settings, clock, outlets)
     }
 }
 
@@ -98,7 +122,13 @@ impl Server for Icecast {
 
     async fn look(self, _: Now) -> Result<Vec<Broadcast>, Failure> {
         let body = self.requests.get(&format!("{}/admin/stats", self.root), LOOK_ANSWER_MAX).await?;
-        Ok(broadcasts(stats::parse(&body)?, &self.mounts))
+        let mut broadcasts = broadcasts(stats::parse(&body)?, &self.mounts);
+        if !self.ignored_user_agents.is_empty() {
+            for broadcast in broadcasts.iter_mut().filter(|broadcast| broadcast.listeners > Some(0)) {
+                self.ignore(broadcast).await;
+            }
+        }
+        Ok(broadcasts)
     }
 
     async fn end(self, broadcast: Broadcast) -> Killed {
@@ -109,6 +139,18 @@ impl Server for Icecast {
             }
             // 400: there is no such source any more. The rest may have been done all the same.
             _ => Killed::Perhaps,
+        }
+    }
+}
+
+impl Icecast {
+    /// Takes out of a mount's count who is no listener. Where that cannot be known, everybody is one.
+    async fn ignore(&self, broadcast: &mut Broadcast) {
+        let url = format!("{}/admin/listclients?mount={}", self.root, names::in_query(&broadcast.name));
+        let Ok(body) = self.requests.get(&url, LOOK_ANSWER_MAX).await else { return };
+        if let Ok(agents) = clients::parse(&body) {
+            let listeners = agents.iter().filter(|agent| !self.ignored_user_agents.contains(agent)).count();
+            broadcast.listeners = u32::try_from(listeners).ok();
         }
     }
 }

@@ -188,7 +188,10 @@ impl Server for Janus {
         if let Some(secret) = &inner.room_secret {
             request["secret"] = secret.as_str().into();
         }
-        match inner.ask(request, STOP_ANSWER_MAX).await.and_then(|body| Ok(answer::done(&body)?)) {
+        // In the session of the look before or not at all: making a new one takes time in which somebody may join.
+        let Some(handle) = inner.handle.get() else { return Killed::Perhaps };
+        let answer = inner.message(handle, &request, STOP_ANSWER_MAX).await;
+        match answer.map_err(Refused::from).and_then(|body| Ok(answer::done(&body)?)) {
             Ok(()) => {
                 inner.seen.borrow_mut().visits.send_away(&key(&broadcast.name));
                 Killed::Perhaps

@@ -280,6 +280,9 @@ pub struct Icecast {
     /// Mounts to watch, such as `/live.mp3`; empty = all.
     #[serde(default)]
     pub mounts: Vec<String>,
+    /// Players who are no listeners, by their whole user agent; asks `/admin/listclients` of each heard mount.
+    #[serde(default)]
+    pub ignored_user_agents: Vec<String>,
     /// Put before a mount's name to make the channel's id.
     #[serde(default)]
     #[schemars(extend("pattern" = limits::CHANNEL_PREFIX_PATTERN))]

@@ -253,6 +253,7 @@ impl Checks {
         self.user(key, &server.user);
         self.file(key, "password_file", Some(&server.password_file));
         self.that(key.clone().name("url"), urls::server(&server.url));
+        self.texts(key, "ignored_user_agents", &server.ignored_user_agents);
         for (index, mount) in server.mounts.iter().enumerate() {
             let fine = mount.len() > 1
                 && mount.starts_with('/')

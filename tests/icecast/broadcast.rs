@@ -96,8 +96,12 @@ pub struct Listener {
 
 impl Listener {
     pub async fn join(server: &IcecastServer, mount: &str) -> Self {
+        Self::join_as(server, mount, "test").await
+    }
+
+    pub async fn join_as(server: &IcecastServer, mount: &str, agent: &str) -> Self {
         let mut socket = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
-        socket.write_all(format!("GET {mount} HTTP/1.0\r\nUser-Agent: test\r\n\r\n").as_bytes()).await.unwrap();
+        socket.write_all(format!("GET {mount} HTTP/1.0\r\nUser-Agent: {agent}\r\n\r\n").as_bytes()).await.unwrap();
         let heard = Rc::new(Cell::new(0));
         let counter = Rc::clone(&heard);
         let task = tokio::task::spawn_local(async move {

@@ -1,3 +1,5 @@
+use sattva_monitor::adapters::icecast::IcecastSettings;
+
 use crate::{
     broadcast::{Listener, source},
     daemon::{Daemon, settings},
@@ -23,6 +25,22 @@ async fn the_count_of_each_mount_follows_its_listeners() {
     drop(second);
     daemon.counts("live.mp3", 0).await;
     assert_eq!(daemon.listeners("hidden.mp3").await, Some(1));
+}
+
+#[actix_rt::test]
+async fn a_player_whose_user_agent_is_ignored_is_no_listener_and_one_called_nearly_so_is_one() {
+    let server = IcecastServer::start().await;
+    let _live = source(&server, "/live.mp3").await;
+    let ignored_user_agents = vec!["recorder/1.0".to_owned()];
+    let daemon = Daemon::start(IcecastSettings { ignored_user_agents, ..settings(&server) });
+    let recorder = Listener::join_as(&server, "/live.mp3", "recorder/1.0").await;
+    let person = Listener::join_as(&server, "/live.mp3", "recorder/1.0 x").await;
+    let other = Listener::join_as(&server, "/live.mp3", "Recorder/1.0").await;
+    daemon.counts("live.mp3", 2).await;
+    drop((person, other));
+    daemon.counts("live.mp3", 0).await;
+    assert!(recorder.is_connected());
+    daemon.comes_to("live.mp3", "ended").await;
 }
 
 #[actix_rt::test]

@@ -69,6 +69,7 @@ pub fn settings(server: &IcecastServer) -> IcecastSettings {
         poll_interval: POLL,
         settle: Duration::ZERO,
         mounts: Vec::new(),
+        ignored_user_agents: Vec::new(),
         channel_prefix: String::new(),
         stop: true,
     }

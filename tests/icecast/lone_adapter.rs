@@ -24,6 +24,7 @@ where
         poll_interval: Duration::from_millis(100),
         settle: Duration::ZERO,
         mounts: Vec::new(),
+        ignored_user_agents: Vec::new(),
         channel_prefix: String::new(),
         stop: true,
     };
