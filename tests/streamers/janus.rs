@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpStream,
     path::Path,
     process::Command,
     sync::{
@@ -153,8 +152,8 @@ impl Stage for Janus {
         let port = free_port();
         configure(port, scratch.path());
         let server = Process::start(Command::new(program("janus")).arg("-F").arg(scratch.path()));
-        eventually("Janus to answer", || TcpStream::connect(("127.0.0.1", port)).ok());
         let url = format!("http://127.0.0.1:{port}/janus");
+        eventually("Janus to answer", || ureq::get(format!("{url}/info")).call().ok());
         let asks = Talk::begin(&url);
         Self {
             url,

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{NginxRtmp, publisher};
 use crate::{
@@ -86,4 +86,22 @@ fn the_second_publisher_of_a_name_is_turned_away_and_disturbs_nothing() {
     scene.counts(1);
     second.kill();
     scene.goes_on(Duration::from_secs(2));
+}
+
+#[test]
+fn a_count_settles_towards_nobody_only() {
+    let settle = Duration::from_secs(4);
+    let mut scene = Scene::begin(NginxRtmp::with("worker_processes 1;", "", "settle = 4\n"));
+    scene.stage.publish();
+    eventually("the stream to be seen", || scene.stream());
+    assert_eq!(scene.stream().unwrap()["listeners_known"], false, "nobody was believed at once");
+    scene.counts(0);
+    scene.stage.join();
+    let joined = Instant::now();
+    scene.counts(1);
+    assert!(joined.elapsed() < settle, "a listener counted only after {:?}", joined.elapsed());
+    scene.stage.leave();
+    let left = Instant::now();
+    scene.counts(0);
+    assert!(left.elapsed() >= settle, "nobody counted after {:?}", left.elapsed());
 }
