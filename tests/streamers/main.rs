@@ -30,3 +30,4 @@ mod story;
 mod icecast;
 mod janus;
 mod nginx_rtmp;
+mod redis_control;
