@@ -15,7 +15,7 @@ from pyrogram.raw import functions, types
 from voice_chats import ME, Missing, Telegram, VoiceChat
 
 
-class MemoryClient(Client):  # type: ignore[misc]
+class MemoryClient(Client):
     """See the module."""
 
     # py-tgcalls tells the library by the first part of this.

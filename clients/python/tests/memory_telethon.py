@@ -16,7 +16,7 @@ from telethon.tl import functions, types
 from voice_chats import ME, Missing, Telegram, VoiceChat
 
 
-class MemoryClient(TelegramClient):  # type: ignore[misc]
+class MemoryClient(TelegramClient):
     """See the module."""
 
     # py-tgcalls tells the library by the first part of this.

@@ -57,7 +57,7 @@ def memory_client(telegram: Telegram) -> Any:
     try:
         from memory_telethon import MemoryClient
     except ImportError:
-        from memory_pyrogram import MemoryClient  # type: ignore[assignment]
+        from memory_pyrogram import MemoryClient
     return MemoryClient(telegram)
 
 

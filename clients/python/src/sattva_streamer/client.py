@@ -22,6 +22,7 @@ from .command import StopCommand, Unreadable
 from .guard import Decision, Verdict, judge, judge_claim
 from .identity import check_source
 from .outcomes import Ack, Outcome, Outcomes
+from .patience import Bell, within
 from .report import Json, State
 from .stream import INTERVAL, Count, Look, Stop, Stream
 from .transport import ANSWER_PATIENCE, HttpTransport, Rejected, Transport, Unreachable
@@ -87,7 +88,7 @@ class Client:
         self._outcomes = Outcomes()
         self._obeying: set[str] = set()
         self._report_every = REPORT_EVERY
-        self._wake: asyncio.Event | None = None
+        self._wake = Bell()
         self._loops: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._away_since: float | None = None
@@ -103,7 +104,6 @@ class Client:
         if self._loops:
             return
         loop = loop or asyncio.get_running_loop()
-        self._wake = asyncio.Event()
         self._loops = [
             loop.create_task(self._lasting(self._report_forever), name="sattva-reports"),
             loop.create_task(self._lasting(self._poll_forever), name="sattva-commands"),
@@ -174,7 +174,7 @@ class Client:
         await asyncio.gather(*tasks, return_exceptions=True)
         if loops and (self._book.has_due or self._outcomes.unheard()):
             try:
-                await asyncio.wait_for(self._say_the_last_words(), FAREWELL_PATIENCE)
+                await within(FAREWELL_PATIENCE, self._say_the_last_words())
             except (Unreachable, Rejected, Garbage, asyncio.TimeoutError) as error:
                 log.warning("the daemon did not hear the last words: %s", error or type(error).__name__)
         await self._transport.close()
@@ -186,8 +186,7 @@ class Client:
         self._nudge()
 
     def _nudge(self) -> None:
-        if self._wake is not None:
-            self._wake.set()
+        self._wake.ring()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -209,20 +208,11 @@ class Client:
                 log.exception("a mistake in sattva_streamer; it goes on")
                 await asyncio.sleep(backoff.failed(random.random()))  # noqa: S311
 
-    async def _sleep_until_due(self, seconds: float) -> None:
-        assert self._wake is not None  # noqa: S101 (set by start, which starts the only callers)
-        try:
-            await asyncio.wait_for(self._wake.wait(), max(seconds, 0))
-        except asyncio.TimeoutError:
-            return
-
     async def _report_forever(self) -> None:
-        assert self._wake is not None  # noqa: S101
         backoff = Backoff()
         next_round = self.clock.now()
         while True:
-            await self._sleep_until_due(next_round - self.clock.now())
-            self._wake.clear()
+            await self._wake.wait(next_round - self.clock.now())
             now = self.clock.now()
             if now >= next_round:
                 next_round = now + self._report_every
@@ -235,8 +225,8 @@ class Client:
                 next_round = self.clock.now()
             else:
                 backoff.succeeded()
-                if self._book.has_due or self._outcomes.unheard():
-                    self._wake.set()
+                if self._book.has_due:
+                    self._wake.ring()
                 await asyncio.sleep(0 if more else CHANGE_GAP)
 
     async def _poll_forever(self) -> None:
@@ -257,7 +247,7 @@ class Client:
         while not stream.is_over:
             asked_at = self.clock.now()
             try:
-                listeners = await asyncio.wait_for(count(), COUNT_PATIENCE)
+                listeners = await within(COUNT_PATIENCE, count())
             except asyncio.CancelledError:
                 raise
             except Exception as error:
@@ -376,7 +366,7 @@ class Client:
         if command.id in self._obeying:
             return
         if self._outcomes.repeat(command.id):
-            self._nudge()
+            # With the next round: a daemon that does not listen must not make us hurry.
             return
         if len(self._obeying) >= OBEYING_MAX:
             log.warning("too many commands at once; they come again")
@@ -407,7 +397,7 @@ class Client:
         if stream.count is not None and command.only_if is not None:
             counted_since = self.clock.now()
             try:
-                listeners = await asyncio.wait_for(stream.count(), COUNT_PATIENCE)
+                listeners = await within(COUNT_PATIENCE, stream.count())
             except asyncio.CancelledError:
                 raise
             except Exception as error:
@@ -415,7 +405,7 @@ class Client:
                 return self._declined(command, Verdict(Decision.REFUSE, why))
             stream.update(listeners=listeners, counted_at=counted_since)
         try:
-            verdict = await asyncio.wait_for(self._stop_if(command, stream, counted_since), STOP_PATIENCE)
+            verdict = await within(STOP_PATIENCE, self._stop_if(command, stream, counted_since))
         except asyncio.CancelledError:
             raise
         except Exception as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Literal, TypeAlias
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 from .clock import Clock
 from .command import StopCommand
@@ -21,9 +21,9 @@ UNCHANGED: Final = _Unchanged.UNCHANGED
 """What `update` leaves as it was."""
 Unchanged: TypeAlias = Literal[_Unchanged.UNCHANGED]
 
-Count: TypeAlias = Callable[[], Awaitable["int | None"]]
+Count: TypeAlias = Callable[[], Coroutine[Any, Any, "int | None"]]
 """Counts the listeners anew; None if they cannot be counted."""
-Stop: TypeAlias = Callable[[StopCommand], Awaitable[None]]
+Stop: TypeAlias = Callable[[StopCommand], Coroutine[Any, Any, None]]
 """Ends the stream, or raises saying why it could not."""
 Look: TypeAlias = Callable[[], Evidence]
 """What is known right now, without asking anybody."""

@@ -10,6 +10,7 @@ from typing import Any
 from ..client import Client
 from ..command import StopCommand
 from ..guard import Evidence
+from ..patience import Bell, within
 from ..report import State
 from .engine import Action, Engine, StillPlaying
 from .listeners import ASK_EVERY, Listeners
@@ -49,7 +50,7 @@ class Call:
         self._own: set[int] = set()
         self._listeners = Listeners((), self._clock.now())
         self._counting = asyncio.Lock()
-        self._woken = asyncio.Event()
+        self._woken = Bell()
         self._unable: str | None = None
         self.stream = client.stream(chat_id, stop=self._stop, count=self._recount, look=self._look, interval=ASK_EVERY)
         server.forget(chat_id)
@@ -79,7 +80,7 @@ class Call:
             self._listeners.left(user, now)
         else:
             self._listeners.seen(user, now)
-        self._woken.set()
+        self._woken.ring()
         self._tell(before)
 
     def is_doing(self, state: State) -> None:
@@ -114,16 +115,12 @@ class Call:
                 await self._refresh()
             if self._listeners.must_ask(now):
                 await self._count_quietly()
-            self._woken.clear()
             wait = min(self._listeners.next_deadline(), refresh_at) - self._clock.now()
-            try:
-                await asyncio.wait_for(self._woken.wait(), max(wait, 0.01))
-            except asyncio.TimeoutError:
-                continue
+            await self._woken.wait(max(wait, 0.01))
 
     async def _refresh(self) -> None:
         try:
-            users = await asyncio.wait_for(self._engine.known_participants(self.chat_id), SERVER_PATIENCE)
+            users = await within(SERVER_PATIENCE, self._engine.known_participants(self.chat_id))
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -160,9 +157,9 @@ class Call:
             asked_at = self._clock.now()
             self._listeners.count_begins(asked_at)
             try:
-                count = await asyncio.wait_for(
-                    self._server.count(self.chat_id, self._own, self._not_listeners - self._own),
+                count = await within(
                     SERVER_PATIENCE,
+                    self._server.count(self.chat_id, self._own, self._not_listeners - self._own),
                 )
             except BaseException:
                 self._listeners.count_failed(self._clock.now())

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytgcalls.types import ChatUpdate, GroupCallParticipant, StreamEnded, UpdatedGroupCallParticipant
 
+from ..patience import within
 from ..report import State
 from .server import peer_id
 
@@ -58,7 +59,7 @@ class Engine:
         async def ask() -> Any:
             return await self._calls.calls
 
-        calls = await asyncio.wait_for(ask(), ENGINE_PATIENCE)
+        calls = await within(ENGINE_PATIENCE, ask())
         return {chat_id: _state(call.capture.name) for chat_id, call in calls.items() if chat_id < 0}
 
     def own_id(self, chat_id: int) -> int | None:

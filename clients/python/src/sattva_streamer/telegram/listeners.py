@@ -118,9 +118,12 @@ class Listeners:
                 self._remember(user)
 
     def _came_back(self, user: int) -> bool:
-        if self._leaving.pop(user, None) is None:
+        """Left an instant ago and is here again: the last count has this one already."""
+        left_at = self._leaving.pop(user, None)
+        if left_at is None or user not in self._present or left_at <= self._last_ask:
             return False
-        return user in self._present
+        # Where nobody is counted this one is not either.
+        return (self._base or 0) + len(self._arrived) > 0
 
     def _arrive(self, user: int, now: float) -> None:
         self._arrived[user] = now

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..client import Client
 from ..clock import Clock
+from ..patience import Bell
 from ..report import Track
 from ..stream import UNCHANGED, Unchanged
 from ..transport import Transport
@@ -77,7 +78,7 @@ class TelegramMonitor:
         self._calls: dict[int, Call] = {}
         self._watches: dict[int, asyncio.Task[None]] = {}
         self._said: dict[int, dict[str, Any]] = {}
-        self._look_now: asyncio.Event | None = None
+        self._look_now = Bell()
         self._task: asyncio.Task[None] | None = None
         self._deaf = False
 
@@ -92,7 +93,6 @@ class TelegramMonitor:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             loop = self._engine.loop
-        self._look_now = asyncio.Event()
         self._engine.on_update(self._on_update)
         self.client.start(loop)
         self._task = loop.create_task(self._watch_forever(), name="sattva-telegram")
@@ -101,8 +101,7 @@ class TelegramMonitor:
         """Says what is left to say, briefly, and stops watching. What still plays is not reported as over."""
         if self._task is None:
             return
-        if self._look_now is not None:
-            await self._look_quietly()
+        await self._look_quietly()
         tasks = [self._task, *self._watches.values()]
         for task in tasks:
             task.cancel()
@@ -154,18 +153,12 @@ class TelegramMonitor:
             log.exception("a mistake in sattva_streamer; the bot goes on")
 
     def _hint(self) -> None:
-        if self._look_now is not None:
-            self._look_now.set()
+        self._look_now.ring()
 
     async def _watch_forever(self) -> None:
-        assert self._look_now is not None  # noqa: S101 (set by start, which starts this)
         while True:
             await self._look_quietly()
-            try:
-                await asyncio.wait_for(self._look_now.wait(), LOOK_EVERY)
-            except asyncio.TimeoutError:
-                continue
-            self._look_now.clear()
+            await self._look_now.wait(LOOK_EVERY)
 
     async def _look_quietly(self) -> None:
         try:
