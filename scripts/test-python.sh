@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Linters, types and tests of clients/python, against each pair of py-tgcalls and Telegram library that its users
+# have. Makes the environments it needs (once; they are kept in clients/python/.venv-*).
+# usage: test-python.sh [PAIR...], such as py-tgcalls-3.0.0-telethon; PYTHON names another interpreter.
+set -euo pipefail
+cd "$(dirname "$0")/../clients/python"
+
+python=${PYTHON:-python3}
+pairs=(
+    py-tgcalls-3.0.0-telethon py-tgcalls-3.0.0-kurigram py-tgcalls-3.0.0-pyrofork
+    py-tgcalls-2.3.3-telethon py-tgcalls-2.3.3-kurigram py-tgcalls-2.3.3-pyrofork
+)
+[ $# = 0 ] || pairs=("$@")
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
+    echo "sattva-streamer needs Python 3.10 or newer and this is $("$python" --version)" >&2
+    exit 1
+}
+command -v ffmpeg >/dev/null || { echo "the tests need ffmpeg: scripts/install.sh test installs it" >&2; exit 1; }
+
+environment() { # environment PAIR: makes it unless it is as it should be
+    local pair=$1 venv=.venv-$1 mark rest version
+    mark=$venv/installed
+    [ ! "$mark" -nt pyproject.toml ] || [ ! "$mark" -nt requirements-test.txt ] || return 0
+    rest=${pair#py-tgcalls-} version=${rest%%-*}
+    echo "installing $pair into clients/python/$venv (once)"
+    if command -v uv >/dev/null; then
+        uv venv --quiet --clear --python "$python" "$venv"
+        uv pip install --quiet --python "$venv/bin/python" -e ".[${rest#*-}]" "py-tgcalls==$version" -r requirements-test.txt
+    else
+        "$python" -m venv --clear "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check \
+            -e ".[${rest#*-}]" "py-tgcalls==$version" -r requirements-test.txt
+    fi
+    touch "$mark"
+}
+for pair in "${pairs[@]}"; do environment "$pair"; done
+
+# Every environment has the same source to lint, but not the same types to check it against.
+first=.venv-${pairs[0]}/bin
+echo "== ruff"
+"$first/ruff" check .
+"$first/ruff" format --check .
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+telegram=(tests/test_telegram.py tests/test_engine.py tests/test_listeners.py)
+check() { # check JOB: its output is shown in one piece when it is done
+    local job=$1
+    case $job in
+        daemon) .venv-${pairs[0]}/bin/python -m pytest -rs tests/test_daemon.py ;;
+        # What knows nothing of Telegram is the same everywhere.
+        "${pairs[0]}") mypy_and_pytest "$job" tests --ignore tests/test_daemon.py ;;
+        *) mypy_and_pytest "$job" "${telegram[@]}" ;;
+    esac >"$logs/$job" 2>&1
+}
+mypy_and_pytest() { # mypy_and_pytest PAIR TESTS...
+    local bin=.venv-$1/bin
+    "$bin/mypy" --cache-dir ".venv-$1/mypy" && "$bin/python" -m pytest "${@:2}"
+}
+# The tests mostly wait, so a few of them wait together.
+jobs=(daemon "${pairs[@]}") failed=()
+together=4
+for ((i = 0; i < ${#jobs[@]}; i += together)); do
+    declare -A running=()
+    for job in "${jobs[@]:i:together}"; do check "$job" & running[$job]=$!; done
+    for job in "${!running[@]}"; do wait "${running[$job]}" || failed+=("$job"); done
+    unset running
+done
+for job in "${jobs[@]}"; do
+    echo "== $job"
+    if [[ " ${failed[*]-} " == *" $job "* ]]; then cat "$logs/$job"; else tail -n 2 "$logs/$job"; fi
+done
+[ ${#failed[@]} = 0 ] || { echo "FAILED: ${failed[*]}" >&2; exit 1; }
