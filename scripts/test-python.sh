@@ -48,9 +48,9 @@ telegram=(tests/test_telegram.py tests/test_engine.py tests/test_listeners.py)
 check() { # check JOB: its output is shown in one piece when it is done
     local job=$1
     case $job in
-        daemon) .venv-${pairs[0]}/bin/python -m pytest -rs tests/test_daemon.py ;;
+        daemon) .venv-${pairs[0]}/bin/python -m pytest -rs tests/test_daemon.py tests/test_docs.py ;;
         # What knows nothing of Telegram is the same everywhere.
-        "${pairs[0]}") mypy_and_pytest "$job" tests --ignore tests/test_daemon.py ;;
+        "${pairs[0]}") mypy_and_pytest "$job" tests --ignore tests/test_daemon.py --ignore tests/test_docs.py ;;
         *) mypy_and_pytest "$job" "${telegram[@]}" ;;
     esac >"$logs/$job" 2>&1
 }
