@@ -29,7 +29,6 @@ import asyncio
 import json
 import logging
 import os
-import subprocess
 import sys
 import tempfile
 import wave
@@ -78,12 +77,17 @@ def sound(path: Path) -> MediaStream:
 
 
 def ffmpegs() -> list[int]:
-    """The ffmpeg processes that are children of this one."""
-    listed = subprocess.run(
-        ["ps", "--ppid", str(os.getpid()), "-o", "pid=,comm="], capture_output=True, text=True, check=False
-    )
-    lines = (line.split() for line in listed.stdout.splitlines())
-    return [int(line[0]) for line in lines if line[1:] == ["ffmpeg"]]
+    """The ffmpeg processes that are children of this one, also those that have ended and were not waited for."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, _, rest = stat.read_text().partition(" (")
+        except OSError:
+            continue  # It has just gone.
+        name, _, fields = rest.rpartition(") ")
+        if name == "ffmpeg" and int(fields.split()[1]) == os.getpid():
+            found.append(int(pid))
+    return sorted(found)
 
 
 class Stand:

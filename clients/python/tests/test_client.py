@@ -557,6 +557,38 @@ async def test_two_programs_under_one_name_are_told_of_and_do_not_fight() -> Non
 
 
 @story
+async def test_a_stream_that_another_program_took_over_makes_no_extra_requests() -> None:
+    one = Radio()
+    for number in range(100):
+        one.play(f"c{number}", counts=False)
+    await sleep(3)
+    two = Radio(daemon=one.daemon)
+    two.play("c7")
+    await sleep(30)
+    before = one.daemon.requests
+    await sleep(60)
+    # Two programs, a round every 5 s and a held request every 10 s each.
+    assert one.daemon.requests - before < 60
+
+
+@story
+async def test_a_full_house_makes_no_extra_requests() -> None:
+    radio = Radio()
+    original = radio.daemon.post
+
+    async def full(body: Any, patience: float) -> object:
+        answer = await original(body, patience)
+        assert isinstance(answer, dict)
+        return {**answer, "accepted": 0, "refused": len(body["reports"])}
+
+    radio.daemon.post = full  # type: ignore[method-assign]
+    for number in range(100):
+        radio.play(f"c{number}", counts=False)
+    await sleep(60)
+    assert radio.daemon.requests < 40
+
+
+@story
 async def test_a_report_the_daemon_cannot_take_does_not_hold_up_the_others() -> None:
     radio = Radio()
     radio.play("bad")

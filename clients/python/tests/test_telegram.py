@@ -193,7 +193,7 @@ async def test_a_listener_through_many_quiet_hours_is_never_reported_as_gone() -
     await bot.client.join(777, 1001)
     await sleep(1)
     before = len(bot.daemon.reports)
-    await sleep(5 * 3600)
+    await sleep(2.5 * 3600)
     assert {report["listeners"] for report in bot.daemon.reports[before:]} == {1}
 
 

@@ -124,18 +124,21 @@ class Book:
         for page in pages:
             if page.stream.is_over:
                 self._drop_farewell(page)
-        if answer.duplicates == 0 and answer.refused == 0:
+        contested_before = sum(page.contested for page in pages)
+        if answer.duplicates == 0:
             for page in pages:
-                page.accepted = True
+                page.accepted = page.accepted or answer.refused == 0
                 page.contested = False
             return [], []
         if len(pages) > 1:
-            self._suspects = [page.stream.channel_id for page in pages if not page.stream.is_over]
+            # Those that are known to be duplicates need not be found again.
+            if answer.duplicates > contested_before:
+                self._suspects = [page.stream.channel_id for page in pages if not page.stream.is_over]
             return [], []
         renewed: list[Stream] = []
         contested: list[Stream] = []
         for page in pages:
-            if page.stream.is_over or answer.duplicates == 0:
+            if page.stream.is_over:
                 continue
             if not page.accepted and page.renewals < RENEWALS_MAX:
                 page.renewals += 1

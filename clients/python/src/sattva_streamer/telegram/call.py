@@ -23,6 +23,8 @@ SERVER_PATIENCE = 4.0
 REFRESH_EVERY = 60.0
 """Seconds between two looks at py-tgcalls' list of participants. Its cache expires after a quiet hour, and then
 it drops updates; looking brings it back."""
+JOINING_LOOK = 0.1
+"""Seconds between two looks whether we have joined: before that the server may not count us yet."""
 COUNT_TRIES = 3
 """Counts before a stop, where the bot gets in between."""
 
@@ -110,6 +112,9 @@ class Call:
             before = self._look()
             self._listeners.settle(now)
             self._tell(before)
+            if self._engine.is_connecting(self.chat_id):
+                await asyncio.sleep(JOINING_LOOK)
+                continue
             if now >= refresh_at:
                 refresh_at = now + REFRESH_EVERY
                 await self._refresh()
