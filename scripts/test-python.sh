@@ -50,23 +50,24 @@ check() { # check JOB: its output is shown in one piece when it is done
     local job=$1
     # What knows nothing of Telegram is the same everywhere.
     case $job in
-        daemon) set -- "${pairs[0]}" -rs tests/test_daemon.py tests/test_docs.py ;;
+        docs) set -- "${pairs[0]}" -rs tests/test_docs.py ;;
+        daemon) set -- "${pairs[0]}" -rs tests/test_daemon.py ;;
         "${pairs[0]}") set -- "$job" tests --ignore tests/test_daemon.py --ignore tests/test_docs.py ;;
         *) set -- "$job" tests/test_telegram.py tests/test_engine.py tests/test_listeners.py ;;
     esac
-    ".venv-$1/bin/python" -m pytest "${@:2}" >"$logs/$job" 2>&1
+    ".venv-$1/bin/python" -m pytest "${@:2}" >"$logs/$job" 2>&1 && touch "$logs/$job.passed"
 }
-# The tests mostly wait, so a few of them wait together.
-jobs=(daemon "${pairs[@]}") failed=()
-together=4
-for ((i = 0; i < ${#jobs[@]}; i += together)); do
-    declare -A running=()
-    for job in "${jobs[@]:i:together}"; do check "$job" & running[$job]=$!; done
-    for job in "${!running[@]}"; do wait "${running[$job]}" || failed+=("$job"); done
-    unset running
+# The tests mostly wait, so a few of them wait together; the longest begin first.
+jobs=(daemon docs "${pairs[@]}")
+together=5
+for job in "${jobs[@]}"; do
+    while [ "$(jobs -rp | wc -l)" -ge "$together" ]; do wait -n || true; done
+    check "$job" &
 done
+wait
+failed=()
 for job in "${jobs[@]}"; do
     echo "== $job"
-    if [[ " ${failed[*]-} " == *" $job "* ]]; then cat "$logs/$job"; else tail -n 2 "$logs/$job"; fi
+    if [ -e "$logs/$job.passed" ]; then tail -n 2 "$logs/$job"; else failed+=("$job") && cat "$logs/$job"; fi
 done
 [ ${#failed[@]} = 0 ] || { echo "FAILED: ${failed[*]}" >&2; exit 1; }
