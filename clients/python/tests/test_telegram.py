@@ -7,6 +7,7 @@ Telegram is answered from memory. Only the native engine is left out, because it
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from pytgcalls import PyTgCalls
 import virtual_time
 from memory_daemon import MemoryDaemon
 from sattva_streamer import Track
+from sattva_streamer.clock import Clock
 from sattva_streamer.telegram import TelegramMonitor
 from telegram_stand import memory_client
 from voice_chats import ME, Telegram, chat_id
@@ -37,6 +39,8 @@ class HollowCalls(PyTgCalls):
         self.leaving_takes = 0.0
         self.engine_is_stuck = False
         self.left: list[int] = []
+        self.cut_off = 0
+        """Listeners who were there when a stream was left."""
 
     @property
     async def calls(self) -> dict[int, Any]:
@@ -54,6 +58,8 @@ class HollowCalls(PyTgCalls):
         async with await self._chat_lock.acquire(chat):
             await sleep(self.leaving_takes)
             self.left.append(chat)
+            voice_chat = self.mtproto_client.telegram.chats[-1_000_000_000_000 - chat]
+            self.cut_off += len(set(voice_chat.participants) - {ME})
             self.playing.pop(chat, None)
             await self._app.leave_group_call(chat)
             self._clear_cache(chat)
@@ -568,6 +574,98 @@ async def test_closing_the_monitor_does_not_say_that_what_plays_is_over() -> Non
     await bot.on_air()
     await bot.monitor.close()
     assert bot.daemon.last()["state"] == "live"
+
+
+@pytest.mark.parametrize("seed", [0, 4, 5])
+def test_whatever_happens_nobody_is_cut_off_and_an_empty_chat_can_be_ended(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six hours of joins, leaves, lost updates, hidden lists, outages and stops that come at any time."""
+    chance = random.Random(seed)
+
+    async def told() -> None:
+        loop = virtual_time.loop()
+        monkeypatch.setattr("pytgcalls.types.cache.time", lambda: virtual_time.BEGINS_AT + loop.time())
+        bot = Bot()
+        ended = orders = 0
+        await bot.on_air()
+        for number in range(400):
+            await sleep(chance.choice([0.01, 0.2, 1, 5, 20, 60, 300]))
+            chat = bot.telegram.chats[777]
+            user = chance.randrange(1001, 1004)
+            there = user in chat.participants
+            what = chance.randrange(12)
+            if what < 2 and not there:
+                bot.sneak(user) if chat.hidden or chance.random() < 0.3 else await bot.client.join(777, user)
+            elif what < 5 and there:
+                bot.vanish(user) if chat.hidden or chance.random() < 0.3 else await bot.client.leave(777, user)
+            elif what == 5 and there and not chat.hidden:
+                await bot.client.rejoin(777, user)
+            elif what == 6:
+                chat.hidden = chance.random() < 0.3
+            elif what == 7:
+                bot.telegram.broken = chance.random() < 0.3
+                bot.telegram.slow = chance.choice([0, 0.1, 1, 5])
+            elif what == 8:
+                bot.daemon.away, bot.daemon.deaf = chance.random() < 0.2, chance.random() < 0.2
+            elif what == 9:
+                loop.pass_blocked(chance.choice([0.5, 10, 90]))
+            elif bot.daemon.reports:
+                report = chance.choice(bot.daemon.reports[-3:])
+                orders += 1
+                bot.daemon.orders(report, f"c{chance.randrange(number + 1)}")
+            if not bot.calls.playing:
+                ended += 1
+                await bot.calls.play(CHAT)
+        assert bot.calls.cut_off == 0
+        assert ended, f"{orders} orders and nothing ever ended"
+
+    virtual_time.tell(told)
+
+
+def test_it_may_be_started_before_the_loop_runs() -> None:
+    loop = virtual_time.VirtualLoop()
+    asyncio.set_event_loop(loop)
+    try:
+        telegram = Telegram()
+        telegram.open(777)
+        calls = HollowCalls(memory_client(telegram))
+        daemon = MemoryDaemon()
+        monitor = TelegramMonitor(calls, "http://x", "bot", transport=daemon, clock=Clock(now=loop.time))
+        monitor.start()
+        monitor.start()
+
+        async def main() -> None:
+            await calls.start()
+            await calls.play(CHAT)
+            await sleep(3)
+            await monitor.close()
+
+        loop.run_until_complete(main())
+        assert daemon.last(CHAT)["listeners"] == 0
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+@story
+async def test_two_bots_in_one_voice_chat_that_name_each_other_see_it_empty() -> None:
+    bot = Bot(not_listeners=[RECORDER])
+    bot.sneak(RECORDER)
+    await bot.on_air()
+    bot.orders_stop()
+    await sleep(1)
+    assert bot.calls.left == [CHAT]
+
+
+@story
+async def test_a_cancelled_program_leaves_nothing_running() -> None:
+    bot = Bot()
+    await bot.on_air()
+    await bot.monitor.close()
+    await sleep(1)
+    ours = [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("sattva")]
+    assert ours == []
 
 
 def test_a_client_of_another_library_is_an_error_at_the_start() -> None:
