@@ -60,7 +60,7 @@ if [ ! "$interop/node_modules/.package-lock.json" -nt "$interop/package-lock.jso
     touch "$interop/node_modules/.package-lock.json"
 fi
 if [ ! "$interop/.venv/installed" -nt "$interop/requirements.txt" ]; then
-    echo "installing websockets, to test with, into $interop (pip, once)"
+    echo "installing websockets and standardwebhooks, to test with, into $interop (pip, once)"
     python3 -m venv --clear "$interop/.venv"
     "$interop/.venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$interop/requirements.txt"
     touch "$interop/.venv/installed"

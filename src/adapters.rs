@@ -1,36 +1,124 @@
 //! Adapters: each watches a server that cannot report by itself, and turns its truth into reports.
 
 pub mod icecast;
+pub mod janus;
+pub mod nginx_rtmp;
+pub mod polled;
+pub mod redis_control;
 
 use std::{
     fs,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    path::{Path, PathBuf},
 };
 
-use actix::{Actor, Addr};
+use actix::{Actor, Message, Recipient};
 use sattva_actors::{
     clock::Clock,
     house::House,
-    protocol::{Doubt, Forget, KnownSessions},
+    protocol::{Batch, Doubt, Forget, KnownSessions, RegisterOutlet},
 };
 use tokio::sync::oneshot;
 
-use self::icecast::{IcecastAdapter, IcecastOutlets, IcecastSettings, Leave, ServerHealth};
-use crate::config;
+use self::{
+    icecast::{IcecastAdapter, IcecastSettings},
+    janus::{JanusAdapter, JanusSettings},
+    nginx_rtmp::{NginxRtmpAdapter, NginxRtmpSettings},
+    polled::names,
+    redis_control::{RedisControlAdapter, RedisControlSettings},
+};
+use crate::{
+    config::{self, Config},
+    health::{Health, HealthBoard},
+};
 
-/// What is wrong with each watched server, for `/readyz`: its name, and why it cannot be watched.
-#[derive(Clone, Debug, Default)]
-pub struct AdaptersHealth(Arc<Mutex<Vec<(String, ServerHealth)>>>);
+/// Where an adapter's reports, questions and registration go.
+pub struct Outlets {
+    pub batches: Recipient<Batch>,
+    pub known_sessions: Recipient<KnownSessions>,
+    pub registrations: Recipient<RegisterOutlet>,
+}
 
-impl AdaptersHealth {
-    pub fn troubles(&self) -> Vec<(String, Option<String>)> {
-        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.iter().map(|(name, health)| (name.clone(), health.trouble())).collect()
+/// The server leaves the configuration, or is configured anew: watch it no longer. What it said stays
+/// believed for as long as any report is.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Leave;
+
+/// A server that the configuration names.
+#[derive(Clone, Debug, PartialEq)]
+enum Configured {
+    Icecast(config::Icecast),
+    NginxRtmp(config::NginxRtmp),
+    Janus(config::Janus),
+    RedisControl(config::RedisControl),
+}
+
+/// What the files said that a server's settings name, in the settings' order.
+type Secrets = Vec<String>;
+
+impl Configured {
+    fn all(config: &Config) -> Vec<Self> {
+        let icecast = config.icecast.iter().cloned().map(Self::Icecast);
+        let nginx_rtmp = config.nginx_rtmp.iter().cloned().map(Self::NginxRtmp);
+        let janus = config.janus.iter().cloned().map(Self::Janus);
+        let redis_control = config.redis_control.iter().cloned().map(Self::RedisControl);
+        icecast.chain(nginx_rtmp).chain(janus).chain(redis_control).collect()
     }
 
-    fn set(&self, servers: Vec<(String, ServerHealth)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = servers;
+    /// Its kind, as in its sources' names, and its name.
+    fn id(&self) -> (&'static str, &str) {
+        match self {
+            Self::Icecast(server) => ("icecast", &server.name),
+            Self::NginxRtmp(server) => ("nginx_rtmp", &server.name),
+            Self::Janus(server) => ("janus", &server.name),
+            Self::RedisControl(server) => ("redis_control", &server.name),
+        }
+    }
+
+    /// Every source of it begins so.
+    fn source_prefix(&self) -> String {
+        let (kind, name) = self.id();
+        names::source_prefix(kind, name)
+    }
+
+    fn secrets(&self) -> Result<Secrets, String> {
+        let files: Vec<(&PathBuf, &str)> = match self {
+            Self::Icecast(server) => vec![(&server.password_file, "the admin password")],
+            Self::NginxRtmp(server) => server.password_file.iter().map(|file| (file, "the password")).collect(),
+            Self::Janus(server) => {
+                let api = server.api_secret_file.iter().map(|file| (file, "the API secret"));
+                api.chain(server.room_secret_file.iter().map(|file| (file, "the rooms' secret"))).collect()
+            }
+            Self::RedisControl(server) => server.password_file.iter().map(|file| (file, "the password")).collect(),
+        };
+        files.into_iter().map(|(file, what)| first_line(file, what)).collect()
+    }
+
+    /// Starts what watches it.
+    fn start(&self, secrets: Secrets, clock: Clock, outlets: Outlets) -> (Recipient<Leave>, Health) {
+        match self.clone() {
+            Self::Icecast(server) => {
+                let adapter = IcecastAdapter::of(IcecastSettings::from_config(server, secrets), clock, outlets);
+                let health = adapter.health();
+                (adapter.start().recipient(), health)
+            }
+            Self::NginxRtmp(server) => {
+                let adapter = NginxRtmpAdapter::of(NginxRtmpSettings::from_config(server, secrets), clock, outlets);
+                let health = adapter.health();
+                (adapter.start().recipient(), health)
+            }
+            Self::Janus(server) => {
+                let adapter = JanusAdapter::of(JanusSettings::from_config(server, secrets), clock, outlets);
+                let health = adapter.health();
+                (adapter.start().recipient(), health)
+            }
+            Self::RedisControl(server) => {
+                let settings = RedisControlSettings::from_config(server, secrets);
+                let adapter = RedisControlAdapter::of(settings, clock, outlets);
+                let health = adapter.health();
+                (adapter.start().recipient(), health)
+            }
+        }
     }
 }
 
@@ -38,47 +126,52 @@ impl AdaptersHealth {
 pub struct Adapters {
     house: House,
     clock: Clock,
-    health: AdaptersHealth,
+    health: HealthBoard,
     running: Vec<Running>,
 }
 
 /// A configured server and what watches it.
 struct Running {
-    server: config::Icecast,
-    /// What its password file said.
-    password: Result<String, String>,
-    adapter: Option<Addr<IcecastAdapter>>,
-    health: ServerHealth,
+    server: Configured,
+    secrets: Result<Secrets, String>,
+    adapter: Option<Recipient<Leave>>,
+    health: Health,
 }
 
 impl Running {
-    /// A password that cannot be read just now says nothing against the one in use.
-    fn is_as(&self, server: &config::Icecast, password: &Result<String, String>) -> bool {
-        self.adapter.is_some() && self.server == *server && (password.is_err() || self.password == *password)
+    /// A secret that cannot be read just now says nothing against the one in use.
+    fn is_as(&self, server: &Configured, secrets: &Result<Secrets, String>) -> bool {
+        self.adapter.is_some() && self.server == *server && (secrets.is_err() || self.secrets == *secrets)
     }
 }
 
 impl Adapters {
-    pub fn new(house: House, clock: Clock, health: AdaptersHealth) -> Self {
+    pub fn new(house: House, clock: Clock, health: HealthBoard) -> Self {
         Self { house, clock, health, running: Vec::new() }
     }
 
-    /// Starts what is new, ends what is gone, and starts anew what changed: its settings, or the password
-    /// in the file that they name.
-    pub fn apply(&mut self, wanted: &[config::Icecast]) {
-        let wanted: Vec<_> = wanted.iter().map(|server| (server, first_line(&server.password_file))).collect();
+    /// Starts what is new, ends what is gone, and starts anew what changed: its settings, or a secret in a
+    /// file that they name.
+    pub fn apply(&mut self, config: &Config) {
+        let wanted: Vec<_> = Configured::all(config)
+            .into_iter()
+            .map(|server| {
+                let secrets = server.secrets();
+                (server, secrets)
+            })
+            .collect();
         let before = std::mem::take(&mut self.running);
         let (keep, over): (Vec<_>, Vec<_>) =
-            before.into_iter().partition(|had| wanted.iter().any(|(server, password)| had.is_as(server, password)));
+            before.into_iter().partition(|had| wanted.iter().any(|(server, secrets)| had.is_as(server, secrets)));
         for had in over {
-            let name = &had.server.name;
-            if let Some(adapter) = had.adapter
+            let (kind, name) = had.server.id();
+            if let Some(adapter) = &had.adapter
                 && adapter.try_send(Leave).is_err()
             {
-                tracing::error!(server = %name, "a busy adapter could not be told to leave; send SIGHUP again");
+                tracing::error!(kind, server = %name, "a busy adapter could not be told to leave; send SIGHUP again");
             }
-            let prefix = format!("icecast:{name}/");
-            if wanted.iter().any(|(server, _)| server.name == *name) {
+            let prefix = had.server.source_prefix();
+            if wanted.iter().any(|(server, _)| server.id() == had.server.id()) {
                 // What it said before its settings changed is to be seen anew.
                 let _ = self.house.supervisor.try_send(Doubt { source_prefix: prefix });
             } else {
@@ -86,54 +179,45 @@ impl Adapters {
             }
         }
         self.running = keep;
-        for (server, password) in wanted {
-            let kept = self.running.iter().any(|had| had.is_as(server, &password));
-            match (kept, &password) {
+        for (server, secrets) in wanted {
+            let kept = self.running.iter().any(|had| had.is_as(&server, &secrets));
+            match (kept, &secrets) {
                 (true, Ok(_)) => {}
                 (true, Err(why)) => {
-                    tracing::error!(server = %server.name, %why, "this Icecast server is watched with the password read before");
+                    let (kind, name) = server.id();
+                    tracing::error!(kind, server = %name, %why, "this server is watched with the secret read before");
                 }
                 (false, _) => {
-                    let started = self.start(server, password);
+                    let started = self.start(server, secrets);
                     self.running.push(started);
                 }
             }
         }
-        self.health.set(self.running.iter().map(|had| (had.server.name.clone(), had.health.clone())).collect());
+        let named = |had: &Running| {
+            let (kind, name) = had.server.id();
+            (format!("{kind}:{name}"), had.health.clone())
+        };
+        self.health.set(self.running.iter().map(named).collect());
     }
 
-    fn start(&self, server: &config::Icecast, password: Result<String, String>) -> Running {
-        let (adapter, health) = match &password {
-            Ok(password) => {
-                let adapter = self.adapter(server, password.clone());
-                let health = adapter.health();
-                (Some(adapter.start()), health)
+    fn start(&self, server: Configured, secrets: Result<Secrets, String>) -> Running {
+        let (adapter, health) = match &secrets {
+            Ok(secrets) => {
+                let outlets = Outlets {
+                    batches: self.house.supervisor.clone().recipient(),
+                    known_sessions: self.house.supervisor.clone().recipient(),
+                    registrations: self.house.control.clone().recipient(),
+                };
+                let (adapter, health) = server.start(secrets.clone(), self.clock, outlets);
+                (Some(adapter), health)
             }
             Err(why) => {
-                tracing::error!(server = %server.name, %why, "this Icecast server is not watched; mend it and reload");
-                (None, ServerHealth::failing(why.clone()))
+                let (kind, name) = server.id();
+                tracing::error!(kind, server = %name, %why, "this server is not watched; mend it and reload");
+                (None, Health::failing(why.clone()))
             }
         };
-        Running { server: server.clone(), password, adapter, health }
-    }
-
-    fn adapter(&self, server: &config::Icecast, password: String) -> IcecastAdapter {
-        let settings = IcecastSettings {
-            name: server.name.clone(),
-            url: server.url.clone(),
-            user: server.user.clone(),
-            password,
-            poll_interval: server.poll_interval,
-            mounts: server.mounts.clone(),
-            channel_prefix: server.channel_prefix.clone(),
-            stop: server.stop,
-        };
-        let outlets = IcecastOutlets {
-            batches: self.house.supervisor.clone().recipient(),
-            known_sessions: self.house.supervisor.clone().recipient(),
-            registrations: self.house.control.clone().recipient(),
-        };
-        IcecastAdapter::new(settings, self.clock, outlets)
+        Running { server, secrets, adapter, health }
     }
 
     /// The configuration names a server no more: what it said leaves every sum.
@@ -162,15 +246,12 @@ impl Adapters {
     }
 }
 
-fn first_line(path: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        format!(
-            "the password file {} cannot be read: {error}; its first line must be the admin password",
-            path.display()
-        )
-    })?;
+fn first_line(path: &Path, what: &str) -> Result<String, String> {
+    let path_shown = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| format!("the file {path_shown} cannot be read: {error}; its first line must be {what}"))?;
     match text.lines().next().map(str::trim_end) {
         Some(line) if !line.is_empty() => Ok(line.to_owned()),
-        _ => Err(format!("the password file {} is empty; its first line must be the admin password", path.display())),
+        _ => Err(format!("the file {path_shown} is empty; its first line must be {what}")),
     }
 }

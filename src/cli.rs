@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     config::{self, Flags, Sources},
-    log, simulate, wiring,
+    log, simulate, webhooks, wiring,
 };
 
 /// As sysexits' EX_CONFIG: a service manager need not try again.
@@ -43,6 +43,8 @@ enum Command {
     },
     /// Report made-up streams to a daemon, to look at or to try it on.
     Simulate(simulate::Args),
+    /// Receive webhooks, or check one, as a receiver would.
+    WebhookVerify(webhooks::verify::Args),
     /// Print the completions for a shell.
     Completions { shell: clap_complete::Shell },
     /// Print the manual page.
@@ -65,6 +67,10 @@ pub fn run() -> ExitCode {
         Command::CheckConfig { schema: true, .. } => print(&pretty(&config::schema())),
         Command::CheckConfig { files, schema: false } => check_config(files.config),
         Command::Simulate(args) => simulate(args),
+        Command::WebhookVerify(args) => match actix_rt::System::new().block_on(webhooks::verify::run(args)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "sattva-monitor", &mut out);

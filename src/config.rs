@@ -36,7 +36,10 @@ pub use self::{
     load::{Flags, Loaded, Sources, load},
     problem::{ConfigError, Place, Problem},
     schema::schema,
-    sections::{AutoEnd, ChannelOverride, Http, Icecast, Ingest, Log, LogFormat, Metrics, Stats, Store, WebSocket},
+    sections::{
+        AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, RedisControl,
+        Stats, Store, WebSocket, Webhook,
+    },
 };
 
 /// The settings of Sattva Monitor.
@@ -66,6 +69,14 @@ pub struct Config {
     pub log: Log,
     /// The Icecast servers to watch: one `[[icecast]]` each.
     pub icecast: Vec<Icecast>,
+    /// The nginx servers with nginx-rtmp to watch: one `[[nginx_rtmp]]` each.
+    pub nginx_rtmp: Vec<NginxRtmp>,
+    /// The Janus servers whose voice rooms are watched: one `[[janus]]` each.
+    pub janus: Vec<Janus>,
+    /// The Redis servers by which original streamers are watched: one `[[redis_control]]` each.
+    pub redis_control: Vec<RedisControl>,
+    /// The webhooks: one `[[webhook]]` each.
+    pub webhook: Vec<Webhook>,
 }
 
 impl Config {

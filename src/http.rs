@@ -4,6 +4,7 @@ pub mod body;
 pub mod dashboard;
 pub mod door;
 pub mod health;
+pub mod idle;
 pub mod ingest;
 pub mod metrics;
 pub mod observe;
@@ -47,14 +48,19 @@ use sattva_actors::{
     stream_control::CommandsWaiting,
 };
 
-use self::{ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades, websocket::Places};
-use crate::{adapters::AdaptersHealth, config::Config, reload::ReloadStatus};
+use self::{
+    body::BodyBudget, ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades,
+    websocket::Places,
+};
+use crate::{config::Config, health::HealthBoard, open_files::Room, reload::ReloadStatus};
 
 /// Graceful stop: open requests get this long.
 const SHUTDOWN_SECONDS: u64 = 5;
 /// Time a client has to send the head of a request.
 const REQUEST_HEAD_TIME: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections for the extra metrics listener at a time.
+const METRICS_CONNECTIONS: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -82,9 +88,11 @@ pub struct Front {
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
-    pub adapters: AdaptersHealth,
-    /// The limit of open files.
-    pub open_files: u64,
+    pub adapters: HealthBoard,
+    pub webhooks: HealthBoard,
+    pub room: Room,
+    /// For bodies that are being read.
+    pub bodies: BodyBudget,
     pub places: Arc<Places>,
     /// Replaced whole by a reload.
     pub config: ArcSwap<Config>,
@@ -105,8 +113,9 @@ pub struct FrontParts {
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
     pub supervisor_depth: MailboxDepth,
-    pub adapters: AdaptersHealth,
-    pub open_files: u64,
+    pub adapters: HealthBoard,
+    pub webhooks: HealthBoard,
+    pub room: Room,
     pub config: Config,
 }
 
@@ -129,7 +138,9 @@ impl Front {
             commands_waiting: parts.commands_waiting,
             supervisor_depth: parts.supervisor_depth,
             adapters: parts.adapters,
-            open_files: parts.open_files,
+            webhooks: parts.webhooks,
+            room: parts.room,
+            bodies: BodyBudget::default(),
             places: Arc::default(),
             config: ArcSwap::from_pointee(parts.config),
             stage: AtomicU8::new(Stage::Starting as u8),
@@ -212,13 +223,9 @@ fn app(
     app.into_factory()
 }
 
-/// Serves everything on `listener`; of connections that are no session there may be so many.
-pub fn serve(
-    front: web::Data<Front>,
-    listener: TcpListener,
-    workers: usize,
-    connections: usize,
-) -> std::io::Result<Server> {
+/// Serves everything on `listener`.
+pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+    let connections = front.room.connections;
     let server = ServerBuilder::default()
         .workers(workers)
         .max_concurrent_connections((connections / workers).max(1))
@@ -234,9 +241,10 @@ pub fn serve(
             refine: broker.clone().recipient(),
             unsubscribe: broker.clone().recipient(),
             metrics: front.session_metrics.clone(),
+            sent: front.broker_metrics.clone(),
         });
         let stopping = stopping.clone();
-        HttpService::build()
+        let connections = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -246,7 +254,8 @@ pub fn serve(
             .tcp_nodelay(true)
             .upgrade(Upgrades(app(front.clone(), sessions.clone())))
             .finish(map_config(app(front.clone(), sessions), |_| AppConfig::default()))
-            .tcp()
+            .tcp();
+        idle::closed(connections)
     })?;
     Ok(server.run())
 }
@@ -259,5 +268,6 @@ pub fn serve_metrics(front: web::Data<Front>, listener: TcpListener) -> std::io:
             .service(metrics::get)
             .default_service(web::to(|| async { Problem::not_found("only /metrics is served here") }))
     });
-    Ok(server.workers(1).disable_signals().client_request_timeout(REQUEST_HEAD_TIME).listen(listener)?.run())
+    let server = server.workers(1).max_connections(METRICS_CONNECTIONS).disable_signals();
+    Ok(server.client_request_timeout(REQUEST_HEAD_TIME).listen(listener)?.run())
 }

@@ -3,10 +3,13 @@
 pub mod adapters;
 pub mod cli;
 pub mod config;
+pub mod health;
 pub mod http;
 mod log;
 mod open_files;
+mod outbound;
 pub mod reload;
 mod scheduling;
 pub mod simulate;
-pub mod wiring;
+pub mod webhooks;
+mod wiring;

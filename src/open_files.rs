@@ -4,6 +4,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// For the store, the log, timers, listeners, and what the adapters ask of other servers.
 const RESERVED: u64 = 128;
+/// More than so many connections that are no session are of no use to anybody, and each costs memory.
+const CONNECTIONS_MAX: usize = 8192;
 
 /// What there is room for. Everybody who is connected takes one open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +13,7 @@ pub struct Room {
     /// The limit it was made from.
     pub open_files: u64,
     pub sessions: usize,
-    /// Connections that are no session, or not yet: streamers, operators, scrapes.
+    /// Connections that are no session, or not yet: streamers, operators, scrapes. It stands while the daemon runs.
     pub connections: usize,
 }
 
@@ -20,7 +22,13 @@ impl Room {
     pub fn of(open_files: u64, sessions_wanted: usize) -> Self {
         let free = usize::try_from(open_files.saturating_sub(RESERVED)).unwrap_or(usize::MAX);
         let sessions = sessions_wanted.min(free - free / 4);
-        Self { open_files, sessions, connections: free - sessions }
+        Self { open_files, sessions, connections: (free - sessions).min(CONNECTIONS_MAX) }
+    }
+
+    /// What a later wish for sessions can have.
+    pub fn sessions_for(&self, wanted: usize) -> usize {
+        let free = usize::try_from(self.open_files.saturating_sub(RESERVED)).unwrap_or(usize::MAX);
+        wanted.min(free - self.connections)
     }
 }
 
@@ -39,7 +47,16 @@ mod tests {
 
     #[test]
     fn sessions_get_what_is_asked_for_and_the_rest_is_for_connections() {
-        assert_eq!(Room::of(20_000, 10_000), Room { open_files: 20_000, sessions: 10_000, connections: 9872 });
+        assert_eq!(Room::of(12_000, 10_000), Room { open_files: 12_000, sessions: 8904, connections: 2968 });
+        assert_eq!(Room::of(20_000, 10_000), Room { open_files: 20_000, sessions: 10_000, connections: 8192 });
+    }
+
+    #[test]
+    fn a_wish_that_grows_while_the_daemon_runs_gets_no_more_than_the_connections_leave() {
+        let room = Room::of(2000, 100);
+        assert_eq!(room, Room { open_files: 2000, sessions: 100, connections: 1772 });
+        assert_eq!((room.sessions_for(50), room.sessions_for(1000)), (50, 100));
+        assert_eq!(Room::of(20_000, 1000).sessions_for(100_000), 11_680);
     }
 
     #[test]

@@ -32,16 +32,18 @@ use tokio::{
 };
 
 use crate::{
-    adapters::{Adapters, AdaptersHealth},
+    adapters::Adapters,
     config::{Config, Loaded, Sources},
+    health::HealthBoard,
     http::{self, Front, FrontParts, Stage},
     log::LogLevel,
     open_files::{self, Room},
     reload::{ReloadStatus, Reloader},
+    webhooks::{WebhookMetrics, Webhooks},
 };
 
 /// Time for every session to send its close on shutdown.
-const CLOSING_TIME: Duration = Duration::from_secs(2);
+const CLOSING_TIME: Duration = Duration::from_secs(3);
 /// Time for the store to write what it has on shutdown.
 const FLUSH_TIME: Duration = Duration::from_secs(10);
 /// Connections that wait to be accepted.
@@ -164,6 +166,7 @@ struct Daemon {
     log_level: LogLevel,
     reloader: Reloader,
     adapters: Adapters,
+    webhooks: Webhooks,
 }
 
 /// Runs the daemon until a signal ends it.
@@ -228,7 +231,8 @@ impl Daemon {
         let house = house.await.map_err(|_| StartError::Actors)?;
 
         let reload = Arc::new(ReloadStatus::register(&registry, started.wall.as_millis() / 1000)?);
-        let adapters_health = AdaptersHealth::default();
+        let adapters_health = HealthBoard::default();
+        let (webhook_metrics, webhooks_health) = (WebhookMetrics::register(&registry)?, HealthBoard::default());
         let workers = match config.http.workers {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             workers => workers,
@@ -247,10 +251,11 @@ impl Daemon {
             commands_waiting,
             supervisor_depth,
             adapters: adapters_health.clone(),
-            open_files: room.open_files,
+            webhooks: webhooks_health.clone(),
+            room,
             config: config.clone(),
         })?);
-        let server = http::serve(front.clone(), listener, workers, room.connections).map_err(StartError::Server)?;
+        let server = http::serve(front.clone(), listener, workers).map_err(StartError::Server)?;
         let handle = server.handle();
         actix_rt::spawn(server);
         let metrics_server = match metrics_listener {
@@ -262,6 +267,9 @@ impl Daemon {
             }
             None => None,
         };
+        // Before anything can be reported that they are to be told of.
+        let mut webhooks = Webhooks::new(house.clone(), clock, webhook_metrics, webhooks_health);
+        webhooks.apply(&config.webhook);
         front.set_stage(Stage::Serving);
         tracing::info!(
             channels = house.restored,
@@ -273,9 +281,9 @@ impl Daemon {
         tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
         // The last to start: everything they report to is there.
         let mut adapters = Adapters::new(house.clone(), clock, adapters_health);
-        adapters.apply(&config.icecast);
+        adapters.apply(&config);
         let reloader = Reloader::new(sources, config, reload);
-        Ok(Self { front, house, core, server: handle, metrics_server, log_level, reloader, adapters })
+        Ok(Self { front, house, core, server: handle, metrics_server, log_level, reloader, adapters, webhooks })
     }
 
     /// Applies what a new configuration may change live; an invalid one changes nothing.
@@ -292,7 +300,8 @@ impl Daemon {
                 if self.house.stats.try_send(rhythm(&config)).is_err() {
                     tracing::error!("the statistics keep their old interval; send SIGHUP again");
                 }
-                self.adapters.apply(&config.icecast);
+                self.adapters.apply(&config);
+                self.webhooks.apply(&config.webhook);
                 self.log_level.set(&config.log.level);
                 self.front.config.store(Arc::new(config));
                 for key in &changes.needs_restart {
@@ -315,6 +324,7 @@ impl Daemon {
         tell_service_manager(&[NotifyState::Stopping]);
         self.front.set_stage(Stage::Stopping);
         self.adapters.stop();
+        self.webhooks.stop();
         let (reply, closed) = oneshot::channel();
         if self.house.broker.try_send(CloseAll { reply }).is_ok() {
             let all_gone = async {

@@ -35,7 +35,10 @@ use self::{
 use crate::{
     clock::{Clock, WallTime},
     identity::ChannelId,
-    protocol::{Deliver, Describe, Dismiss, Publication, Publish, Refine, Replaces, Subscribe, Unsubscribe},
+    protocol::{
+        Announcement, Deliver, Describe, Dismiss, Publication, Publish, Refine, RegisterHook, Replaces, Subscribe,
+        Unsubscribe,
+    },
     session::deflate::Encoding,
     wire::{self, MessageType, Snapshot, StreamEvent, StreamState},
     world::Attention,
@@ -48,6 +51,12 @@ const HELD_MAX: usize = 65_536;
 /// How long a snapshot may take before it is asked for again, and how soon it then is.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(10);
 const SNAPSHOT_AGAIN: Duration = Duration::from_millis(100);
+/// A round of snapshots asks every channel, and its bytes live while the slowest client takes them: after one
+/// there is a rest of a few times its length, within these bounds.
+const REST: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+const REST_TIMES: u32 = 4;
+/// Bytes of snapshots encoded in one go, for whoever wants something of its own; the others get the next round.
+const ENCODED_MAX: usize = 4 << 20;
 
 /// One for each encoding and type of message.
 type ByEncoding<T> = [[T; MessageType::ALL.len()]; Encoding::ALL.len()];
@@ -58,6 +67,7 @@ pub struct BrokerMetrics {
     bytes: ByEncoding<IntCounter>,
     connections: IntGauge,
     lost: IntCounter,
+    unannounced: IntCounter,
 }
 
 impl BrokerMetrics {
@@ -73,6 +83,9 @@ impl BrokerMetrics {
         )?;
         let connections = IntGauge::new("sattva_websocket_connections", "Open WebSocket sessions.")?;
         let lost = IntCounter::new("sattva_websocket_resyncs_total", "Times everybody had to get a new snapshot.")?;
+        let unannounced =
+            IntCounter::new("sattva_webhook_missed_total", "Events a webhook was too far behind to be told of.")?;
+        registry.register(Box::new(unannounced.clone()))?;
         registry.register(Box::new(messages.clone()))?;
         registry.register(Box::new(bytes.clone()))?;
         registry.register(Box::new(connections.clone()))?;
@@ -82,7 +95,13 @@ impl BrokerMetrics {
                 MessageType::ALL.map(|kind| vector.with_label_values(&[kind.as_str(), encoding.as_str()]))
             })
         };
-        Ok(Self { messages: each(&messages), bytes: each(&bytes), connections, lost })
+        Ok(Self { messages: each(&messages), bytes: each(&bytes), connections, lost, unannounced })
+    }
+
+    /// A message that one session alone got, plain.
+    pub fn count_one(&self, kind: MessageType, bytes: usize) {
+        self.messages[Encoding::Plain as usize][kind as usize].inc();
+        self.bytes[Encoding::Plain as usize][kind as usize].inc_by(bytes as u64);
     }
 
     /// Each of so many sessions got these.
@@ -107,6 +126,17 @@ struct Session {
     begun: bool,
     /// It waits for a snapshot, behind which comes everything from this position on.
     owed: Option<u64>,
+    /// It is among those of the next round.
+    queued: bool,
+}
+
+/// What the snapshots are at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    None,
+    /// Sessions that come now need the next one.
+    Gathering,
+    Resting,
 }
 
 /// A thread with sessions.
@@ -140,10 +170,15 @@ pub struct Broker {
     outgoing: Burst,
     /// The newest statistics, for sessions that join.
     latest_stats: Option<Arc<Live>>,
-    /// A snapshot is being gathered; sessions that came later need the next one.
-    gathering: bool,
-    next_round: BTreeSet<u64>,
+    round: Round,
+    /// In the order they came.
+    next_round: Vec<u64>,
     held: Held,
+    encoded_max: usize,
+    /// Who is told of every warning and auto-end event.
+    hooks: Vec<(String, Recipient<Announcement>)>,
+    /// Everybody has been told to go; whoever comes now is told too.
+    closing: bool,
 }
 
 impl Broker {
@@ -159,9 +194,12 @@ impl Broker {
             deflating: 0,
             outgoing: Burst::default(),
             latest_stats: None,
-            gathering: false,
-            next_round: BTreeSet::new(),
+            round: Round::None,
+            next_round: Vec::new(),
             held: Held::new(HELD_MAX),
+            encoded_max: ENCODED_MAX,
+            hooks: Vec::new(),
+            closing: false,
         }
     }
 
@@ -174,7 +212,7 @@ impl Broker {
         if self.outgoing.is_full() {
             self.flush();
         }
-        if self.gathering || !self.next_round.is_empty() {
+        if self.round == Round::Gathering || !self.next_round.is_empty() {
             self.held.push(message);
         }
     }
@@ -239,9 +277,25 @@ impl Broker {
         self.encoder.encode(&wire::Message { kind, timestamp: at, data }, self.deflating > 0)
     }
 
+    fn announce<T: serde::Serialize>(&self, kind: MessageType, at: WallTime, channel: &ChannelId, data: &T) {
+        if self.hooks.is_empty() {
+            return;
+        }
+        let message = wire::Message { kind, timestamp: at, data };
+        // It is made of names, numbers and texts.
+        let Ok(body) = serde_json::to_vec(&message) else { return };
+        let announcement = Announcement { kind, channel: channel.clone(), body: body.into() };
+        for (name, hook) in &self.hooks {
+            if hook.try_send(announcement.clone()).is_err() {
+                self.metrics.unannounced.inc();
+                tracing::error!(hook = %name, channel_id = %channel, "a hook is so far behind that it misses an event");
+            }
+        }
+    }
+
     fn want_snapshot(&mut self, ctx: &mut Context<Self>, id: u64) {
         self.owe(id);
-        self.next_round.insert(id);
+        self.queue(id);
         self.gather(ctx);
     }
 
@@ -256,7 +310,7 @@ impl Broker {
 
     /// One snapshot serves everybody who joined before it was asked for.
     fn gather(&mut self, ctx: &mut Context<Self>) {
-        if self.gathering {
+        if self.round != Round::None {
             return;
         }
         let mut round = std::mem::take(&mut self.next_round);
@@ -264,6 +318,7 @@ impl Broker {
         let now = self.held.end();
         for id in &round {
             let Some(session) = self.sessions.get_mut(id) else { continue };
+            session.queued = false;
             if !session.begun {
                 // What was before its first snapshot is nothing to it.
                 session.owed = Some(now);
@@ -274,7 +329,8 @@ impl Broker {
         if round.is_empty() {
             return;
         }
-        self.gathering = true;
+        self.round = Round::Gathering;
+        let began = self.clock.now().at;
         let (reply, answer) = oneshot::channel();
         let asked = self.describe.try_send(Describe { reply }).is_ok();
         let gathered = async move {
@@ -284,29 +340,43 @@ impl Broker {
             tokio::time::timeout(SNAPSHOT_PATIENCE, answer).await.ok()?.ok()
         };
         ctx.spawn(gathered.into_actor(self).map(move |streams, broker, ctx| {
-            broker.gathering = false;
-            match streams {
+            let rest = match streams {
                 Some(streams) => {
                     broker.send_snapshot(round, streams);
-                    broker.gather(ctx);
+                    (broker.clock.now().at.since(began) * REST_TIMES).clamp(REST.0, REST.1)
                 }
                 None => {
                     tracing::warn!("a snapshot could not be gathered in time; trying again");
-                    broker.next_round.extend(round);
-                    ctx.run_later(SNAPSHOT_AGAIN, Self::gather);
+                    round.into_iter().for_each(|id| broker.queue(id));
+                    SNAPSHOT_AGAIN
                 }
-            }
+            };
+            broker.round = Round::Resting;
+            ctx.run_later(rest, |broker, ctx| {
+                broker.round = Round::None;
+                broker.gather(ctx);
+            });
         }));
     }
 
+    fn queue(&mut self, id: u64) {
+        if let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.queued) {
+            session.queued = true;
+            self.next_round.push(id);
+        }
+    }
+
     /// Sessions that want the same share the same bytes.
-    fn send_snapshot(&mut self, round: BTreeSet<u64>, mut streams: Vec<StreamState>) {
+    fn send_snapshot(&mut self, round: Vec<u64>, mut streams: Vec<StreamState>) {
         streams.sort_by(|a, b| a.channel_id.cmp(&b.channel_id));
         let at = self.clock.now().wall;
         let whole = Snapshot { streams };
         let deflate = self.deflating > 0;
+        let mut encoded = 0;
         let mut snapshots: HashMap<Option<BTreeSet<ChannelId>>, Encoded> = HashMap::new();
         let mut followers: HashMap<(Filter, u64, Encoding), Option<Run>> = HashMap::new();
+        // Who came while this one was gathered stands behind those who are left over.
+        let later = std::mem::take(&mut self.next_round);
         for id in round {
             let Some(session) = self.sessions.get(&id) else { continue };
             let Some(owed) = session.owed else { continue };
@@ -318,21 +388,27 @@ impl Broker {
                     self.dismiss(id);
                 } else {
                     // It may as well begin with the next snapshot.
-                    self.next_round.insert(id);
+                    self.queue(id);
                 }
                 continue;
             };
+            if encoded > self.encoded_max && !snapshots.contains_key(&filter.channels) {
+                self.queue(id);
+                continue;
+            }
             let frames = snapshots.entry(filter.channels.clone()).or_insert_with(|| {
                 let mut encode = |data: &Snapshot| {
                     self.encoder.encode(&wire::Message { kind: MessageType::Snapshot, timestamp: at, data }, deflate)
                 };
-                match &filter.channels {
+                let frames = match &filter.channels {
                     None => encode(&whole),
                     Some(_) => {
                         let wanted = whole.streams.iter().filter(|s| filter.wants_channel(&s.channel_id));
                         encode(&Snapshot { streams: wanted.cloned().collect() })
                     }
-                }
+                };
+                encoded += frames.plain.len();
+                frames
             });
             let (frame, encoding) = frames.of(agreed);
             let mut figures = since.figures;
@@ -344,6 +420,7 @@ impl Broker {
                 (session.owed, session.begun) = (None, true);
             }
         }
+        self.next_round.extend(later);
     }
 
     /// The newest statistics and everything else that has happened; `None` if that was too much to keep.
@@ -367,11 +444,19 @@ impl Handler<Publish> for Broker {
     fn handle(&mut self, Publish { at, publication, queued: _ }: Publish, ctx: &mut Self::Context) {
         if self.attention.overflowed.swap(false, Acquire) {
             self.metrics.lost.inc();
+            self.metrics.unannounced.inc_by(self.hooks.len() as u64);
             tracing::warn!("more changes at once than can be sent one by one: everybody gets a new snapshot");
             let everybody: Vec<u64> = self.sessions.keys().copied().collect();
             for session in everybody {
                 self.want_snapshot(ctx, session);
             }
+        }
+        match &publication {
+            Publication::Warning(warning) => {
+                self.announce(MessageType::AutoEndWarning, at, &warning.channel_id, warning);
+            }
+            Publication::AutoEnd(change) => self.announce(MessageType::AutoEnd, at, &change.channel_id, change),
+            Publication::Update(_) | Publication::Stats(_) => {}
         }
         if self.sessions.is_empty() && !matches!(publication, Publication::Stats(_)) {
             return;
@@ -407,6 +492,16 @@ impl Handler<Publish> for Broker {
     }
 }
 
+impl Handler<RegisterHook> for Broker {
+    type Result = ();
+
+    fn handle(&mut self, RegisterHook { name, hook }: RegisterHook, _: &mut Self::Context) {
+        self.hooks.retain(|(other, _)| *other != name);
+        self.hooks.extend(hook.map(|hook| (name, hook)));
+        self.attention.hooks.store(self.hooks.len(), Relaxed);
+    }
+}
+
 impl Handler<Flush> for Broker {
     type Result = ();
 
@@ -419,6 +514,12 @@ impl Handler<Subscribe> for Broker {
     type Result = ();
 
     fn handle(&mut self, s: Subscribe, ctx: &mut Self::Context) {
+        if self.closing {
+            // Its shard has told everybody before it came.
+            let go = Deliver::Dismiss { session: s.session, why: Dismiss::ShuttingDown };
+            let _ = s.shard.deliver.try_send(go);
+            return;
+        }
         let number = s.shard.number;
         let shard = self.shards.entry(number).or_insert_with(|| Shard { handle: s.shard, sessions: 0 });
         shard.sessions += 1;
@@ -429,6 +530,7 @@ impl Handler<Subscribe> for Broker {
             filter: s.filter,
             begun: false,
             owed: Some(self.held.end()),
+            queued: false,
         };
         self.sessions.insert(s.session, session);
         self.count_sessions();
@@ -463,6 +565,7 @@ impl Handler<CloseAll> for Broker {
     type Result = ();
 
     fn handle(&mut self, close: CloseAll, _: &mut Self::Context) {
+        self.closing = true;
         self.flush();
         let everybody = Deliver::DismissEverybody(Dismiss::ShuttingDown);
         let told = self.shards.values().filter(|s| s.handle.deliver.try_send(everybody.clone()).is_ok());

@@ -22,7 +22,8 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorContext, AsyncContext, Context, Handler, Message, WrapFuture, fut::ActorFutureExt, prelude::SendError,
+    Actor, ActorContext, ActorState, AsyncContext, Context, Handler, Message, WrapFuture, fut::ActorFutureExt,
+    prelude::SendError,
 };
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -393,7 +394,8 @@ impl ChannelActor {
 
     fn publish(&self, now: Now, publication: Publication) {
         let attention = &self.world.attention;
-        if attention.sessions.load(Relaxed) == 0 {
+        let announced = matches!(publication, Publication::Warning(_) | Publication::AutoEnd(_));
+        if attention.sessions.load(Relaxed) == 0 && !(announced && attention.hooks.load(Relaxed) > 0) {
             return;
         }
         let queued = self.world.depths.broker.enter();
@@ -584,6 +586,7 @@ impl ChannelActor {
         if self.world.outlets.retirement.try_send(retired).is_err() {
             return false;
         }
+        self.world.retiring.borrow_mut().insert(self.number);
         // Nobody is to be woken any more.
         self.world.alarms.clear(self.place.slot());
         ctx.stop();
@@ -608,7 +611,13 @@ impl Handler<Reports> for ChannelActor {
     fn handle(&mut self, mut message: Reports, ctx: &mut Self::Context) {
         let Reports { mail, own } = &message;
         let (world, tally) = (Rc::clone(&self.world), &mail.tally);
+        let mut taken = 0;
         for (index, at) in own {
+            if ctx.state() != ActorState::Running {
+                // It left with the one before: what is left is to be sent again, to who takes its place.
+                break;
+            }
+            taken += 1;
             let (_, report) = &mail.reports[*index as usize];
             self.input(ctx, Some(tally), |stream, m| {
                 let reaction = stream.on_report(m, &mail.source, report, *at);
@@ -623,7 +632,7 @@ impl Handler<Reports> for ChannelActor {
                 (reaction.effects, reaction.session_changed)
             });
         }
-        message.own.clear();
+        message.own.drain(..taken);
     }
 }
 

@@ -112,6 +112,7 @@ pub fn build(f: Foundations) -> House {
                 depths: f.metrics.depths,
                 outlets,
                 attention,
+                retiring: RefCell::default(),
             });
             shared.replace(Some(Rc::clone(&world)));
             StoreActor::new(f.store, world, f.health, f.metrics.store)

@@ -24,7 +24,7 @@ use crate::{
     identity::{ChannelId, SessionId, SourceId},
     mailbox::Queued,
     session::deflate::Encoding,
-    wire::{self, StreamState, SystemStats, Track},
+    wire::{self, MessageType, StreamState, SystemStats, Track},
 };
 
 // ---- Reports: streamers and adapters -> Supervisor -> ChannelActor ----
@@ -264,12 +264,35 @@ pub struct Collect {
     pub reply: oneshot::Sender<Vec<StopCommand>>,
 }
 
+/// Sources, by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourcePattern {
+    Exactly(String),
+    BeginsWith(String),
+}
+
+impl SourcePattern {
+    pub fn matches(&self, source: &SourceId) -> bool {
+        match self {
+            Self::Exactly(name) => source.as_str() == name,
+            Self::BeginsWith(prefix) => source.as_str().starts_with(prefix),
+        }
+    }
+
+    /// The closer of two patterns that match a source decides: its name, or else the longer beginning.
+    pub fn closeness(&self) -> (bool, usize) {
+        match self {
+            Self::Exactly(name) => (true, name.len()),
+            Self::BeginsWith(prefix) => (false, prefix.len()),
+        }
+    }
+}
+
 /// An adapter takes the commands of its sources by message instead of collecting them.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RegisterOutlet {
-    /// Every source whose name begins so.
-    pub source_prefix: String,
+    pub sources: SourcePattern,
     pub outlet: Option<Recipient<Instruction>>,
 }
 
@@ -490,6 +513,24 @@ pub enum Publication {
     Warning(wire::AutoEndWarning),
     AutoEnd(wire::AutoEndChange),
     Stats(SystemStats),
+}
+
+/// A warning or an auto-end event, for programs that are told of each.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Announcement {
+    pub kind: MessageType,
+    pub channel: ChannelId,
+    /// The JSON that sessions get.
+    pub body: Bytes,
+}
+
+/// Whoever is told of every warning and auto-end event, by name; `None` takes it back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RegisterHook {
+    pub name: String,
+    pub hook: Option<Recipient<Announcement>>,
 }
 
 #[derive(Debug, Message)]

@@ -14,11 +14,11 @@ use std::{sync::Arc, time::Duration};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, StreamHandler, prelude::SendError};
 use bytes::Bytes;
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::{
     deflate::Encoding,
-    frame::CloseCode,
+    frame::{CloseCode, Violation},
     message::{Assembler, Event, Limits},
     outbox::Overflow,
     pace::{Pace, PaceLimit},
@@ -26,6 +26,7 @@ use self::{
 };
 use crate::{
     broker::{
+        BrokerMetrics,
         audience::Line,
         run::Run,
         shard::Entrance,
@@ -111,6 +112,7 @@ pub struct SessionOutlets {
     pub refine: Recipient<Refine>,
     pub unsubscribe: Recipient<Unsubscribe>,
     pub metrics: SessionMetrics,
+    pub sent: BrokerMetrics,
 }
 
 /// A session as its thread's shard sees it.
@@ -182,9 +184,6 @@ pub struct SessionActor {
     /// Held while the session lives: its place among the allowed number.
     _place: Box<dyn std::any::Any>,
     last_seen: Timestamp,
-    /// What the client had taken at the last heartbeat, and whether something waited for it then.
-    taken: u64,
-    waits: bool,
     assembler: Assembler,
     texts: Pace,
     rubbish: u32,
@@ -213,8 +212,6 @@ impl SessionActor {
             socket: incoming.socket().clone(),
             _place: place,
             last_seen,
-            taken: 0,
-            waits: false,
             assembler: Assembler::new(LIMITS, encoding, last_seen),
             texts: Pace::new(last_seen),
             rubbish: 0,
@@ -257,10 +254,15 @@ impl SessionActor {
         }
     }
 
+    /// A message for this client alone.
+    fn say<T: Serialize>(&mut self, ctx: &mut Context<Self>, kind: MessageType, data: T) {
+        let frame = frame::json(&Message { kind, timestamp: self.clock.now().wall, data });
+        self.outlets.sent.count_one(kind, frame.len());
+        self.tell(ctx, frame);
+    }
+
     fn tell_error(&mut self, ctx: &mut Context<Self>, code: &'static str, message: String) {
-        let error =
-            Message { kind: MessageType::Error, timestamp: self.clock.now().wall, data: ClientError { code, message } };
-        self.tell(ctx, frame::json(&error));
+        self.say(ctx, MessageType::Error, ClientError { code, message });
     }
 
     /// The client did something wrong.
@@ -278,11 +280,7 @@ impl SessionActor {
             return;
         }
         match serde_json::from_slice::<ClientMessage>(text) {
-            Ok(ClientMessage::Ping) => {
-                let pong =
-                    Message { kind: MessageType::Pong, timestamp: self.clock.now().wall, data: serde_json::json!({}) };
-                self.tell(ctx, frame::json(&pong));
-            }
+            Ok(ClientMessage::Ping) => self.say(ctx, MessageType::Pong, serde_json::json!({})),
             Ok(ClientMessage::Subscribe(wish)) => {
                 let filter = wish.filter().and_then(|more| self.filter.with(more));
                 self.refine(ctx, filter, wish.channels.is_some());
@@ -296,6 +294,13 @@ impl SessionActor {
                 self.complain(ctx, "bad_message", what);
             }
         }
+    }
+
+    fn violate(&mut self, ctx: &mut Context<Self>, violation: &Violation) {
+        let ending = if violation.code == CloseCode::Policy { Ending::Rubbish } else { Ending::Protocol };
+        self.end(ctx, ending, violation.code, violation.reason);
+        // Nothing more can be understood, not even an answer to our close.
+        ctx.run_later(LINGER, |_, ctx| ctx.stop());
     }
 
     fn refine(&mut self, ctx: &mut Context<Self>, filter: Result<Filter, FilterError>, snapshot: bool) {
@@ -312,12 +317,15 @@ impl SessionActor {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now().at;
-        // Our pings stand in line: who still takes what stands before them cannot answer yet.
-        let taken = self.socket.taken();
-        if self.waits && taken > self.taken {
+        if let Err(violation) = self.assembler.check_time(now) {
+            self.violate(ctx, &violation);
+            return;
+        }
+        // Our pings stand in line: who has not taken what stands before them cannot answer, and how long that
+        // may be is the shard's to judge.
+        if self.socket.is_waited_for() {
             self.last_seen = now;
         }
-        (self.taken, self.waits) = (taken, self.socket.is_waited_for());
         if now.since(self.last_seen) > self.heartbeat * 2 {
             self.end(ctx, Ending::Silent, CloseCode::Policy, "silent for two heartbeats");
             return;
@@ -344,8 +352,11 @@ impl Actor for SessionActor {
             self.end(ctx, Ending::TooSlow, CloseCode::TryAgainLater, "the server is too busy");
         }
     }
+}
 
-    fn stopped(&mut self, _: &mut Self::Context) {
+impl Drop for SessionActor {
+    fn drop(&mut self) {
+        // However it came to its end: nothing of it may stay behind.
         if self.ending.is_none() {
             self.outlets.metrics.endings[Ending::ConnectionLost as usize].inc();
             self.leave();
@@ -382,12 +393,7 @@ impl StreamHandler<Bytes> for SessionActor {
                 Ok(Event::Ping(payload)) => self.tell(ctx, frame::pong(&payload)),
                 // The limits admit no binary message.
                 Ok(Event::Pong | Event::Binary(_)) => {}
-                Err(violation) => {
-                    let ending = if violation.code == CloseCode::Policy { Ending::Rubbish } else { Ending::Protocol };
-                    self.end(ctx, ending, violation.code, violation.reason);
-                    // Nothing more can be understood, not even an answer to our close.
-                    ctx.run_later(LINGER, |_, ctx| ctx.stop());
-                }
+                Err(violation) => self.violate(ctx, &violation),
             }
         }
     }

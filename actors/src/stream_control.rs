@@ -23,7 +23,7 @@ use crate::{
     clock::{Clock, Timestamp},
     identity::SourceId,
     mailbox::deliver,
-    protocol::{Collect, Delivered, Instruction, Offer, RegisterOutlet, Retract, StopCommand},
+    protocol::{Collect, Delivered, Instruction, Offer, RegisterOutlet, Retract, SourcePattern, StopCommand},
 };
 
 pub const MAILBOX: usize = 262_144;
@@ -48,7 +48,7 @@ type Waiter = (u64, oneshot::Sender<Vec<StopCommand>>);
 pub struct StreamControl {
     clock: Clock,
     outbox: Outbox,
-    outlets: Vec<(String, Recipient<Instruction>)>,
+    outlets: Vec<(SourcePattern, Recipient<Instruction>)>,
     waiters: HashMap<SourceId, Vec<Waiter>>,
     waiting_requests: usize,
     next_waiter: u64,
@@ -74,7 +74,8 @@ impl StreamControl {
     }
 
     fn outlet_of(&self, source: &SourceId) -> Option<&Recipient<Instruction>> {
-        self.outlets.iter().find(|(prefix, _)| source.as_str().starts_with(prefix)).map(|(_, outlet)| outlet)
+        let fitting = self.outlets.iter().filter(|(sources, _)| sources.matches(source));
+        fitting.max_by_key(|(sources, _)| sources.closeness()).map(|(_, outlet)| outlet)
     }
 
     /// Hands out what is due for one source, to an adapter or to whoever waits.
@@ -231,9 +232,9 @@ impl Handler<RegisterOutlet> for StreamControl {
     type Result = ();
 
     fn handle(&mut self, register: RegisterOutlet, ctx: &mut Self::Context) {
-        self.outlets.retain(|(prefix, _)| *prefix != register.source_prefix);
+        self.outlets.retain(|(sources, _)| *sources != register.sources);
         if let Some(outlet) = register.outlet {
-            self.outlets.push((register.source_prefix, outlet));
+            self.outlets.push((register.sources, outlet));
             for source in self.outbox.sources() {
                 self.plan(ctx, source, Timestamp::ZERO);
             }

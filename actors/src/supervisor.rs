@@ -198,9 +198,12 @@ impl Supervisor {
 
     /// A channel died: its place is taken by one made from the record.
     fn replace(&mut self, ctx: &mut Context<Self>, channel: &ChannelId) {
-        if !self.remove(channel.as_str()) {
-            return;
+        let Some(number) = self.children.get(channel.as_str()).map(|child| child.number) else { return };
+        if self.world.retiring.borrow().contains(&number) {
+            // It did not die: its word that it leaves is on its way.
+            return self.let_go(channel);
         }
+        self.remove(channel.as_str());
         let now = self.world.clock.now();
         self.metrics.restarts.inc();
         if now.at.since(self.restarts.0) > RESTART_WINDOW {
@@ -233,6 +236,15 @@ impl Supervisor {
                 Ok(Err(error)) => tracing::error!(channel_id = %channel, %error, "its record cannot be read; it starts anew with its next report"),
             }
         }));
+    }
+
+    /// A channel has left by itself.
+    fn let_go(&mut self, channel: &ChannelId) {
+        if self.remove(channel.as_str()) {
+            tracing::info!(channel_id = %channel, "a channel has left the house");
+            // Kept by mistake it is forgotten after the next start.
+            let _ = self.erasures.try_send(Erase { channel: channel.clone() });
+        }
     }
 
     fn on_beat(&mut self, ctx: &mut Context<Self>) {
@@ -520,10 +532,9 @@ impl Handler<Retired> for Supervisor {
 
     fn handle(&mut self, Retired { channel, number }: Retired, _: &mut Self::Context) {
         let is_it = self.children.get(channel.as_str()).is_some_and(|child| child.number == number);
-        if is_it && self.remove(channel.as_str()) {
-            tracing::info!(channel_id = %channel, "a channel has left the house");
-            // Kept by mistake it is forgotten after the next start.
-            let _ = self.erasures.try_send(Erase { channel });
+        self.world.retiring.borrow_mut().remove(&number);
+        if is_it {
+            self.let_go(&channel);
         }
     }
 }

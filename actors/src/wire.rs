@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     channel::auto_end::{PhaseName, Reason},
-    clock::WallTime,
-    identity::{ChannelId, SourceId},
-    protocol::Status,
+    clock::{Timestamp, WallTime},
+    identity::{ChannelId, SessionId, SourceId},
+    protocol::{OnlyIf, Status, StopCommand, StopReason},
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,35 @@ pub struct Track {
     pub duration_seconds: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
+}
+
+/// A command as a streamer gets it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Command {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub channel_id: ChannelId,
+    pub session: SessionId,
+    pub reason: StopReason,
+    pub valid_for_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_if: Option<OnlyIf>,
+}
+
+impl Command {
+    pub fn at(now: Timestamp, stop: StopCommand) -> Self {
+        Self {
+            id: stop.id,
+            kind: "stop",
+            channel_id: stop.channel,
+            session: stop.session,
+            reason: stop.reason,
+            // Rounded down: a streamer must not act later than we allow.
+            valid_for_seconds: stop.valid_until.since(now).as_secs(),
+            only_if: stop.only_if,
+        }
+    }
 }
 
 /// One message on `/ws/stats`.

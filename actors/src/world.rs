@@ -3,6 +3,7 @@
 
 use std::{
     cell::RefCell,
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize},
@@ -34,13 +35,17 @@ pub struct World {
     pub depths: MailboxDepths,
     pub outlets: Outlets,
     pub attention: Arc<Attention>,
+    /// Channels, by number, that have left by themselves, which their supervisor has not heard of yet.
+    pub retiring: RefCell<HashSet<u64>>,
 }
 
 /// Whether anyone looks at what channels publish.
 #[derive(Debug, Default)]
 pub struct Attention {
-    /// Sessions that are subscribed; without any, nothing is published.
+    /// Sessions that are subscribed; without any, nothing is published but what hooks are told.
     pub sessions: AtomicUsize,
+    /// Hooks that are told of every warning and auto-end event.
+    pub hooks: AtomicUsize,
     /// A publication found the broker's mailbox full: everybody needs a new snapshot.
     pub overflowed: AtomicBool,
 }

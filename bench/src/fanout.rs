@@ -29,6 +29,7 @@ const BURST: usize = 10;
 const LONE_RATE: f64 = 20.0;
 const BURST_RATE: f64 = 4.0;
 const MANY_RATE: f64 = 2.0;
+const MANY_BURST_RATE: f64 = 1.0;
 const FEW: usize = 1000;
 const MANY: usize = 10_000;
 /// The most that one more idle connection may hold.
@@ -78,6 +79,7 @@ impl Args {
             both(FEW, BURST, Pace::Rate(BURST_RATE)),
             both(FEW, 1, Pace::Saturated),
             both(MANY, 1, Pace::Rate(MANY_RATE)),
+            both(MANY, BURST, Pace::Rate(MANY_BURST_RATE)),
         ];
         let wanted = |scene: &Scene| self.connections.is_none_or(|only| only == scene.connections);
         all.into_iter().flatten().filter(wanted).collect()
@@ -165,6 +167,8 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
         players.dedup();
         let mut outcomes = Outcomes::new();
         for _ in 0..repetitions {
+            // Whatever the machine does by turns, it does not always do to the same one.
+            players.rotate_left(1);
             for who in &players {
                 let outcome = scene.play(*who, seconds)?;
                 writeln!(std::io::stderr(), "   {}: {}", who.name(), scene.measured(&[outcome]))?;

@@ -1,43 +1,28 @@
-//! IcecastAdapter: watches one Icecast server and stops its sources when told. It polls, lets [`watch`]
-//! turn polls into reports and [`kill`] plan each stop, and carries out what they decide.
-//!
-//! A poll that fails reports nothing, so what was known grows old and becomes unknown by itself; nothing
-//! here ever turns a failure into a zero.
+//! Icecast: what one server's admin pages tell of its mounts, and how a source is killed there.
 
-mod kill;
-mod names;
-mod server;
 mod stats;
-mod stops;
-mod trouble;
-mod watch;
 
-use std::{fmt, time::Duration};
+use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
-use actix::{
-    Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle, WrapFuture,
-    fut::ActorFutureExt, prelude::SendError,
-};
 use sattva_actors::{
-    clock::{Clock, Now, Timestamp},
-    identity::SourceId,
-    protocol::{Ack, Batch, Instruction, KnownSessions, Outcome, RegisterOutlet, Report, StopCommand, Tally},
-};
-use tokio::sync::oneshot;
-
-pub use self::trouble::ServerHealth;
-use self::{
-    server::Server,
-    stats::Mount,
-    stops::{Due, Stops},
-    trouble::{Failure, News, Trouble},
-    watch::{Addressed, Scope, Seen, Watch},
+    clock::{Clock, Now},
+    wire::Track,
 };
 
-/// Commands that may wait; StreamControl waits for room.
-const MAILBOX: usize = 1024;
-/// When the supervisor did not say which sessions it knows, it is asked again after this.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+use self::stats::{BadStats, Mount};
+use super::{
+    Outlets, Secrets,
+    polled::{
+        Polled, Server, Settings,
+        broadcast::Broadcast,
+        kill::Killed,
+        kind::Kind,
+        names,
+        request::{LOOK_ANSWER_MAX, Requests, STOP_ANSWER_MAX},
+        trouble::Failure,
+    },
+};
+use crate::config;
 
 #[derive(Clone)]
 pub struct IcecastSettings {
@@ -48,11 +33,21 @@ pub struct IcecastSettings {
     pub user: String,
     pub password: String,
     pub poll_interval: Duration,
+    /// How long a mount must have been without listeners to be believed.
+    pub settle: Duration,
     /// Mounts to watch; empty means all.
     pub mounts: Vec<String>,
     pub channel_prefix: String,
     /// Whether streams here may be ended.
     pub stop: bool,
+}
+
+impl IcecastSettings {
+    pub(super) fn from_config(server: config::Icecast, secrets: Secrets) -> Self {
+        let config::Icecast { name, url, user, poll_interval, settle, mounts, channel_prefix, stop, .. } = server;
+        let password = secrets.into_iter().next().unwrap_or_default();
+        Self { name, url, user, password, poll_interval, settle, mounts, channel_prefix, stop }
+    }
 }
 
 impl fmt::Debug for IcecastSettings {
@@ -63,6 +58,7 @@ impl fmt::Debug for IcecastSettings {
             .field("user", &self.user)
             .field("password", &"…")
             .field("poll_interval", &self.poll_interval)
+            .field("settle", &self.settle)
             .field("mounts", &self.mounts)
             .field("channel_prefix", &self.channel_prefix)
             .field("stop", &self.stop)
@@ -70,252 +66,115 @@ impl fmt::Debug for IcecastSettings {
     }
 }
 
-/// Where an adapter's reports, questions and registration go.
-pub struct IcecastOutlets {
-    pub batches: Recipient<Batch>,
-    pub known_sessions: Recipient<KnownSessions>,
-    pub registrations: Recipient<RegisterOutlet>,
+/// One server's admin pages.
+#[derive(Clone)]
+pub struct Icecast {
+    requests: Requests,
+    root: Rc<str>,
+    /// Mounts to watch; empty means all.
+    mounts: Rc<[String]>,
 }
 
-/// The server leaves the configuration, or is configured anew: watch it no longer. What it said stays
-/// believed for as long as any report is.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Leave;
-
-pub struct IcecastAdapter {
-    settings: IcecastSettings,
-    clock: Clock,
-    outlets: IcecastOutlets,
-    health: ServerHealth,
-    /// Made on the actor's own arbiter.
-    server: Option<Server>,
-    watch: Watch,
-    stops: Stops,
-    trouble: Trouble,
-    /// The sessions known before have been asked for and heard.
-    ready: bool,
-    in_flight: bool,
-    last_poll: Timestamp,
-    timer: Option<SpawnHandle>,
-}
+pub type IcecastAdapter = Polled<Icecast>;
 
 impl IcecastAdapter {
-    pub fn new(settings: IcecastSettings, clock: Clock, outlets: IcecastOutlets) -> Self {
-        let scope = Scope {
-            server: settings.name.clone(),
-            mounts: settings.mounts.clone(),
-            channel_prefix: settings.channel_prefix.clone(),
-            interval: settings.poll_interval,
-            stop: settings.stop,
+    /// The adapter of one Icecast server.
+    pub fn of(settings: IcecastSettings, clock: Clock, outlets: Outlets) -> Self {
+        let IcecastSettings { name, url, user, password, poll_interval, settle, mounts, channel_prefix, stop } =
+            settings;
+        let requests = Requests::new(Some((user, password)));
+        let server = Icecast { requests, root: url.trim_end_matches('/').into(), mounts: mounts.into() };
+        Self::new(server, Settings { name, url, poll_interval, settle, channel_prefix, stop }, clock, outlets)
+    }
+}
+
+impl Server for Icecast {
+    const KIND: Kind = Kind {
+        name: "icecast",
+        called: "Icecast server",
+        when_denied: "set user and password_file to those of the server's admin, <admin-user> in icecast.xml",
+        when_foreign: "set url to the root of an Icecast server, as in http://127.0.0.1:8000",
+    };
+
+    async fn look(self, _: Now) -> Result<Vec<Broadcast>, Failure> {
+        let body = self.requests.get(&format!("{}/admin/stats", self.root), LOOK_ANSWER_MAX).await?;
+        Ok(broadcasts(stats::parse(&body)?, &self.mounts))
+    }
+
+    async fn end(self, broadcast: Broadcast) -> Killed {
+        let url = format!("{}/admin/killsource?mount={}", self.root, names::in_query(&broadcast.name));
+        match self.requests.get(&url, STOP_ANSWER_MAX).await {
+            Err(denied @ Failure::Denied(_)) => {
+                Killed::Denied(format!("the server lets no source be killed: {denied}"))
+            }
+            // 400: there is no such source any more. The rest may have been done all the same.
+            _ => Killed::Perhaps,
+        }
+    }
+}
+
+impl From<BadStats> for Failure {
+    fn from(bad: BadStats) -> Self {
+        match bad {
+            BadStats::NotIcestats => Self::Foreign(bad.to_string()),
+            _ => Self::Unbelievable(bad.to_string()),
+        }
+    }
+}
+
+/// The mounts asked for that have a source.
+fn broadcasts(mounts: Vec<Mount>, only: &[String]) -> Vec<Broadcast> {
+    let wanted = mounts.into_iter().filter(|mount| only.is_empty() || only.contains(&mount.name));
+    wanted.filter_map(broadcast).collect()
+}
+
+fn broadcast(mount: Mount) -> Option<Broadcast> {
+    let track = match (mount.title, mount.artist) {
+        (Some(title), artist) => Some((title, artist)),
+        (None, Some(artist)) => Some((artist, None)),
+        (None, None) => None,
+    };
+    Some(Broadcast {
+        name: mount.name,
+        connection: mount.start?,
+        started_at: mount.started_at,
+        listeners: mount.listeners,
+        track: track.map(|(title, artist)| Arc::new(Track { title, artist, ..Track::default() })),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(name: &str) -> Mount {
+        let start = Some("2026-11-24T00:00:00+0000".to_owned());
+        Mount { name: name.into(), start, listeners: Some(0), ..Mount::default() }
+    }
+
+    #[test]
+    fn a_mount_without_a_connected_source_is_not_reported() {
+        assert!(broadcasts(vec![Mount { start: None, ..mount("/relay") }], &[]).is_empty());
+    }
+
+    #[test]
+    fn only_the_mounts_asked_for_are_watched() {
+        let names = |only: &[String]| -> Vec<String> {
+            broadcasts(vec![mount("/live"), mount("/other")], only).into_iter().map(|b| b.name).collect()
         };
-        Self {
-            settings,
-            clock,
-            outlets,
-            health: ServerHealth::default(),
-            server: None,
-            watch: Watch::new(scope),
-            stops: Stops::default(),
-            trouble: Trouble::default(),
-            ready: false,
-            in_flight: false,
-            last_poll: Timestamp::ZERO,
-            timer: None,
-        }
+        assert_eq!(names(&["/live".into()]), ["/live"]);
+        assert_eq!(names(&[]), ["/live", "/other"]);
     }
 
-    pub fn health(&self) -> ServerHealth {
-        self.health.clone()
-    }
-
-    fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
-        let register = RegisterOutlet { source_prefix: names::source_prefix(&self.settings.name), outlet };
-        if let Err(SendError::Full(register)) = self.outlets.registrations.try_send(register) {
-            ctx.spawn(self.outlets.registrations.send(register).into_actor(self).map(|_, _, _| ()));
-        }
-    }
-
-    /// Nothing is reported before it is known what was reported last.
-    fn ask_known_sessions(&mut self, ctx: &mut Context<Self>) {
-        let (reply, answer) = oneshot::channel();
-        let source_prefix = names::source_prefix(&self.settings.name);
-        let asked = self.outlets.known_sessions.send(KnownSessions { source_prefix, reply });
-        let known = async move {
-            asked.await.ok()?;
-            answer.await.ok()
+    #[test]
+    fn a_title_becomes_the_track() {
+        let track = |title: Option<&str>, artist: Option<&str>| {
+            let (title, artist) = (title.map(str::to_owned), artist.map(str::to_owned));
+            let track = broadcast(Mount { title, artist, ..mount("/live") }).unwrap().track?;
+            Some((track.title.clone(), track.artist.clone()))
         };
-        ctx.spawn(known.into_actor(self).map(|known, adapter, ctx| match known {
-            Some(known) => {
-                adapter.watch.restore(known);
-                adapter.ready = true;
-                adapter.schedule(ctx);
-            }
-            None => {
-                ctx.run_later(ASK_AGAIN, Self::ask_known_sessions);
-            }
-        }));
-    }
-
-    /// Arms the one timer: the rhythm of the polls, or sooner where a stop wants to see.
-    fn schedule(&mut self, ctx: &mut Context<Self>) {
-        if !self.ready || self.in_flight {
-            return;
-        }
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        let regular = self.last_poll.plus(self.settings.poll_interval);
-        let at = self.stops.next_look(self.last_poll).map_or(regular, |look| look.min(regular));
-        let wait = at.since(self.clock.now().at);
-        self.timer = Some(ctx.run_later(wait, |adapter, ctx| {
-            adapter.timer = None;
-            adapter.poll(ctx);
-        }));
-    }
-
-    fn poll(&mut self, ctx: &mut Context<Self>) {
-        let Some(server) = self.server.clone().filter(|_| !self.in_flight) else { return };
-        let sent = self.clock.now();
-        self.in_flight = true;
-        self.last_poll = sent.at;
-        ctx.spawn(server.stats().into_actor(self).map(move |answer, adapter, ctx| {
-            adapter.in_flight = false;
-            let now = adapter.clock.now();
-            match answer {
-                Ok(mounts) => adapter.on_good_poll(ctx, sent, now, &mounts),
-                Err(failure) => adapter.on_bad_poll(ctx, now, &failure),
-            }
-            adapter.schedule(ctx);
-        }));
-    }
-
-    fn on_good_poll(&mut self, ctx: &mut Context<Self>, sent: Now, now: Now, mounts: &[Mount]) {
-        if let News::Recovered { after } = self.trouble.on_success(now.at) {
-            self.health.set(None);
-            tracing::info!(server = %self.settings.name, seconds = after.as_secs(), "the Icecast server answers again");
-        }
-        let stops = &self.stops;
-        let Seen { reports, gone, unwatchable } = self.watch.on_poll(sent, mounts, |place| stops.has_killed(place));
-        for (mount, why) in unwatchable {
-            tracing::warn!(
-                server = %self.settings.name, mount = %mount.escape_debug(), %why,
-                "a mount is not watched and will not be ended; rename it, or list the mounts to watch in the configuration"
-            );
-        }
-        let due = self.stops.on_poll(sent.at, now.at, &self.watch, &gone);
-        self.perform(ctx, now, due);
-        for report in reports {
-            // Dated by its request: the count may have been taken at any moment since.
-            self.tell(sent.at, report);
-        }
-    }
-
-    fn on_bad_poll(&mut self, ctx: &mut Context<Self>, now: Now, failure: &Failure) {
-        if self.trouble.on_failure(now.at, failure) == News::Began {
-            tracing::warn!(
-                server = %self.settings.name, url = %self.settings.url, error = %failure, todo = failure.todo(),
-                "the Icecast server cannot be watched: what it runs becomes unknown, and nothing unknown is ended"
-            );
-        }
-        self.health.set(Some(format!("{failure}; {}", failure.todo())));
-        let due = self.stops.on_bad_poll(now.at);
-        self.perform(ctx, now, due);
-    }
-
-    fn perform(&mut self, ctx: &mut Context<Self>, now: Now, due: Vec<Due>) {
-        for due in due {
-            match due {
-                Due::Kill { place, id } => {
-                    let mount = self.watch.mount_of(&place).map(str::to_owned);
-                    let (Some(mount), Some(server)) = (mount, self.server.clone()) else { continue };
-                    tracing::warn!(server = %self.settings.name, mount = %mount.escape_debug(), command = %id, "killing a source that nobody hears");
-                    ctx.spawn(server.kill(mount).into_actor(self).map(move |how, adapter, ctx| {
-                        let now = adapter.clock.now();
-                        let due = adapter.stops.on_killed(now.at, &id, &how);
-                        adapter.perform(ctx, now, due);
-                        adapter.schedule(ctx);
-                    }));
-                }
-                Due::Answer { place, ack, gone } => {
-                    self.answer(ctx, place.0.clone(), ack);
-                    if gone && let Some(over) = self.watch.end(&place, now) {
-                        self.tell(now.at, over);
-                    }
-                }
-            }
-        }
-    }
-
-    fn execute(&mut self, ctx: &mut Context<Self>, command: StopCommand) {
-        let source = command.source.clone();
-        if !self.settings.stop {
-            let detail = Some("stopping is switched off for this server".to_owned());
-            self.answer(ctx, source, Ack { id: command.id, outcome: Outcome::Error, detail });
-            return;
-        }
-        if let Some(ack) = self.stops.on_command(self.clock.now().at, command) {
-            self.answer(ctx, source, ack);
-        }
-    }
-
-    fn tell(&self, received: Timestamp, ((source, channel), report): Addressed) {
-        let batch = batch(source, received, vec![(channel, report)], Vec::new());
-        if let Err(error) = self.outlets.batches.try_send(batch) {
-            // The next poll says it again, and silence is believed to be nothing but silence.
-            tracing::warn!(server = %self.settings.name, %error, "a report of the Icecast server could not be handed over");
-        }
-    }
-
-    fn answer(&self, ctx: &mut Context<Self>, source: SourceId, ack: Ack) {
-        tracing::info!(server = %self.settings.name, command = %ack.id, outcome = ?ack.outcome, detail = ack.detail.as_deref().unwrap_or("-"), "a stop command is answered");
-        let batch = batch(source, self.clock.now().at, Vec::new(), vec![ack]);
-        // Tried at once, so that the answer goes before the reports that follow from it.
-        if let Err(SendError::Full(batch)) = self.outlets.batches.try_send(batch) {
-            ctx.spawn(self.outlets.batches.send(batch).into_actor(self).map(|_, _, _| ()));
-        }
-    }
-}
-
-fn batch(
-    source: SourceId,
-    received: Timestamp,
-    reports: Vec<(sattva_actors::identity::ChannelId, Report)>,
-    acks: Vec<Ack>,
-) -> Batch {
-    let (tally, _) = Tally::new();
-    Batch { source, received, reports, acks, tally }
-}
-
-impl Actor for IcecastAdapter {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
-        self.server = Some(Server::new(&self.settings.url, &self.settings.user, &self.settings.password));
-        self.register(ctx, Some(ctx.address().recipient()));
-        self.ask_known_sessions(ctx);
-    }
-}
-
-impl Handler<Instruction> for IcecastAdapter {
-    type Result = ();
-
-    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) {
-        match instruction {
-            Instruction::Execute(command) => self.execute(ctx, command),
-            Instruction::Retract(retract) => self.stops.on_retract(&retract.id),
-        }
-        self.schedule(ctx);
-    }
-}
-
-impl Handler<Leave> for IcecastAdapter {
-    type Result = ();
-
-    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
-        // Sent before this is answered: a successor that is started afterwards keeps its own registration.
-        self.register(ctx, None);
-        ctx.stop();
+        assert_eq!(track(Some("T"), Some("A")), Some(("T".into(), Some("A".into()))));
+        assert_eq!(track(None, Some("A")), Some(("A".into(), None)));
+        assert_eq!(track(None, None), None);
     }
 }

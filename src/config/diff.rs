@@ -11,7 +11,10 @@ use super::{Config, key::Key};
 const RESTART: [&str; 7] =
     ["http.listen", "http.max_body_bytes", "http.workers", "store", "metrics.enabled", "metrics.port", "log.format"];
 
-/// The settings that differ, sorted. Icecast servers go by their names: `icecast.radio-1.url`.
+/// The lists of what has names.
+const NAMED: [&str; 5] = ["icecast", "nginx_rtmp", "janus", "redis_control", "webhook"];
+
+/// The settings that differ, sorted. Servers and webhooks go by their names: `icecast.radio-1.url`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Takes effect now.
@@ -35,17 +38,14 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     Changes { applied, needs_restart }
 }
 
-/// The configuration as nested tables, the list of servers as a table of its names.
+/// The configuration as nested tables, a list of named things as a table of their names.
 fn tree(config: &Config) -> Value {
     let mut tree = serde_json::to_value(config).unwrap_or_default();
-    if let Some(list) = tree.get_mut("icecast") {
-        let servers: Map<String, Value> = config
-            .icecast
-            .iter()
-            .zip(list.as_array().cloned().unwrap_or_default())
-            .map(|(server, value)| (server.name.clone(), value))
-            .collect();
-        *list = Value::Object(servers);
+    for kind in NAMED {
+        let Some(list) = tree.get_mut(kind) else { continue };
+        let items = list.as_array().cloned().unwrap_or_default().into_iter();
+        let named = items.map(|item| (item["name"].as_str().unwrap_or_default().to_owned(), item));
+        *list = Value::Object(named.collect::<Map<_, _>>());
     }
     tree
 }

@@ -260,7 +260,7 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub struct Icecast {
     /// Name of this server in reports, logs and metrics; each server has its own.
-    #[schemars(extend("pattern" = limits::ICECAST_NAME_PATTERN))]
+    #[schemars(extend("pattern" = limits::SERVER_NAME_PATTERN))]
     pub name: String,
     /// URL of the server's root, without user and password: `http://127.0.0.1:8000`.
     pub url: String,
@@ -273,6 +273,10 @@ pub struct Icecast {
     #[serde(with = "duration::one", default = "poll_interval")]
     #[schemars(with = "duration::Spelling")]
     pub poll_interval: Duration,
+    /// How long a mount must have been without listeners to count as empty, from 0 to 10m; a listener counts at once.
+    #[serde(with = "duration::one", default)]
+    #[schemars(with = "duration::Spelling")]
+    pub settle: Duration,
     /// Mounts to watch, such as `/live.mp3`; empty = all.
     #[serde(default)]
     pub mounts: Vec<String>,
@@ -285,12 +289,170 @@ pub struct Icecast {
     pub stop: bool,
 }
 
+/// An nginx with nginx-rtmp to watch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NginxRtmp {
+    /// Name of this server in reports and logs; each server has its own.
+    #[schemars(extend("pattern" = limits::SERVER_NAME_PATTERN))]
+    pub name: String,
+    /// URL of a location with `rtmp_stat all`: `http://127.0.0.1:8080/stat`.
+    pub stat_url: String,
+    /// URL of a location with `rtmp_control all`: `http://127.0.0.1:8080/control`; needed while `stop` is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub control_url: Option<String>,
+    /// User of both locations, where they ask for one (`auth_basic`).
+    #[serde(default = "admin")]
+    pub user: String,
+    /// File whose first line is that user's password; absent = the locations ask for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub password_file: Option<PathBuf>,
+    /// How often the server is asked, from 100ms to 10m.
+    #[serde(with = "duration::one", default = "poll_interval")]
+    #[schemars(with = "duration::Spelling")]
+    pub poll_interval: Duration,
+    /// How long a stream must have been without listeners to count as empty, from 0 to 10m; a listener counts at once.
+    #[serde(with = "duration::one", default)]
+    #[schemars(with = "duration::Spelling")]
+    pub settle: Duration,
+    /// Applications to watch, such as `live`; empty = all.
+    #[serde(default)]
+    pub applications: Vec<String>,
+    /// Clients who are no listeners, by their whole address as `/stat` shows it: recorders, relays.
+    #[serde(default)]
+    pub ignored_addresses: Vec<String>,
+    /// Clients who are no listeners, by their whole `flashver` as `/stat` shows it; many players share one.
+    #[serde(default)]
+    pub ignored_flashvers: Vec<String>,
+    /// Put before application and stream to make the channel's id.
+    #[serde(default)]
+    #[schemars(extend("pattern" = limits::CHANNEL_PREFIX_PATTERN))]
+    pub channel_prefix: String,
+    /// Whether the daemon may end streams here; `false` decides as in a dry run.
+    #[serde(default = "yes")]
+    pub stop: bool,
+}
+
+/// A Janus whose AudioBridge rooms are watched. A room is a stream while its streamer is in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Janus {
+    /// Name of this server in reports and logs; each server has its own.
+    #[schemars(extend("pattern" = limits::SERVER_NAME_PATTERN))]
+    pub name: String,
+    /// URL of Janus's HTTP transport: `http://127.0.0.1:8088/janus`.
+    pub url: String,
+    /// File whose first line is the `api_secret` of janus.jcfg; absent = there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub api_secret_file: Option<PathBuf>,
+    /// File whose first line is the rooms' `secret`, which a stop needs; absent = they have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub room_secret_file: Option<PathBuf>,
+    /// Rooms to watch, such as `1234`; empty = all that are not private.
+    #[serde(default)]
+    pub rooms: Vec<String>,
+    /// Who streams, by its whole display name. Anyone may take that name: `streamer_ids` is safer.
+    #[serde(default)]
+    pub streamer_displays: Vec<String>,
+    /// Who streams, by its id in the room.
+    #[serde(default)]
+    pub streamer_ids: Vec<String>,
+    /// Who is no listener, by its whole display name: bots, recorders.
+    #[serde(default)]
+    pub ignored_displays: Vec<String>,
+    /// Who is no listener, by its id in the room.
+    #[serde(default)]
+    pub ignored_ids: Vec<String>,
+    /// How often the server is asked, from 100ms to 10m.
+    #[serde(with = "duration::one", default = "poll_interval")]
+    #[schemars(with = "duration::Spelling")]
+    pub poll_interval: Duration,
+    /// How long a room must have been without listeners to count as empty, from 0 to 10m; a listener counts at once.
+    #[serde(with = "duration::one", default)]
+    #[schemars(with = "duration::Spelling")]
+    pub settle: Duration,
+    /// Put before a room's id to make the channel's id.
+    #[serde(default)]
+    #[schemars(extend("pattern" = limits::CHANNEL_PREFIX_PATTERN))]
+    pub channel_prefix: String,
+    /// Whether the daemon may end streams here; `false` decides as in a dry run.
+    #[serde(default = "yes")]
+    pub stop: bool,
+}
+
+/// A Redis by which original streamers are watched and stopped (`stream:status:{id}`, `stream:control`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedisControl {
+    /// Name of this Redis in reports and logs; each server has its own.
+    #[schemars(extend("pattern" = limits::SERVER_NAME_PATTERN))]
+    pub name: String,
+    /// URL of the Redis, without a password: `redis://127.0.0.1:6379/0`.
+    pub url: String,
+    /// File whose first line is the password; absent = there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub password_file: Option<PathBuf>,
+    /// How often the Redis is looked at, from 100ms to 10m.
+    #[serde(with = "duration::one", default = "look_interval")]
+    #[schemars(with = "duration::Spelling")]
+    pub poll_interval: Duration,
+    /// How often the streamers write their status, from 100ms to 10m; a count is believed for three of these.
+    #[serde(with = "duration::one", default = "update_interval")]
+    #[schemars(with = "duration::Spelling")]
+    pub update_interval: Duration,
+    /// Channels to watch, as their keys name them, such as `-1001234567890`; empty = all.
+    #[serde(default)]
+    pub channels: Vec<String>,
+    /// Put before a channel's name to make its id here.
+    #[serde(default)]
+    #[schemars(extend("pattern" = limits::CHANNEL_PREFIX_PATTERN))]
+    pub channel_prefix: String,
+    /// Whether ids that are whole numbers are published as numbers; `false` = as texts.
+    #[serde(default = "yes")]
+    pub numeric_ids: bool,
+    /// Whether the daemon may end streams here; `false` decides as in a dry run.
+    #[serde(default = "yes")]
+    pub stop: bool,
+}
+
+/// A program that is told of what happens, or that ends streams, by signed POSTs (Standard Webhooks).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Name of this webhook in logs and metrics; each has its own.
+    #[schemars(extend("pattern" = limits::SERVER_NAME_PATTERN))]
+    pub name: String,
+    /// URL that takes the messages, http or https.
+    pub url: String,
+    /// File with the secrets, each line `whsec_` and 24 to 64 bytes in base64; a message is signed with each.
+    pub secret_file: PathBuf,
+    /// Whether every warning and auto-end event is sent.
+    #[serde(default = "yes")]
+    pub events: bool,
+    /// Sources whose stop commands are sent here: names, or beginnings of names with a `*` at the end.
+    #[serde(default)]
+    pub stops_for: Vec<String>,
+}
+
 fn admin() -> String {
     "admin".to_owned()
 }
 
 fn poll_interval() -> Duration {
     Duration::from_secs(5)
+}
+
+fn look_interval() -> Duration {
+    Duration::from_secs(2)
+}
+
+fn update_interval() -> Duration {
+    Duration::from_secs(10)
 }
 
 fn yes() -> bool {

@@ -30,8 +30,27 @@ pub fn redis_url(text: &str) -> Result<(), String> {
     }
 }
 
-/// Where an Icecast server is.
-pub fn server_root(text: &str) -> Result<(), String> {
+/// Where a webhook is: a path and a query are its own business.
+pub fn webhook(text: &str) -> Result<(), String> {
+    let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{}: is neither http nor https", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("user and password do not belong into the URL; the messages are signed".to_owned());
+    }
+    Ok(())
+}
+
+/// Where a Redis is whose password is in a file.
+pub fn redis_without_password(text: &str) -> Result<(), String> {
+    redis_url(text)?;
+    let password = Url::parse(text).is_ok_and(|url| url.password().is_some());
+    if password { Err("a password does not belong into the URL; see `password_file`".to_owned()) } else { Ok(()) }
+}
+
+/// Where a watched server is, or a page of it.
+pub fn server(text: &str) -> Result<(), String> {
     let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{}: is neither http nor https", url.scheme()));
@@ -40,7 +59,7 @@ pub fn server_root(text: &str) -> Result<(), String> {
         return Err("user and password do not belong into the URL; see `user` and `password_file`".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("a server's root has no ? and no #".to_owned());
+        return Err("it must have no ? and no #".to_owned());
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! What the types cannot say: ranges, names, URLs. Every problem is found, not only the first.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use tracing_subscriber::filter::{Directive, LevelFilter};
 
 use super::{
-    AutoEnd, Config, Icecast, Ingest,
+    AutoEnd, Config, Icecast, Ingest, Janus, NginxRtmp, RedisControl, Webhook,
     duration::show,
     key::Key,
     limits::{self, Counts, Durations},
@@ -55,16 +55,25 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     }
     checks.duration("websocket.heartbeat", websocket.heartbeat, limits::HEARTBEAT);
     checks.that("log.level", log_level(&config.log.level));
-    let mut names = BTreeSet::new();
+    checks.names("icecast", config.icecast.iter().map(|server| &server.name));
     for (index, server) in config.icecast.iter().enumerate() {
-        let key = Key::from("icecast").index(index);
-        if !names.insert(&server.name) {
-            checks.0.push(
-                Problem::new(key.clone().name("name"), format!("`{}` is the name of another server", server.name))
-                    .advice("give each server a name of its own"),
-            );
-        }
-        checks.icecast(&key, server);
+        checks.icecast(&Key::from("icecast").index(index), server);
+    }
+    checks.names("nginx_rtmp", config.nginx_rtmp.iter().map(|server| &server.name));
+    for (index, server) in config.nginx_rtmp.iter().enumerate() {
+        checks.nginx_rtmp(&Key::from("nginx_rtmp").index(index), server);
+    }
+    checks.names("janus", config.janus.iter().map(|server| &server.name));
+    for (index, server) in config.janus.iter().enumerate() {
+        checks.janus(&Key::from("janus").index(index), server);
+    }
+    checks.names("redis_control", config.redis_control.iter().map(|server| &server.name));
+    for (index, server) in config.redis_control.iter().enumerate() {
+        checks.redis_control(&Key::from("redis_control").index(index), server);
+    }
+    checks.names("webhook", config.webhook.iter().map(|webhook| &webhook.name));
+    for (index, webhook) in config.webhook.iter().enumerate() {
+        checks.webhook(&Key::from("webhook").index(index), webhook);
     }
     checks.0
 }
@@ -159,25 +168,91 @@ impl Checks {
         }
     }
 
-    fn icecast(&mut self, key: &Key, server: &Icecast) {
-        let mut name = |field: &str, text: &str, fine: bool, expected: &str| {
-            if !fine {
-                let what = format!("`{}` cannot be used", text.escape_debug());
-                self.0.push(Problem::new(key.clone().name(field), what).expected(expected));
-            }
-        };
-        let fine = is_name(&server.name, limits::ICECAST_NAME_LENGTH, ".");
-        name("name", &server.name, fine, "1 to 32 of A-Z a-z 0-9 _ . -");
-        let prefix = &server.channel_prefix;
-        let fine = prefix.is_empty() || is_name(prefix, limits::CHANNEL_PREFIX_LENGTH, ".:@");
-        name("channel_prefix", prefix, fine, "at most 32 of A-Z a-z 0-9 _ . : @ -");
-        let fine = !server.user.is_empty() && !server.user.contains(|c: char| c == ':' || c.is_control());
-        name("user", &server.user, fine, "a user name without a colon, usually \"admin\"");
-        if server.password_file.as_os_str().is_empty() {
-            self.0.push(Problem::new(key.clone().name("password_file"), "is empty"));
+    fn webhook(&mut self, key: &Key, webhook: &Webhook) {
+        self.that(key.clone().name("url"), urls::webhook(&webhook.url));
+        self.file(key, "secret_file", Some(&webhook.secret_file));
+        for (index, pattern) in webhook.stops_for.iter().enumerate() {
+            let name = pattern.strip_suffix('*').unwrap_or(pattern);
+            let fine = (1..=limits::SOURCE_LENGTH).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_graphic())
+                && !name.contains('*');
+            let verdict = if fine {
+                Ok(())
+            } else {
+                Err(format!("`{}` is neither a source nor the beginning of one, as in `bot-*`", pattern.escape_debug()))
+            };
+            self.that(key.clone().name("stops_for").index(index), verdict);
         }
-        self.that(key.clone().name("url"), urls::server_root(&server.url));
-        self.duration(key.clone().name("poll_interval"), server.poll_interval, limits::POLL_INTERVAL);
+        if !webhook.events && webhook.stops_for.is_empty() {
+            let what = "nothing would ever be sent to this webhook";
+            self.0.push(Problem::new(key.clone(), what).advice("set `events = true`, or name sources in `stops_for`"));
+        }
+    }
+
+    fn redis_control(&mut self, key: &Key, server: &RedisControl) {
+        self.polled(key, &server.channel_prefix, server.poll_interval, Duration::ZERO);
+        self.duration(key.clone().name("update_interval"), server.update_interval, limits::POLL_INTERVAL);
+        self.file(key, "password_file", server.password_file.as_deref());
+        self.that(key.clone().name("url"), urls::redis_without_password(&server.url));
+        self.texts(key, "channels", &server.channels);
+    }
+
+    /// The names of all of a kind.
+    fn names<'names>(&mut self, kind: &str, all: impl Iterator<Item = &'names String>) {
+        let mut names = BTreeSet::new();
+        for (index, name) in all.enumerate() {
+            let key = Key::from(kind).index(index).name("name");
+            if !names.insert(name) {
+                let problem = Problem::new(key.clone(), format!("`{name}` is the name of another one"));
+                self.0.push(problem.advice("give each a name of its own"));
+            }
+            let fine = is_name(name, limits::SERVER_NAME_LENGTH, ".");
+            self.usable(key, name, fine, "1 to 32 of A-Z a-z 0-9 _ . -");
+        }
+    }
+
+    fn usable(&mut self, key: Key, text: &str, fine: bool, expected: &str) {
+        if !fine {
+            let what = format!("`{}` cannot be used", text.escape_debug());
+            self.0.push(Problem::new(key, what).expected(expected));
+        }
+    }
+
+    /// What every server that is polled has.
+    fn polled(&mut self, key: &Key, channel_prefix: &str, poll_interval: Duration, settle: Duration) {
+        let fine = channel_prefix.is_empty() || is_name(channel_prefix, limits::CHANNEL_PREFIX_LENGTH, ".:@");
+        self.usable(key.clone().name("channel_prefix"), channel_prefix, fine, "at most 32 of A-Z a-z 0-9 _ . : @ -");
+        self.duration(key.clone().name("poll_interval"), poll_interval, limits::POLL_INTERVAL);
+        if settle > *limits::SETTLE.end() {
+            self.duration(key.clone().name("settle"), settle, limits::SETTLE);
+        }
+    }
+
+    fn user(&mut self, key: &Key, user: &str) {
+        let fine = !user.is_empty() && !user.contains(|c: char| c == ':' || c.is_control());
+        self.usable(key.clone().name("user"), user, fine, "a user name without a colon, usually \"admin\"");
+    }
+
+    fn file(&mut self, key: &Key, name: &str, path: Option<&Path>) {
+        if path.is_some_and(|path| path.as_os_str().is_empty()) {
+            self.0.push(Problem::new(key.clone().name(name), "is empty"));
+        }
+    }
+
+    /// Texts that are compared with what a server shows.
+    fn texts(&mut self, key: &Key, name: &str, texts: &[String]) {
+        for (index, text) in texts.iter().enumerate() {
+            let fine = !text.is_empty() && !text.chars().any(char::is_control);
+            let key = key.clone().name(name).index(index);
+            self.usable(key, text, fine, "a text that is not empty, without control characters");
+        }
+    }
+
+    fn icecast(&mut self, key: &Key, server: &Icecast) {
+        self.polled(key, &server.channel_prefix, server.poll_interval, server.settle);
+        self.user(key, &server.user);
+        self.file(key, "password_file", Some(&server.password_file));
+        self.that(key.clone().name("url"), urls::server(&server.url));
         for (index, mount) in server.mounts.iter().enumerate() {
             let fine = mount.len() > 1
                 && mount.starts_with('/')
@@ -189,6 +264,42 @@ impl Checks {
             };
             self.that(key.clone().name("mounts").index(index), verdict);
         }
+    }
+
+    fn nginx_rtmp(&mut self, key: &Key, server: &NginxRtmp) {
+        self.polled(key, &server.channel_prefix, server.poll_interval, server.settle);
+        self.user(key, &server.user);
+        self.file(key, "password_file", server.password_file.as_deref());
+        self.that(key.clone().name("stat_url"), urls::server(&server.stat_url));
+        match &server.control_url {
+            Some(url) => self.that(key.clone().name("control_url"), urls::server(url)),
+            None if server.stop => {
+                let problem =
+                    Problem::new(key.clone().name("control_url"), "is missing, and streams are to be stopped");
+                let advice = "give the URL of a location with `rtmp_control all`, or set `stop = false`";
+                self.0.push(problem.advice(advice));
+            }
+            None => {}
+        }
+        self.texts(key, "applications", &server.applications);
+        self.texts(key, "ignored_addresses", &server.ignored_addresses);
+        self.texts(key, "ignored_flashvers", &server.ignored_flashvers);
+    }
+
+    fn janus(&mut self, key: &Key, server: &Janus) {
+        self.polled(key, &server.channel_prefix, server.poll_interval, server.settle);
+        self.file(key, "api_secret_file", server.api_secret_file.as_deref());
+        self.file(key, "room_secret_file", server.room_secret_file.as_deref());
+        self.that(key.clone().name("url"), urls::server(&server.url));
+        if server.streamer_displays.is_empty() && server.streamer_ids.is_empty() {
+            let problem = Problem::new(key.clone().name("streamer_ids"), "nobody is named who streams");
+            self.0.push(problem.advice("name the streamer's id here, or its display name in streamer_displays"));
+        }
+        self.texts(key, "rooms", &server.rooms);
+        self.texts(key, "streamer_displays", &server.streamer_displays);
+        self.texts(key, "streamer_ids", &server.streamer_ids);
+        self.texts(key, "ignored_displays", &server.ignored_displays);
+        self.texts(key, "ignored_ids", &server.ignored_ids);
     }
 }
 

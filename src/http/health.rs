@@ -32,7 +32,10 @@ pub async fn readyz(front: web::Data<Front>) -> HttpResponse {
     state("actors", actors_stuck(&front).await);
     state("configuration", front.reload.failure());
     for (server, trouble) in front.adapters.troubles() {
-        state(&format!("icecast:{server}"), trouble);
+        state(&server, trouble);
+    }
+    for (webhook, trouble) in front.webhooks.troubles() {
+        state(&format!("webhook:{webhook}"), trouble);
     }
     let failing = dependencies.values().any(|d| d["status"] != "ok");
     let (code, status) = match front.stage() {

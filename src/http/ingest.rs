@@ -1,15 +1,17 @@
 //! `POST /api/v1/ingest` and the simple `POST /api/v1/streams/{channel_id}/listeners`: reports in,
 //! commands in the answer.
 
+mod cloud_events;
 mod request;
 mod sources;
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, post, web};
 use sattva_actors::{
     identity::{ChannelId, SourceId},
-    protocol::{Batch, Collect, Identity, Report, Status, StopCommand, Tally},
+    protocol::{Batch, Collect, Identity, Report, Status, Tally},
+    wire::Command,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -33,7 +35,7 @@ struct Answer {
     #[serde(skip_serializing_if = "is_zero")]
     refused: u32,
     report_every_seconds: f64,
-    commands: Vec<CommandOut>,
+    commands: Vec<Command>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -41,23 +43,12 @@ const fn is_zero(n: &u32) -> bool {
     *n == 0
 }
 
-#[derive(Serialize)]
-struct CommandOut {
-    id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    channel_id: ChannelId,
-    session: String,
-    reason: sattva_actors::protocol::StopReason,
-    valid_for_seconds: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    only_if: Option<sattva_actors::protocol::OnlyIf>,
-}
-
 #[post("/api/v1/ingest")]
-pub async fn ingest(front: web::Data<Front>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn ingest(front: web::Data<Front>, request: HttpRequest, body: Body) -> Result<HttpResponse, Problem> {
     let config = front.config.load();
-    let (request, unknown) = request::read::<IngestRequest<'_>>(&body.0)?;
+    let events = cloud_events::is_meant(request.headers().get(CONTENT_TYPE));
+    let (request, unknown) =
+        if events { cloud_events::read(&body.0)? } else { request::read::<IngestRequest<'_>>(&body.0)? };
     if request.reports() > config.ingest.max_reports_per_request {
         return Err(Problem::too_large(format!(
             "{} reports in one request; at most {} are taken",
@@ -67,7 +58,8 @@ pub async fn ingest(front: web::Data<Front>, body: Body) -> Result<HttpResponse,
         .field("reports"));
     }
     let wait = Duration::from_secs(request.wait_seconds().min(WAIT_MAX));
-    let checked = request.check(config.ingest.report_interval)?;
+    let every = config.ingest.report_interval;
+    let checked = if events { cloud_events::check(request, every)? } else { request.check(every)? };
     front.unknown_fields.note(&checked.source, unknown);
     take_in(&front, checked, None, wait, config.ingest.report_interval).await
 }
@@ -120,22 +112,9 @@ async fn take_in(
         duplicates: counted.duplicates,
         refused: counted.refused,
         report_every_seconds: every.as_secs_f64(),
-        commands: commands.into_iter().map(|command| command_out(command, now)).collect(),
+        commands: commands.into_iter().map(|command| Command::at(now, command)).collect(),
     };
     Ok(HttpResponse::Ok().json(answer))
-}
-
-fn command_out(command: StopCommand, now: sattva_actors::clock::Timestamp) -> CommandOut {
-    CommandOut {
-        id: command.id,
-        kind: "stop",
-        channel_id: command.channel,
-        session: command.session.into(),
-        reason: command.reason,
-        // Rounded down: a streamer must not act later than we allow.
-        valid_for_seconds: command.valid_until.since(now).as_secs(),
-        only_if: command.only_if,
-    }
 }
 
 #[derive(Debug, Deserialize)]

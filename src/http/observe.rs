@@ -12,7 +12,7 @@ use actix_web::{
 };
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use super::Front;
+use super::{Front, idle};
 
 #[derive(Clone, Debug)]
 pub struct HttpMetrics {
@@ -54,6 +54,7 @@ pub async fn observe(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let began = Instant::now();
+    let _busy = idle::busy();
     let front = request.app_data::<web::Data<Front>>().cloned();
     let method = known_method(request.method());
     let response = next.call(request).await;

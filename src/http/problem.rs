@@ -17,7 +17,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     #[serde(skip)]
-    retry_after: Option<u32>,
+    header: Option<Box<(&'static str, String)>>,
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, s: S) -> Result<S::Ok, S::Error> {
@@ -27,7 +27,7 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, s: S) -> Result<S::Ok, S
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         let kind = format!("urn:sattva:problem:{code}");
-        Self { kind, title, status, code, detail: detail.into(), field: None, retry_after: None }
+        Self { kind, title, status, code, detail: detail.into(), field: None, header: None }
     }
 
     pub fn not_found(detail: impl Into<String>) -> Self {
@@ -52,9 +52,15 @@ impl Problem {
 
     /// Sending it again later is safe.
     pub fn busy(code: &'static str, detail: impl Into<String>, retry_after: u32) -> Self {
-        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Not possible right now", detail);
-        problem.retry_after = Some(retry_after);
-        problem
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Not possible right now", detail)
+            .header("Retry-After", retry_after.to_string())
+    }
+
+    /// The response's own, beside those every problem has.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.header = Some(Box::new((name, value.into())));
+        self
     }
 
     #[must_use]
@@ -78,8 +84,8 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
         response.content_type("application/problem+json");
-        if let Some(seconds) = self.retry_after {
-            response.insert_header(("Retry-After", seconds.to_string()));
+        if let Some((name, value)) = self.header.as_deref() {
+            response.insert_header((*name, value.as_str()));
         }
         response.body(serde_json::to_vec(self).unwrap_or_default())
     }

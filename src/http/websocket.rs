@@ -10,7 +10,14 @@ use std::{
     },
 };
 
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, http::header::SEC_WEBSOCKET_EXTENSIONS, web};
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder, get,
+    http::{
+        StatusCode, Version,
+        header::{HeaderName, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION},
+    },
+    web,
+};
 use actix_web_actors::ws;
 use sattva_actors::{
     broker::subscriptions::Filter,
@@ -22,8 +29,9 @@ use sattva_actors::{
 use serde::Deserialize;
 
 use super::{Front, Stage, problem::Problem, upgrade::Reception};
-use crate::open_files::Room;
 
+/// The one version of RFC 6455.
+const VERSION: &[u8] = b"13";
 /// When a full house may be tried again.
 const RETRY_AFTER: u32 = 5;
 
@@ -97,6 +105,26 @@ impl Handshake {
             let detail = format!("this is a WebSocket endpoint ({why}); open it with a WebSocket client");
             Problem::bad_request("not_a_websocket", detail)
         };
+        if request.version() < Version::HTTP_11 {
+            return Err(not_a_websocket(&"it takes HTTP/1.1"));
+        }
+        let header = |name: HeaderName| request.headers().get(name).map(HeaderValue::as_bytes);
+        match header(SEC_WEBSOCKET_VERSION) {
+            Some(VERSION) | None => {}
+            Some(_) => {
+                let detail = "of the WebSocket protocol only version 13 is spoken here";
+                return Err(Problem::new(
+                    StatusCode::UPGRADE_REQUIRED,
+                    "websocket_version",
+                    "Upgrade required",
+                    detail,
+                )
+                .header("Sec-WebSocket-Version", "13"));
+            }
+        }
+        if !header(SEC_WEBSOCKET_KEY).is_some_and(is_key) {
+            return Err(not_a_websocket(&"Sec-WebSocket-Key is 16 bytes in base64"));
+        }
         let mut answer = ws::handshake(request).map_err(|error| not_a_websocket(&error))?;
         let reception =
             Reception::of(request).ok_or_else(|| not_a_websocket(&"Upgrade must name websocket and nothing else"))?;
@@ -110,6 +138,12 @@ impl Handshake {
         };
         Ok(Self { answer, encoding, reception })
     }
+}
+
+/// 16 bytes in base64.
+fn is_key(key: &[u8]) -> bool {
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.strip_suffix(b"==").is_some_and(|letters| letters.len() == 22 && letters.iter().all(letter))
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,7 +172,7 @@ pub async fn open(
     let settings = front.config.load().websocket.clone();
     let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let most_per_address = settings.max_sessions_per_ip.unwrap_or(settings.max_sessions);
-    let most = Room::of(front.open_files, settings.max_sessions).sessions;
+    let most = front.room.sessions_for(settings.max_sessions);
     let place = front.places.take(address, most, most_per_address).map_err(|full| match full {
         Full::House => {
             let detail = format!("all {most} sessions are taken");

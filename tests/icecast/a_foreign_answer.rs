@@ -4,7 +4,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use actix::{Actor, Context, Handler};
 use sattva_actors::protocol::{Batch, KnownSessions, RegisterOutlet};
-use sattva_monitor::adapters::icecast::ServerHealth;
+use sattva_monitor::health::Health;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -42,7 +42,7 @@ impl Handler<RegisterOutlet> for Probe {
 }
 
 /// A server that gives every request the same bytes, and what it leads to.
-async fn answering(answer: Vec<u8>, hold: bool) -> (ServerHealth, Rc<Cell<usize>>, Rc<Cell<u32>>) {
+async fn answering(answer: Vec<u8>, hold: bool) -> (Health, Rc<Cell<usize>>, Rc<Cell<u32>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let requests = Rc::new(Cell::new(0));

@@ -18,7 +18,13 @@ use sattva_actors::{
     store::{StoreHealth, memory::MemoryStore},
     stream_control::CommandsWaiting,
 };
-use sattva_monitor::adapters::icecast::{IcecastAdapter, IcecastOutlets, IcecastSettings, Leave, ServerHealth};
+use sattva_monitor::{
+    adapters::{
+        Leave, Outlets,
+        icecast::{IcecastAdapter, IcecastSettings},
+    },
+    health::Health,
+};
 use tokio::sync::oneshot;
 use tracing::subscriber::DefaultGuard;
 
@@ -34,7 +40,7 @@ pub struct Daemon {
     house: House,
     store: MemoryStore,
     adapter: Option<Addr<IcecastAdapter>>,
-    pub health: ServerHealth,
+    pub health: Health,
     log: Log,
     _logging: DefaultGuard,
 }
@@ -61,6 +67,7 @@ pub fn settings(server: &IcecastServer) -> IcecastSettings {
         user: "admin".into(),
         password: ADMIN_PASSWORD.into(),
         poll_interval: POLL,
+        settle: Duration::ZERO,
         mounts: Vec::new(),
         channel_prefix: String::new(),
         stop: true,
@@ -90,18 +97,18 @@ impl Daemon {
             commands_waiting: CommandsWaiting::default(),
             on_pulse: None,
         });
-        let mut daemon = Self { house, store, adapter: None, health: ServerHealth::default(), log, _logging: logging };
+        let mut daemon = Self { house, store, adapter: None, health: Health::default(), log, _logging: logging };
         daemon.adopt(settings);
         daemon
     }
 
     fn adopt(&mut self, settings: IcecastSettings) {
-        let outlets = IcecastOutlets {
+        let outlets = Outlets {
             batches: self.house.supervisor.clone().recipient(),
             known_sessions: self.house.supervisor.clone().recipient(),
             registrations: self.house.control.clone().recipient(),
         };
-        let adapter = IcecastAdapter::new(settings, Clock::System, outlets);
+        let adapter = IcecastAdapter::of(settings, Clock::System, outlets);
         self.health = adapter.health();
         self.adapter = Some(adapter.start());
     }

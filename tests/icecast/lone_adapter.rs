@@ -7,7 +7,10 @@ use sattva_actors::{
     clock::Clock,
     protocol::{Batch, KnownSessions, RegisterOutlet},
 };
-use sattva_monitor::adapters::icecast::{IcecastAdapter, IcecastOutlets, IcecastSettings};
+use sattva_monitor::adapters::{
+    Outlets,
+    icecast::{IcecastAdapter, IcecastSettings},
+};
 
 pub fn lone_adapter<D>(name: &str, url: String, daemon: &Addr<D>) -> IcecastAdapter
 where
@@ -19,14 +22,15 @@ where
         user: "admin".into(),
         password: "x".into(),
         poll_interval: Duration::from_millis(100),
+        settle: Duration::ZERO,
         mounts: Vec::new(),
         channel_prefix: String::new(),
         stop: true,
     };
-    let outlets = IcecastOutlets {
+    let outlets = Outlets {
         batches: daemon.clone().recipient(),
         known_sessions: daemon.clone().recipient(),
         registrations: daemon.clone().recipient(),
     };
-    IcecastAdapter::new(settings, Clock::System, outlets)
+    IcecastAdapter::of(settings, Clock::System, outlets)
 }

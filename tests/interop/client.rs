@@ -66,7 +66,7 @@ pub struct Refused {
     pub body: Option<Value>,
 }
 
-fn here(path: &str) -> PathBuf {
+pub fn here(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(path)
 }
 

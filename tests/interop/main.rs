@@ -30,3 +30,4 @@ mod conversation;
 mod door;
 mod farewell;
 mod heartbeat;
+mod webhook;

@@ -67,6 +67,53 @@ fn a_handshake_that_would_upgrade_to_something_else_too_opens_nothing() {
     assert!(!answer.starts_with("HTTP/1.1 101"), "{answer}");
 }
 
+/// Sends a request of just these lines, and reads until the daemon closes.
+fn ask(daemon: &Daemon, head: &str) -> String {
+    let mut stream = TcpStream::connect(daemon.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn a_handshake_that_is_not_one_of_rfc_6455_is_refused_with_what_would_be() {
+    let daemon = Daemon::start("");
+    let shake = |http: &str, version: &str, key: &str| {
+        ask(
+            &daemon,
+            &format!(
+                "GET /ws/stats HTTP/{http}\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n",
+                daemon.address()
+            ),
+        )
+    };
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    for version in ["7", "8", "14", ""] {
+        let answer = shake("1.1", version, KEY);
+        assert!(answer.starts_with("HTTP/1.1 426"), "{version:?}: {answer}");
+        assert!(answer.to_lowercase().contains("sec-websocket-version: 13"), "{answer}");
+    }
+    for key in ["", "short==", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25j!Q==", "dGhlIHNhbXBsZSBub25jZXg="] {
+        let answer = shake("1.1", "13", key);
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("16 bytes in base64"), "{key:?}: {answer}");
+    }
+    assert!(!shake("1.0", "13", KEY).contains(" 101 "));
+}
+
+#[test]
+fn a_body_that_does_not_arrive_does_not_keep_the_connection() {
+    let daemon = Daemon::start("");
+    let head = format!(
+        "POST /api/v1/ingest HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+        daemon.address()
+    );
+    let answer = ask(&daemon, &head);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("too_late"), "{answer}");
+}
+
 #[test]
 fn what_comes_in_one_piece_with_the_handshake_is_heard() {
     let daemon = Daemon::start("");

@@ -120,17 +120,21 @@ struct Scene {
 
 impl Scene {
     fn begin() -> Self {
-        Self::keeping(HELD_MAX)
+        Self::with(|_| {})
     }
 
     /// The broker keeps so many messages while a snapshot is gathered.
     fn keeping(most: usize) -> Self {
+        Self::with(|broker| broker.held = Held::new(most))
+    }
+
+    fn with(change: impl FnOnce(&mut Broker)) -> Self {
         let questions = Questions::default();
         let attention = Arc::new(Attention::default());
         let metrics = BrokerMetrics::register(&Registry::new()).unwrap();
         let supervisor = Supervisor(questions.clone()).start().recipient();
         let mut broker = Broker::new(Clock::System, supervisor, Arc::clone(&attention), metrics.clone());
-        broker.held = Held::new(most);
+        change(&mut broker);
         let broker = broker.start();
         let depths = MailboxDepths::register(&Registry::new()).unwrap();
         let entrance = shard::Shard::open(Clock::System, metrics.clone());
@@ -179,14 +183,17 @@ impl Scene {
         self.broker.try_send(self.publish(publication)).unwrap();
     }
 
+    /// Somebody has asked for a snapshot.
+    async fn asked(&self) {
+        while self.questions.0.borrow().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Answers the question for a snapshot that waits, as soon as there is one.
     async fn answer(&self) {
-        let question = loop {
-            if let Some(question) = self.questions.0.borrow_mut().pop() {
-                break question;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        };
+        self.asked().await;
+        let question = self.questions.0.borrow_mut().pop().unwrap();
         question.send(Vec::new()).unwrap();
     }
 
@@ -374,11 +381,13 @@ async fn nothing_slips_between_two_snapshots_of_a_session_that_asked_twice() {
     let told = scene.subscribed(1).await;
     let again = || Refine { session: 1, filter: Filter::default(), snapshot: true };
     scene.broker.send(again()).await.unwrap();
+    scene.asked().await;
     scene.broker.send(again()).await.unwrap();
     scene.say(warning("a")).await;
     scene.answer().await;
     until(&told, "a warning").await;
     // The second one is being gathered: what comes now follows it.
+    scene.asked().await;
     scene.say(warning("b")).await;
     scene.answer().await;
     assert_eq!(until(&told, "b warning").await, ["snapshot", "snapshot", "a warning", "snapshot", "b warning"]);
@@ -393,6 +402,7 @@ async fn each_session_hears_the_same_in_its_own_encoding() {
     scene.answer().await;
     until(&plain, "stats").await;
     let deflated = scene.enter(2, Encoding::Deflate, Filter::default()).await.told;
+    scene.asked().await;
     scene.say(warning("jazz")).await;
     scene.answer().await;
     until(&deflated, "jazz warning").await;
@@ -410,4 +420,62 @@ async fn each_session_hears_the_same_in_its_own_encoding() {
     let (plain, deflated) = (figures(Encoding::Plain), figures(Encoding::Deflate));
     assert_eq!((plain.map(|f| f.0), deflated.map(|f| f.0)), ([2, 1, 1], [0, 1, 1]));
     assert!(deflated[2].1 < plain[2].1, "{deflated:?} {plain:?}");
+}
+
+#[actix::test]
+async fn however_often_sessions_ask_for_snapshots_the_house_is_asked_a_few_times_a_second() {
+    let scene = Scene::begin();
+    let told = scene.subscribed(1).await;
+    let began = std::time::Instant::now();
+    let mut asked = 0;
+    while began.elapsed() < Duration::from_millis(600) {
+        scene.broker.send(Refine { session: 1, filter: Filter::default(), snapshot: true }).await.unwrap();
+        let question = scene.questions.0.borrow_mut().pop();
+        if let Some(question) = question {
+            asked += 1;
+            question.send(Vec::new()).unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!((1..=2).contains(&asked), "{asked}");
+    scene.say(warning("jazz")).await;
+    scene.answer().await;
+    assert_eq!(until(&told, "jazz warning").await.last().unwrap(), "jazz warning");
+}
+
+#[actix::test]
+async fn who_wants_something_of_its_own_when_enough_has_been_encoded_gets_the_next_round_and_nothing_slips() {
+    let scene = Scene::with(|broker| broker.encoded_max = 0);
+    let of = |channel: &str| Filter::parse(Some([channel]), None::<[&str; 0]>).unwrap();
+    let first = scene.joined(1, of("a")).await.told;
+    // Both during the rest: they share a round.
+    let second = scene.enter(2, Encoding::Plain, of("a")).await.told;
+    let third = scene.enter(3, Encoding::Plain, of("b")).await.told;
+    for session in [1, 3] {
+        let filter = if session == 1 { of("a") } else { of("b") };
+        scene.broker.send(Refine { session, filter, snapshot: true }).await.unwrap();
+    }
+    scene.asked().await;
+    scene.say(warning("a")).await;
+    scene.say(warning("b")).await;
+    scene.answer().await;
+    assert_eq!(until(&second, "a warning").await, ["snapshot", "a warning"]);
+    assert_eq!(until(&first, "a warning").await, ["snapshot", "snapshot", "a warning"]);
+    assert!(third.borrow().is_empty());
+    scene.asked().await;
+    scene.say(auto_end("b")).await;
+    scene.answer().await;
+    assert_eq!(until(&third, "b auto_end started").await, ["snapshot", "b auto_end started"]);
+}
+
+#[actix::test]
+async fn a_session_that_comes_when_everybody_has_been_told_to_go_is_told_too() {
+    let scene = Scene::begin();
+    let one = scene.subscribed(1).await;
+    let (reply, told) = oneshot::channel();
+    scene.broker.send(CloseAll { reply }).await.unwrap();
+    assert_eq!(told.await, Ok(1));
+    let two = scene.subscribe(2).await;
+    until(&one, "ShuttingDown").await;
+    assert_eq!(until(&two, "ShuttingDown").await, ["ShuttingDown"]);
 }

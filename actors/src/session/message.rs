@@ -112,10 +112,19 @@ impl Assembler {
         Some(event)
     }
 
-    fn read(&mut self, input: &mut Bytes, now: Timestamp) -> Result<Option<Event>, Violation> {
-        if self.message.as_ref().is_some_and(|message| now.since(message.began) > self.limits.message_time) {
-            return Err(TOO_SLOW);
+    /// A message has been under way for too long, whether or not more of it comes.
+    pub fn check_time(&mut self, now: Timestamp) -> Result<(), Violation> {
+        let began = self.message.as_ref().map(|message| message.began);
+        if self.over || began.is_none_or(|began| now.since(began) <= self.limits.message_time) {
+            return Ok(());
         }
+        self.over = true;
+        self.message = None;
+        Err(TOO_SLOW)
+    }
+
+    fn read(&mut self, input: &mut Bytes, now: Timestamp) -> Result<Option<Event>, Violation> {
+        self.check_time(now)?;
         loop {
             let mut frame = match self.frame.take() {
                 Some(frame) => frame,

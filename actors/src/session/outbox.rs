@@ -132,6 +132,11 @@ impl Outbox {
         self.bytes + self.begun.len() <= ROOM && self.frames.len() < MESSAGES_MAX / 2
     }
 
+    /// Bytes that wait, all of them.
+    pub fn waiting(&self) -> usize {
+        self.begun.len() + self.frames.iter().map(|waiting| waiting.frame.len()).sum::<usize>()
+    }
+
     /// What is to be written next, in pieces.
     pub fn next(&self) -> ([IoSlice<'_>; TOGETHER], usize) {
         let mut slices = [IoSlice::new(&[]); TOGETHER];

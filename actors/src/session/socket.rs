@@ -25,6 +25,8 @@ const SEND_BUFFER: usize = 128 << 10;
 const READ: usize = 16 << 10;
 /// A client for which something waits and that takes nothing for so long does not keep up.
 const STALLED_AFTER: Duration = Duration::from_secs(5);
+/// And one that has not taken by then what waited, however steadily it takes a little.
+const DRAINED_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Clone)]
 pub struct Socket(Rc<Inner>);
@@ -39,11 +41,20 @@ struct State {
     outbox: Outbox,
     /// Bytes the client has taken, in all.
     taken: u64,
-    /// What had been taken when something was first seen waiting, and when that was.
-    waits_since: Option<(u64, Timestamp)>,
+    /// Since when the client has taken nothing of what waits, as far as it was looked at.
+    stands: Option<Mark>,
+    /// What waited once, and is to be taken by and by.
+    drains: Option<Mark>,
     /// The connection ends when everything has been written.
     released: bool,
     reader: Option<Waker>,
+}
+
+/// A number of bytes that the client had taken, or will have, and when that was noted.
+#[derive(Clone, Copy)]
+struct Mark {
+    taken: u64,
+    at: Timestamp,
 }
 
 impl Socket {
@@ -127,16 +138,11 @@ impl Socket {
         !self.0.state.borrow().outbox.is_empty()
     }
 
-    /// Bytes the client has taken so far.
-    pub fn taken(&self) -> u64 {
-        self.0.state.borrow().taken
-    }
-
-    /// Looked at now and then: has something waited for too long, and the client taken nothing of it?
+    /// Looked at now and then: has something waited for too long, and the client taken nothing of it, or too little?
     pub fn is_stalled(&self, now: Timestamp) -> bool {
         let mut state = self.0.state.borrow_mut();
         if state.outbox.is_empty() {
-            state.waits_since = None;
+            (state.stands, state.drains) = (None, None);
             return false;
         }
         // The kernel tells of room only when a third of its buffer is free; a client that takes little at a time
@@ -145,13 +151,20 @@ impl Socket {
         if let Ok(bytes) = send(&self.0.stream, &slices[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             state.took(bytes);
         }
-        match state.waits_since {
-            Some((taken, since)) if taken == state.taken => now.since(since) >= STALLED_AFTER,
-            _ => {
-                state.waits_since = Some((state.taken, now));
-                false
-            }
+        let taken = state.taken;
+        let stands = *state.stands.get_or_insert(Mark { taken, at: now });
+        if stands.taken != taken {
+            state.stands = Some(Mark { taken, at: now });
+        } else if now.since(stands.at) >= STALLED_AFTER {
+            return true;
         }
+        let waits = state.outbox.waiting() as u64;
+        let drains = *state.drains.get_or_insert(Mark { taken: taken + waits, at: now });
+        if drains.taken <= taken {
+            state.drains = Some(Mark { taken: taken + waits, at: now });
+            return false;
+        }
+        now.since(drains.at) >= DRAINED_WITHIN
     }
 
     /// Writes what waits, as much as the client takes.
@@ -358,6 +371,34 @@ mod tests {
         assert!(!socket.is_stalled(at(7)));
         meanwhile(&socket, read(&mut client, jammed - jammed / 2 + (32 << 10))).await;
         assert!(!socket.is_stalled(at(100)));
+    }
+
+    #[actix::test]
+    async fn who_takes_a_little_now_and_then_has_stalled_when_what_waits_is_not_taken_in_time() {
+        let (socket, mut client) = connected().await;
+        jam(&socket);
+        let snapshot = Bytes::from(vec![b's'; 8 << 20]);
+        socket.push_snapshot(snapshot, Bytes::new()).unwrap();
+        let mut second = 0;
+        while !socket.is_stalled(Timestamp::from_secs(second)) {
+            read(&mut client, 64 << 10).await;
+            second += 1;
+        }
+        assert_eq!(second, 30);
+    }
+
+    #[actix::test]
+    async fn who_takes_what_waits_has_not_stalled_though_there_is_always_more() {
+        let (socket, mut client) = connected().await;
+        let mut taken = jam(&socket);
+        for second in 0..100 {
+            assert!(!socket.is_stalled(Timestamp::from_secs(second)), "{second}");
+            socket.push(large(b'k')).unwrap();
+            taken -= read(&mut client, 32 << 10).await.len();
+            taken += 32 << 10;
+            socket.write();
+        }
+        assert!(socket.is_waited_for() && taken > 0);
     }
 
     #[actix::test]

@@ -76,7 +76,10 @@ async fn control_with_adapter(capacity: usize) -> (Addr<StreamControl>, Told, on
     let (begun, begin) = oneshot::channel();
     let outlet = Adapter { told: Rc::clone(&told), capacity, begin: Some(begin) }.start().recipient();
     let control = StreamControl::new(Clock::System, CommandsWaiting::default(), Channel.start().recipient()).start();
-    control.send(RegisterOutlet { source_prefix: "icecast:studio/".into(), outlet: Some(outlet) }).await.unwrap();
+    control
+        .send(RegisterOutlet { sources: SourcePattern::BeginsWith("icecast:studio/".into()), outlet: Some(outlet) })
+        .await
+        .unwrap();
     (control, told, begun)
 }
 

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use actix::{Actor, Context, Handler};
 use sattva_actors::{
     identity::ChannelId,
-    protocol::{Batch, Instruction, Outcome, RegisterOutlet, StopCommand, Tally},
+    protocol::{Batch, Instruction, Outcome, RegisterOutlet, SourcePattern, StopCommand, Tally},
 };
 use tokio::time::Instant;
 
@@ -106,7 +106,7 @@ fn an_adapter_gets_its_commands_by_message_and_redelivered_as_everybody() {
         let adapter = Adapter::default();
         let executed = Rc::clone(&adapter.executed);
         let outlet = Some(adapter.start().recipient());
-        let register = RegisterOutlet { source_prefix: "icecast:".to_owned(), outlet };
+        let register = RegisterOutlet { sources: SourcePattern::BeginsWith("icecast:".to_owned()), outlet };
         stage.house.control.send(register).await.unwrap();
         let mount = Streamer::new("icecast:main/live", "jazz");
         let _reporting = mount.keeps_reporting(stage);

@@ -2,10 +2,11 @@
 
 use sattva_actors::{
     channel::policy::{Policy, Timeouts},
-    protocol::{OnlyIf, Outcome, Rulebook, Status, StopReason},
+    identity::{ChannelId, SourceId},
+    protocol::{Batch, BatchAnswer, OnlyIf, Outcome, Report, Rulebook, Status, StopReason, Tally},
 };
 
-use crate::stage::{Story, Streamer, millis, secs, story};
+use crate::stage::{Stage, Story, Streamer, millis, secs, story};
 
 #[test]
 fn nobody_ever_joins_and_the_stream_is_warned_of_stopped_and_seen_gone() {
@@ -154,5 +155,50 @@ fn a_stream_that_returns_in_the_moment_it_would_be_forgotten_is_not_lost() {
             assert_eq!(stage.auto_end(radio.channel.as_str()).await, "counting 298");
             assert_eq!(stage.disk.kept.load().records.len(), n + 1, "its record must not be erased");
         }
+    });
+}
+
+/// Sends reports of several streamers of one source in one batch.
+async fn in_one_batch(stage: &Stage, reports: Vec<(ChannelId, Report)>) -> BatchAnswer {
+    let (tally, answer) = Tally::new();
+    let (source, received) = (SourceId::new("radio-1").unwrap(), stage.clock.now().at);
+    stage.house.supervisor.send(Batch { source, received, reports, acks: Vec::new(), tally }).await.unwrap();
+    answer.await.unwrap()
+}
+
+#[test]
+fn a_report_behind_the_one_that_ends_its_channel_is_to_be_sent_again() {
+    let mut story = Story::under(Rulebook { forget_ended_after: secs(0), ..Rulebook::default() });
+    story.live(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        radio.says(stage, 0).await;
+        radio.status.set(Status::Stopped);
+        let last = radio.report();
+        radio.begins_anew("s2");
+        let answer = in_one_batch(stage, vec![last, radio.report()]).await;
+        assert!((answer.accepted, answer.busy) == (1, true), "{answer:?}");
+        while radio.reports(stage).await.busy {
+            stage.pass(millis(5)).await;
+        }
+        assert_eq!(stage.auto_end("jazz").await, "counting 300");
+    });
+}
+
+#[test]
+fn any_number_of_channels_may_leave_while_they_are_reported_anew_and_none_counts_as_dead() {
+    let mut story = Story::under(Rulebook { forget_ended_after: secs(0), ..Rulebook::default() });
+    story.live(async |stage| {
+        let radios: Vec<_> = (0..200).map(|n| Streamer::new("radio-1", &format!("c{n}"))).collect();
+        in_one_batch(stage, radios.iter().map(|radio| radio.report()).collect()).await;
+        radios.iter().for_each(|radio| radio.status.set(Status::Stopped));
+        let last = radios.iter().map(|radio| radio.report()).collect();
+        radios.iter().for_each(|radio| radio.begins_anew("s2"));
+        let first = radios.iter().map(|radio| radio.report()).collect();
+        let (ended, began) = tokio::join!(in_one_batch(stage, last), in_one_batch(stage, first));
+        assert_eq!(ended.accepted, 200);
+        assert!(began.busy || began.accepted == 200, "{began:?}");
+        in_one_batch(stage, radios.iter().map(|radio| radio.report()).collect()).await;
+        stage.pass(secs(1)).await;
+        assert_eq!((stage.streams().await.len(), stage.metric("sattva_channel_restarts_total")), (200, 0.0));
     });
 }

@@ -1,17 +1,12 @@
 //! Icecast's `/admin/stats`: a document becomes mounts, or is not believed at all. Pure.
 
-use quick_xml::{
-    Reader, XmlVersion,
-    events::{BytesStart, Event},
-};
+use quick_xml::{XmlVersion, events::BytesStart};
 use sattva_actors::clock::WallTime;
+
+use crate::adapters::polled::xml::{self, BadXml, Step, TEXT_MAX};
 
 /// Sources one document may list.
 pub const MOUNTS_MAX: usize = 10_000;
-/// Elements within elements; Icecast needs four.
-const DEPTH_MAX: usize = 32;
-/// Text of one field that is kept; the rest is dropped.
-const FIELD_MAX: usize = 1024;
 /// Characters of a title or an artist that are shown.
 const TITLE_MAX: usize = 300;
 
@@ -32,10 +27,8 @@ pub struct Mount {
 pub enum BadStats {
     #[error("the answer is no Icecast statistics")]
     NotIcestats,
-    #[error("the answer ends in the middle")]
-    Truncated,
-    #[error("the answer is not well-formed XML: {0}")]
-    Malformed(String),
+    #[error(transparent)]
+    Xml(BadXml),
     #[error("a source in the answer has no mount")]
     NamelessSource,
     #[error("the mount {0:?} is in the answer twice")]
@@ -44,7 +37,12 @@ pub enum BadStats {
     TooMany,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+impl From<BadXml> for BadStats {
+    fn from(bad: BadXml) -> Self {
+        if bad == BadXml::Foreign { Self::NotIcestats } else { Self::Xml(bad) }
+    }
+}
+
 enum Field {
     Listeners,
     Start,
@@ -104,110 +102,50 @@ impl Open {
     }
 }
 
-/// Reads a whole document. Entities a document defines itself are never expanded.
+/// Reads a whole document.
 pub fn parse(body: &[u8]) -> Result<Vec<Mount>, BadStats> {
-    let text = String::from_utf8_lossy(body);
-    let mut reader = Reader::from_str(&text);
     let mut mounts: Vec<Mount> = Vec::new();
     let mut names = std::collections::HashSet::new();
-    let (mut depth, mut complete) = (0usize, false);
     let mut open: Option<Open> = None;
-    let mut field: Option<(Field, String)> = None;
-    loop {
-        let event = reader.read_event().map_err(|e| malformed(&e))?;
-        match event {
-            Event::Start(ref element) | Event::Empty(ref element) => {
-                let empty = matches!(event, Event::Empty(_));
-                match depth {
-                    0 if complete || element.name().as_ref() != b"icestats" => return Err(BadStats::NotIcestats),
-                    1 if element.name().as_ref() == b"source" => {
-                        let source = source(element)?;
-                        if mounts.len() == MOUNTS_MAX {
-                            return Err(BadStats::TooMany);
-                        }
-                        if !names.insert(source.mount.name.clone()) {
-                            return Err(BadStats::Twice(source.mount.name));
-                        }
-                        open = Some(source);
-                    }
-                    2 if open.is_some() => field = Field::of(element.name().as_ref()).map(|f| (f, String::new())),
-                    DEPTH_MAX.. => return Err(BadStats::Malformed("it is nested too deep".to_owned())),
-                    _ => {}
+    xml::walk(body, b"icestats", |step| {
+        match step {
+            Step::Begin { depth: 1, element } if element.name().as_ref() == b"source" => {
+                let source = source(element)?;
+                if mounts.len() == MOUNTS_MAX {
+                    return Err(BadStats::TooMany);
                 }
-                if !empty {
-                    depth += 1;
-                    continue;
+                if !names.insert(source.mount.name.clone()) {
+                    return Err(BadStats::Twice(source.mount.name));
                 }
-                close(depth, &mut open, &mut field, &mut mounts);
-                complete |= depth == 0;
+                open = Some(source);
             }
-            Event::End(_) => {
-                depth = depth.checked_sub(1).ok_or(BadStats::NotIcestats)?;
-                close(depth, &mut open, &mut field, &mut mounts);
-                complete |= depth == 0;
+            Step::Begin { .. } => {}
+            Step::End { depth: 2, name, text } => {
+                if let (Some(field), Some(open)) = (Field::of(name), &mut open) {
+                    open.take(field, text);
+                }
             }
-            Event::Text(ref piece) if depth == 3 => keep(&mut field, &piece.decode().map_err(|e| malformed(&e))?),
-            Event::CData(ref piece) if depth == 3 => keep(&mut field, &piece.decode().map_err(|e| malformed(&e))?),
-            Event::GeneralRef(ref reference) if depth == 3 => {
-                let named = match &reference[..] {
-                    b"lt" => Some('<'),
-                    b"gt" => Some('>'),
-                    b"amp" => Some('&'),
-                    b"quot" => Some('"'),
-                    b"apos" => Some('\''),
-                    _ => None,
-                };
-                // An unknown entity, or a character that does not exist, is shown as such.
-                let c = named.or_else(|| reference.resolve_char_ref().ok().flatten());
-                keep(&mut field, c.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut [0; 4]));
-            }
-            Event::Eof if complete => return Ok(mounts),
-            Event::Eof if depth > 0 => return Err(BadStats::Truncated),
-            Event::Eof => return Err(BadStats::NotIcestats),
-            _ => {}
+            Step::End { depth: 1, .. } => mounts.extend(open.take().map(Open::close)),
+            Step::End { .. } => {}
         }
-    }
-}
-
-fn malformed(error: &dyn std::fmt::Display) -> BadStats {
-    // What a foreign server sent must not fill the log.
-    BadStats::Malformed(error.to_string().chars().filter(|c| !c.is_control()).take(120).collect())
+        Ok(())
+    })?;
+    Ok(mounts)
 }
 
 fn source(element: &BytesStart<'_>) -> Result<Open, BadStats> {
     let mut open = Open::default();
     for attribute in element.attributes() {
-        let attribute = attribute.map_err(|e| malformed(&e))?;
+        let attribute = attribute.map_err(|e| xml::malformed(&e))?;
         if attribute.key.as_ref() == b"mount" {
-            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|e| malformed(&e))?;
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|e| xml::malformed(&e))?;
             open.mount.name = value.into_owned();
         }
     }
-    if open.mount.name.is_empty() || open.mount.name.len() > FIELD_MAX {
+    if open.mount.name.is_empty() || open.mount.name.len() > TEXT_MAX {
         return Err(BadStats::NamelessSource);
     }
     Ok(open)
-}
-
-/// An element at `depth` has ended.
-fn close(depth: usize, open: &mut Option<Open>, field: &mut Option<(Field, String)>, mounts: &mut Vec<Mount>) {
-    match depth {
-        2 => {
-            if let (Some((field, text)), Some(open)) = (field.take(), open) {
-                open.take(field, text);
-            }
-        }
-        1 => mounts.extend(open.take().map(Open::close)),
-        _ => {}
-    }
-}
-
-fn keep(field: &mut Option<(Field, String)>, piece: &str) {
-    if let Some((_, text)) = field {
-        let room = FIELD_MAX.saturating_sub(text.len());
-        let end = (0..=piece.len().min(room)).rev().find(|i| piece.is_char_boundary(*i)).unwrap_or(0);
-        text.push_str(&piece[..end]);
-    }
 }
 
 /// Icecast writes `2026-11-24T00:03:30+0000`; RFC 3339 wants a colon in the offset.

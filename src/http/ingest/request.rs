@@ -43,7 +43,7 @@ pub struct IngestRequest<'a> {
 
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "a report")]
-struct ReportIn<'a> {
+pub struct ReportIn<'a> {
     #[serde(borrow)]
     channel_id: ChannelIdIn<'a>,
     #[serde(borrow)]
@@ -58,7 +58,7 @@ struct ReportIn<'a> {
     queue_ops: Option<QueueOpsIn>,
     track: Option<Track>,
     #[serde(borrow)]
-    observed_at: Option<Text<'a>>,
+    pub observed_at: Option<Text<'a>>,
     interval_seconds: Option<f64>,
 }
 
@@ -105,13 +105,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for ChannelIdIn<'a> {
 /// A text that is borrowed where it has no escapes.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// The names of fields that nobody here knows, without their places in lists.
 pub type Unknown = BTreeSet<String>;
 
-/// Reads JSON, and what of it nobody knows; when it is wrong it is read once more, slowly, to name the field.
+/// Reads a JSON object, and what of it nobody knows.
 pub fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<(T, Unknown), Problem> {
+    let read = read_json(body)?;
+    if is_object(body) { Ok(read) } else { Err(Problem::bad_request("bad_report", "the body: not a JSON object")) }
+}
+
+/// Reads JSON; when it is wrong it is read once more, slowly, to name the field.
+pub fn read_json<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<(T, Unknown), Problem> {
     let mut unknown = Unknown::new();
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_ignored::deserialize::<_, _, T>(&mut reader, |path| {
@@ -120,7 +126,6 @@ pub fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<(T, Unknown), P
         }
     });
     match read.and_then(|value| reader.end().map(|()| value)) {
-        Ok(_) if !is_object(body) => Err(Problem::bad_request("bad_report", "the body: not a JSON object")),
         Ok(value) => Ok((value, unknown)),
         Err(error) => Err(named::<T>(body, &error)),
     }
@@ -130,8 +135,10 @@ fn field_name(path: &serde_ignored::Path<'_>) -> String {
     use serde_ignored::Path::{Map, NewtypeStruct, NewtypeVariant, Root, Seq, Some};
     match path {
         Root => String::new(),
-        Map { parent: Root, key } => key.clone(),
-        Map { parent, key } => format!("{}.{key}", field_name(parent)),
+        Map { parent, key } => match field_name(parent) {
+            above if above.is_empty() => key.clone(),
+            above => format!("{above}.{key}"),
+        },
         Seq { parent, .. } | Some { parent } | NewtypeStruct { parent } | NewtypeVariant { parent } => {
             field_name(parent)
         }
@@ -177,7 +184,11 @@ pub struct Checked {
     pub acks: Vec<Ack>,
 }
 
-impl IngestRequest<'_> {
+impl<'a> IngestRequest<'a> {
+    pub fn of(source: Text<'a>, reports: Vec<ReportIn<'a>>) -> Self {
+        Self { source, reports: Some(reports), acks: None, wait_seconds: None }
+    }
+
     pub fn reports(&self) -> usize {
         self.reports.as_ref().map_or(0, Vec::len)
     }
@@ -187,6 +198,11 @@ impl IngestRequest<'_> {
     }
 
     pub fn check(self, report_interval: Duration) -> Result<Checked, Problem> {
+        self.check_as(report_interval, |index, field| format!("reports[{index}].{field}"))
+    }
+
+    /// `name` tells where a field of a report stands in the body.
+    pub fn check_as(self, report_interval: Duration, name: impl Fn(usize, &str) -> String) -> Result<Checked, Problem> {
         let count = self.reports();
         let source = SourceId::new(&self.source.0)
             .map_err(|error| Problem::bad_request("bad_source", error.to_string()).field("source"))?;
@@ -209,7 +225,7 @@ impl IngestRequest<'_> {
         let mut reports = Vec::with_capacity(count);
         for (index, report) in self.reports.into_iter().flatten().enumerate() {
             let checked = report.check(report_interval).map_err(|(field, detail)| {
-                let field = format!("reports[{index}].{field}");
+                let field = name(index, field);
                 Problem::bad_request("bad_report", format!("{field}: {detail}")).field(field)
             })?;
             reports.push(checked);

@@ -231,6 +231,18 @@ fn a_message_has_its_time_to_be_finished_in() {
 }
 
 #[test]
+fn a_message_that_is_never_finished_is_noticed_without_another_byte_and_once() {
+    let begun = Timestamp::from_secs(1);
+    let mut assembler = Assembler::new(NARROW, Encoding::Plain, begun);
+    assert_eq!(assembler.check_time(Timestamp::from_secs(100)), Ok(()));
+    assert_eq!(assembler.next(&mut frame(TEXT, b"a").into(), begun), None);
+    assert_eq!(assembler.check_time(Timestamp::from_secs(11)), Ok(()));
+    assert_eq!(assembler.check_time(Timestamp::from_secs(12)).map_err(|v| v.code), Err(CloseCode::Policy));
+    assert_eq!(assembler.next(&mut frame(FIN | CONTINUATION, b"b").into(), Timestamp::from_secs(12)), None);
+    assert_eq!(assembler.check_time(Timestamp::from_secs(13)), Ok(()));
+}
+
+#[test]
 fn control_frames_have_a_pace() {
     let mut assembler = Assembler::new(NARROW, Encoding::Plain, Timestamp::ZERO);
     let mut pings = |number: usize, now: Timestamp| {

@@ -112,7 +112,7 @@ fn entities_that_the_document_defines_are_never_expanded() {
     let mounts = parse(body.as_bytes()).unwrap();
     assert_eq!(mounts[0].title.as_deref(), Some("\u{fffd}\u{fffd}"));
     let mount = format!("{bomb}<icestats><source mount=\"/&b;\"/></icestats>");
-    assert!(matches!(parse(mount.as_bytes()), Err(BadStats::Malformed(_))));
+    assert!(matches!(parse(mount.as_bytes()), Err(BadStats::Xml(BadXml::Malformed(_)))));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_source_without_a_mount_or_a_mount_listed_twice_makes_the_whole_doubtful() {
 #[test]
 fn a_document_too_deep_or_too_long_is_refused() {
     let deep = format!("<icestats>{}{}</icestats>", "<a>".repeat(100_000), "</a>".repeat(100_000));
-    assert!(matches!(parse(deep.as_bytes()), Err(BadStats::Malformed(_))));
+    assert!(matches!(parse(deep.as_bytes()), Err(BadStats::Xml(BadXml::Malformed(_)))));
     let many: String = (0..=MOUNTS_MAX).map(|i| format!("<source mount=\"/{i}\"/>")).collect();
     assert_eq!(parse(document(&many).as_bytes()), Err(BadStats::TooMany));
 }

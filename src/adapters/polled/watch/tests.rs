@@ -1,5 +1,9 @@
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
+use sattva_actors::wire::Track;
+
 use super::*;
 
 const START: &str = "2026-11-24T00:00:00+0000";
@@ -11,25 +15,26 @@ fn at(secs: u64) -> Now {
 
 fn watch() -> Watch {
     Watch::new(Scope {
+        kind: "icecast",
         server: "studio".into(),
-        mounts: Vec::new(),
         channel_prefix: String::new(),
         interval: Duration::from_secs(5),
+        settle: Duration::ZERO,
         stop: true,
     })
 }
 
-fn mount(name: &str, start: &str, listeners: Option<u32>) -> Mount {
+fn mount(name: &str, start: &str, listeners: Option<u32>) -> Broadcast {
     let started_at = WallTime::parse_rfc3339(&start.replace("+0000", "Z"));
-    Mount { name: name.into(), start: Some(start.into()), started_at, listeners, title: None, artist: None }
+    Broadcast { name: name.into(), connection: start.into(), started_at, listeners, track: None }
 }
 
-fn live(listeners: u32) -> Vec<Mount> {
+fn live(listeners: u32) -> Vec<Broadcast> {
     vec![mount("/live", START, Some(listeners))]
 }
 
 fn place(mount: &str) -> Place {
-    (names::source("studio", mount).unwrap(), names::channel("", mount).unwrap())
+    (names::source("icecast", "studio", mount).unwrap(), names::channel("", mount).unwrap())
 }
 
 fn session_of(report: &Report) -> (String, Option<WallTime>, u64) {
@@ -48,7 +53,7 @@ fn told(seen: &Seen) -> Vec<String> {
     seen.reports.iter().map(line).collect()
 }
 
-fn poll(watch: &mut Watch, secs: u64, mounts: &[Mount]) -> Seen {
+fn poll(watch: &mut Watch, secs: u64, mounts: &[Broadcast]) -> Seen {
     watch.on_poll(at(secs), mounts, |_| false)
 }
 
@@ -154,7 +159,7 @@ fn what_reconnects_while_a_stop_is_under_way_keeps_its_session() {
     }
     let seen = watch.on_poll(at(16), &[mount("/live", LATER, Some(3))], stopping);
     assert_eq!(told(&seen), [format!("live Live 3 /live@{START}")]);
-    assert_eq!(watch.sighting(&place("/live")).map(|s| s.start), Some(LATER));
+    assert_eq!(watch.sighting(&place("/live")).map(|s| s.connection), Some(LATER));
     // The stop is over, the connection is still the same one.
     assert_eq!(told(&poll(&mut watch, 20, &[mount("/live", LATER, Some(0))])), [format!("live Live 0 /live@{START}")]);
     // Another one, not after a kill of ours, is another session.
@@ -171,22 +176,6 @@ fn a_source_that_a_stop_has_ended_is_told_to_be_over_at_once() {
     assert_eq!((report.status, session_of(&report).0), (Status::Stopped, format!("/live@{START}")));
     let again = poll(&mut watch, 20, &[mount("/live", LATER, Some(0))]);
     assert_eq!(told(&again), [format!("live Live 0 /live@{LATER}")]);
-}
-
-#[test]
-fn a_mount_without_a_connected_source_is_not_reported() {
-    let mut watch = watch();
-    let idle = Mount { start: None, ..mount("/relay", START, Some(0)) };
-    assert!(poll(&mut watch, 0, &[idle]).reports.is_empty());
-}
-
-#[test]
-fn only_the_mounts_asked_for_are_watched() {
-    let mut watch = watch();
-    watch.scope.mounts = vec!["/live".into()];
-    let mut mounts = live(0);
-    mounts.push(mount("/other", START, Some(0)));
-    assert_eq!(told(&poll(&mut watch, 0, &mounts)).len(), 1);
 }
 
 #[test]
@@ -215,14 +204,33 @@ fn after_a_change_of_the_prefix_the_old_channel_is_left_and_the_new_one_reported
 }
 
 #[test]
-fn a_title_becomes_the_track() {
+fn a_track_is_reported_as_it_is_shown() {
+    let track = Some(Arc::new(Track { title: "T".into(), ..Track::default() }));
+    let seen = poll(&mut watch(), 0, &[Broadcast { track: track.clone(), ..mount("/live", START, Some(0)) }]);
+    assert_eq!(seen.reports[0].1.track, track);
+}
+
+#[test]
+fn of_two_streams_with_one_name_the_first_is_reported_and_the_second_named() {
     let mut watch = watch();
-    let titled = Mount { title: Some("T".into()), artist: Some("A".into()), ..mount("/live", START, Some(0)) };
-    let seen = poll(&mut watch, 0, &[titled]);
-    let track = seen.reports[0].1.track.clone().unwrap();
-    assert_eq!((track.title.as_str(), track.artist.as_deref()), ("T", Some("A")));
-    let nameless = Mount { artist: Some("A".into()), ..mount("/live", START, Some(0)) };
-    assert_eq!(poll(&mut watch, 5, &[nameless]).reports[0].1.track.as_ref().unwrap().title, "A");
+    let seen = poll(&mut watch, 0, &[mount("/live", START, Some(2)), mount("/live", LATER, Some(0))]);
+    assert_eq!(told(&seen), [format!("live Live 2 /live@{START}")]);
+    assert!(seen.unwatchable[0].1.contains("same name"), "{:?}", seen.unwatchable);
+}
+
+#[test]
+fn a_count_settles_towards_zero_for_the_report_and_for_a_stop_alike() {
+    let mut watch = watch();
+    watch.scope.settle = Duration::from_secs(10);
+    poll(&mut watch, 0, &live(2));
+    let counted = |watch: &mut Watch, secs| {
+        let told = poll(watch, secs, &live(0)).reports[0].1.listeners;
+        assert_eq!(watch.sighting(&place("/live")).unwrap().listeners, told);
+        told
+    };
+    assert_eq!([5, 10, 15].map(|secs| counted(&mut watch, secs)), [Some(2), Some(2), Some(0)]);
+    // The listeners of the connection before are not those of this one.
+    assert_eq!(poll(&mut watch, 20, &[mount("/live", LATER, Some(0))]).reports[0].1.listeners, None);
 }
 
 proptest! {
@@ -237,7 +245,7 @@ proptest! {
         let mut numbers: BTreeMap<(Place, String), u64> = BTreeMap::new();
         for (passed, shown, stopping) in polls {
             secs += passed;
-            let mut mounts: Vec<Mount> = Vec::new();
+            let mut mounts: Vec<Broadcast> = Vec::new();
             for (name, start, listeners) in shown {
                 let name = format!("/m{name}");
                 if mounts.iter().all(|m| m.name != name) {

@@ -1,4 +1,4 @@
-//! One stop of an Icecast source, from the command to its outcome. Pure; time is an argument.
+//! One stop of a stream that a server runs, from the command to its outcome. Pure; time is an argument.
 //!
 //! Killing a source is no stop: its client is often back within seconds. So a kill is watched for ten
 //! seconds; a source that is back and still unheard is killed once more, and then the stop has failed.
@@ -18,14 +18,14 @@ pub const RECONNECT_WINDOW: Duration = Duration::from_secs(10);
 pub const LOOK_FRESH: Duration = Duration::from_secs(1);
 /// How often the server is looked at while a stop is under way.
 pub const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Icecast lists a killed source for about half a second; after this the kill had no effect.
+/// A server may list a killed source for about half a second; after this the kill had no effect.
 const KILL_TAKES: Duration = Duration::from_secs(3);
 /// A second kill waits for the command to be delivered again, which shows that it still stands;
 /// deliveries are ten seconds apart at most.
 const REDELIVERY_PATIENCE: Duration = Duration::from_secs(12);
 /// Kills per command.
 const KILLS_MAX: u8 = 2;
-/// Polls without the mount before it counts as gone.
+/// Polls without the stream before it counts as gone.
 const ABSENCES: u32 = 2;
 
 /// How a kill request went.
@@ -61,9 +61,9 @@ enum Phase {
     /// Wants a poll sent no earlier than this.
     Checking { since: Timestamp },
     /// The request is on its way, for the connection that began so.
-    Killing { start: String },
+    Killing { connection: String },
     /// Did it go, and does it stay away?
-    Watching { start: String, since: Timestamp, absences: u32 },
+    Watching { connection: String, since: Timestamp, absences: u32 },
     /// It is back and unheard; one more delivery of the command lets it be killed again.
     Back { since: Timestamp },
 }
@@ -160,7 +160,7 @@ impl Stop {
             // Not by us: the polls say so when it is sure.
             (Phase::Checking { .. }, None) if self.kills == 0 => Step::Wait,
             (Phase::Checking { .. } | Phase::Back { .. }, None) => {
-                self.phase = Phase::Watching { start: String::new(), since: sent, absences: 1 };
+                self.phase = Phase::Watching { connection: String::new(), since: sent, absences: 1 };
                 Step::Wait
             }
             (Phase::Checking { .. }, Some(seen)) => match self.objection(&seen) {
@@ -168,7 +168,7 @@ impl Stop {
                 Some(why) => settle(Outcome::Refused, why),
                 None if now.since(sent) > LOOK_FRESH => Step::Wait,
                 None => {
-                    self.phase = Phase::Killing { start: seen.start.to_owned() };
+                    self.phase = Phase::Killing { connection: seen.connection.to_owned() };
                     self.kills += 1;
                     Step::Kill
                 }
@@ -181,8 +181,8 @@ impl Stop {
                 }
                 Step::Wait
             }
-            (Phase::Watching { start, since, .. }, Some(seen)) => {
-                let same = *start == seen.start;
+            (Phase::Watching { connection, since, .. }, Some(seen)) => {
+                let same = *connection == seen.connection;
                 if same && sent.since(*since) < KILL_TAKES {
                     return Step::Wait;
                 }
@@ -220,11 +220,11 @@ impl Stop {
 
     /// The kill request has been answered, or has not within its time.
     pub fn on_killed(&mut self, now: Timestamp, how: Killed) -> Step {
-        let Phase::Killing { start } = &mut self.phase else { return Step::Wait };
+        let Phase::Killing { connection } = &mut self.phase else { return Step::Wait };
         match how {
             Killed::Denied(why) => settle(Outcome::Error, why),
             Killed::Perhaps => {
-                self.phase = Phase::Watching { start: std::mem::take(start), since: now, absences: 0 };
+                self.phase = Phase::Watching { connection: std::mem::take(connection), since: now, absences: 0 };
                 Step::Wait
             }
         }

@@ -32,8 +32,8 @@ fn forced() -> StopCommand {
 }
 
 /// The mount as its first connection (1), its second (2)… with so many listeners.
-fn seen(start: &'static str, listeners: u32) -> Option<Sighting<'static>> {
-    Some(Sighting { session: SESSION, start, listeners: Some(listeners) })
+fn seen(connection: &'static str, listeners: u32) -> Option<Sighting<'static>> {
+    Some(Sighting { session: SESSION, connection, listeners: Some(listeners) })
 }
 
 /// One stop, told as a story in milliseconds.
@@ -108,12 +108,12 @@ fn a_source_somebody_hears_is_not_killed() {
 
 #[test]
 fn an_unknown_count_is_a_listener() {
-    let unknown = Some(Sighting { session: SESSION, start: "1", listeners: None });
+    let unknown = Some(Sighting { session: SESSION, connection: "1", listeners: None });
     assert_eq!(outcome(&Story::begin(command()).poll(10, unknown)).0, Outcome::Refused);
     let mut story = Story::begin(command());
     story.poll(10, seen("1", 0));
     story.killed();
-    let back = Some(Sighting { session: SESSION, start: "2", listeners: None });
+    let back = Some(Sighting { session: SESSION, connection: "2", listeners: None });
     assert_eq!(outcome(&story.poll(2000, back)), (Outcome::Error, "source reconnected", false));
 }
 
@@ -125,7 +125,7 @@ fn a_condition_that_cannot_be_checked_is_not_met() {
 
 #[test]
 fn another_session_is_not_killed_even_by_force() {
-    let other = Some(Sighting { session: "/live@2", start: "2", listeners: Some(0) });
+    let other = Some(Sighting { session: "/live@2", connection: "2", listeners: Some(0) });
     assert_eq!(outcome(&Story::begin(command()).poll(10, other)).0, Outcome::Refused);
     assert_eq!(outcome(&Story::begin(forced()).poll(10, other)).0, Outcome::Refused);
 }
@@ -340,7 +340,7 @@ proptest! {
                 }
                 _ => {
                     let sent = now.saturating_sub(ago);
-                    let seen = (start > 0).then(|| Sighting { session: SESSION, start: ["", "1", "2", "3"][start], listeners });
+                    let seen = (start > 0).then(|| Sighting { session: SESSION, connection: ["", "1", "2", "3"][start], listeners });
                     let step = stop.on_poll(at(sent), at(now), seen);
                     if step == Step::Kill {
                         prop_assert_eq!(seen.unwrap().listeners, Some(0));

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
     time::Duration,
 };
 
@@ -10,24 +9,25 @@ use sattva_actors::{
     clock::{Now, Timestamp, WallTime},
     identity::{ChannelId, SessionId, SourceId},
     protocol::{Identity, KnownSession, Report, Status},
-    wire::Track,
 };
 
-use super::{names, stats::Mount};
+use super::{broadcast::Broadcast, names, settling::Settling};
 
 /// That a stream is gone is said at this many polls: the channel's mailbox may have been full at one.
 const FAREWELLS: u8 = 3;
-/// Mounts that cannot be watched and were named in the log.
+/// Streams that cannot be watched and were named in the log.
 const UNWATCHABLE_MAX: usize = 1000;
 
 /// What to watch, and under which names.
 #[derive(Clone, Debug)]
 pub struct Scope {
+    /// As in the names of its sources.
+    pub kind: &'static str,
     pub server: String,
-    /// Empty means all.
-    pub mounts: Vec<String>,
     pub channel_prefix: String,
     pub interval: Duration,
+    /// How long a count must have been zero to be believed.
+    pub settle: Duration,
     /// Whether streams here may be ended.
     pub stop: bool,
 }
@@ -44,17 +44,17 @@ pub struct Seen {
     pub reports: Vec<Addressed>,
     /// Where a stream is over since this poll.
     pub gone: Vec<Place>,
-    /// Mounts that cannot be watched, with the reason, each told once.
+    /// Streams that cannot be watched, with the reason, each told once.
     pub unwatchable: Vec<(String, String)>,
 }
 
-/// A mount with a source, as it stands after the last good poll.
+/// A live stream, as it stands after the last good poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting<'a> {
     /// The session it is reported under.
     pub session: &'a str,
-    /// When its source connected, in the server's words: tells one connection from the next.
-    pub start: &'a str,
+    /// Tells one connection of its source from the next.
+    pub connection: &'a str,
     pub listeners: Option<u32>,
 }
 
@@ -63,23 +63,17 @@ struct Stream {
     session: SessionId,
     started_at: Option<WallTime>,
     seq: u64,
-    /// The connection last seen; `None` until one was, and while there is none.
-    connection: Option<Connection>,
+    /// As it was last seen, with the count to believe; `None` until it was, and while it is not there.
+    live: Option<Broadcast>,
+    settling: Settling,
     /// The first good poll without it since the last one with it.
     missing_since: Option<Timestamp>,
     farewells: u8,
 }
 
-#[derive(Clone, Debug)]
-struct Connection {
-    mount: String,
-    start: String,
-    listeners: Option<u32>,
-}
-
 impl Stream {
     fn new(session: SessionId, started_at: Option<WallTime>, seq: u64) -> Self {
-        Self { session, started_at, seq, connection: None, missing_since: None, farewells: 0 }
+        Self { session, started_at, seq, live: None, settling: Settling::default(), missing_since: None, farewells: 0 }
     }
 
     fn next_seq(&mut self, now: Now) -> u64 {
@@ -112,31 +106,32 @@ impl Watch {
 
     /// Takes in a good poll whose request was sent at `sent`. A stop under way decides itself what is
     /// gone: `stopping` says of which sources that holds. What reconnects there keeps its session.
-    pub fn on_poll(&mut self, sent: Now, mounts: &[Mount], stopping: impl Fn(&Place) -> bool) -> Seen {
+    pub fn on_poll(&mut self, sent: Now, broadcasts: &[Broadcast], stopping: impl Fn(&Place) -> bool) -> Seen {
         let mut seen = Seen::default();
         let mut present: BTreeSet<Place> = BTreeSet::new();
-        // Mounts already watched keep their channel, whatever new mount would take its name.
-        let watched = self.streams.iter().filter(|(_, stream)| stream.connection.is_some());
+        // What is already watched keeps its channel, whatever new stream would take its name.
+        let watched = self.streams.iter().filter(|(_, stream)| stream.live.is_some());
         let mut taken: BTreeMap<ChannelId, SourceId> =
             watched.map(|((source, channel), _)| (channel.clone(), source.clone())).collect();
-        for mount in mounts {
-            let Some(start) = &mount.start else { continue };
-            if !self.scope.mounts.is_empty() && !self.scope.mounts.contains(&mount.name) {
-                continue;
-            }
-            let channel = names::channel(&self.scope.channel_prefix, &mount.name);
-            let (Some(channel), Some(source)) = (channel, names::source(&self.scope.server, &mount.name)) else {
-                self.cannot_watch(&mut seen, mount, "its name leaves nothing to call its channel by".to_owned());
+        for broadcast in broadcasts {
+            let channel = names::channel(&self.scope.channel_prefix, &broadcast.name);
+            let source = names::source(self.scope.kind, &self.scope.server, &broadcast.name);
+            let (Some(channel), Some(source)) = (channel, source) else {
+                self.cannot_watch(&mut seen, broadcast, "its name leaves nothing to call its channel by".to_owned());
                 continue;
             };
             let owner = taken.entry(channel.clone()).or_insert_with(|| source.clone());
             if *owner != source {
                 let why = format!("its channel would be {channel}, which is already that of {owner}");
-                self.cannot_watch(&mut seen, mount, why);
+                self.cannot_watch(&mut seen, broadcast, why);
                 continue;
             }
             let place = (source, channel);
-            let report = self.see(sent, mount, start, &place, stopping(&place));
+            if present.contains(&place) {
+                self.cannot_watch(&mut seen, broadcast, "another stream of this server has the same name".to_owned());
+                continue;
+            }
+            let report = self.see(sent, broadcast, &place, stopping(&place));
             present.insert(place.clone());
             seen.reports.push((place, report));
         }
@@ -144,30 +139,31 @@ impl Watch {
         seen
     }
 
-    fn see(&mut self, sent: Now, mount: &Mount, start: &str, place: &Place, stopping: bool) -> Report {
-        let session = names::session(&mount.name, start);
-        let new = || Stream::new(session.clone(), mount.started_at, 0);
+    fn see(&mut self, sent: Now, broadcast: &Broadcast, place: &Place, stopping: bool) -> Report {
+        let Scope { settle, interval, .. } = self.scope;
+        let session = names::session(&broadcast.name, &broadcast.connection);
+        let new = || Stream::new(session.clone(), broadcast.started_at, 0);
         let stream = self.streams.entry(place.clone()).or_insert_with(new);
-        let continues = match &stream.connection {
-            Some(connection) => connection.start == start,
+        let continues = match &stream.live {
+            Some(live) => live.connection == broadcast.connection,
             None => stream.session == session,
         };
+        if !continues {
+            // Another connection's listeners are others.
+            stream.settling = Settling::default();
+        }
         if !continues && !stopping {
             // A server whose clock was set back must not make the new session the older one.
-            let is_later = mount.started_at > stream.started_at;
-            stream.started_at = mount.started_at.filter(|_| is_later);
+            let is_later = broadcast.started_at > stream.started_at;
+            stream.started_at = broadcast.started_at.filter(|_| is_later);
             stream.session = session;
         }
-        stream.connection =
-            Some(Connection { mount: mount.name.clone(), start: start.to_owned(), listeners: mount.listeners });
+        let listeners = stream.settling.count(sent.at, broadcast.listeners, settle, interval);
+        stream.live = Some(Broadcast { listeners, ..broadcast.clone() });
         stream.missing_since = None;
         stream.farewells = 0;
-        Report {
-            status: Status::Live,
-            listeners: mount.listeners,
-            track: track(mount),
-            ..bare(stream, sent, &self.scope)
-        }
+        let track = broadcast.track.clone();
+        Report { status: Status::Live, listeners, track, ..bare(stream, sent, &self.scope) }
     }
 
     /// Looks at what this poll did not show.
@@ -178,7 +174,7 @@ impl Watch {
                 return true;
             }
             if stopping(place) {
-                stream.connection = None;
+                stream.live = None;
                 return true;
             }
             let first = *stream.missing_since.get_or_insert(sent.at);
@@ -189,7 +185,7 @@ impl Watch {
             if stream.farewells == 0 {
                 seen.gone.push(place.clone());
             }
-            stream.connection = None;
+            stream.live = None;
             stream.farewells += 1;
             seen.reports.push((place.clone(), bare(stream, sent, scope)));
             stream.farewells < FAREWELLS
@@ -199,26 +195,27 @@ impl Watch {
     /// A stop has seen its source go: says so at once.
     pub fn end(&mut self, place: &Place, now: Now) -> Option<Addressed> {
         let stream = self.streams.get_mut(place)?;
-        stream.connection = None;
+        stream.live = None;
         stream.missing_since = Some(now.at);
         stream.farewells = 1;
         Some((place.clone(), bare(stream, now, &self.scope)))
     }
 
-    /// How a stream stands after the last good poll; `None` when its mount has no source.
+    /// How a stream stands after the last good poll; `None` when it was not there.
     pub fn sighting(&self, place: &Place) -> Option<Sighting<'_>> {
         let stream = self.streams.get(place)?;
-        let connection = stream.connection.as_ref().filter(|_| stream.missing_since.is_none())?;
-        Some(Sighting { session: &stream.session, start: &connection.start, listeners: connection.listeners })
+        let live = stream.live.as_ref().filter(|_| stream.missing_since.is_none())?;
+        Some(Sighting { session: &stream.session, connection: &live.connection, listeners: live.listeners })
     }
 
-    pub fn mount_of(&self, place: &Place) -> Option<&str> {
-        Some(&self.streams.get(place)?.connection.as_ref()?.mount)
+    /// As it was last seen.
+    pub fn broadcast(&self, place: &Place) -> Option<&Broadcast> {
+        self.streams.get(place)?.live.as_ref()
     }
 
-    fn cannot_watch(&mut self, seen: &mut Seen, mount: &Mount, why: String) {
-        if self.unwatchable.len() < UNWATCHABLE_MAX && self.unwatchable.insert(mount.name.clone()) {
-            seen.unwatchable.push((mount.name.clone(), why));
+    fn cannot_watch(&mut self, seen: &mut Seen, broadcast: &Broadcast, why: String) {
+        if self.unwatchable.len() < UNWATCHABLE_MAX && self.unwatchable.insert(broadcast.name.clone()) {
+            seen.unwatchable.push((broadcast.name.clone(), why));
         }
     }
 }
@@ -230,7 +227,7 @@ fn bare(stream: &mut Stream, now: Now, scope: &Scope) -> Report {
         identity: Identity::Numbered { session: stream.session.clone(), started_at: stream.started_at, seq },
         status: Status::Stopped,
         listeners: None,
-        // Icecast counts who ever joined only for the whole server, which says nothing of one mount.
+        // No server here counts who ever joined a single stream.
         joins: None,
         queue_size: None,
         queue_ops: None,
@@ -240,15 +237,6 @@ fn bare(stream: &mut Stream, now: Now, scope: &Scope) -> Report {
         interval: scope.interval,
         can_stop: scope.stop,
     }
-}
-
-fn track(mount: &Mount) -> Option<Arc<Track>> {
-    let (title, artist) = match (&mount.title, &mount.artist) {
-        (Some(title), artist) => (title.clone(), artist.clone()),
-        (None, Some(artist)) => (artist.clone(), None),
-        (None, None) => return None,
-    };
-    Some(Arc::new(Track { title, artist, ..Track::default() }))
 }
 
 #[cfg(test)]

@@ -1,18 +1,15 @@
 //! Whether a server answers, told once when that changes. Pure.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use sattva_actors::clock::Timestamp;
 
-use super::stats::BadStats;
+use super::kind::Kind;
 
 /// A trouble that turns into another one is told no sooner than this after the last line.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
-/// Why a request to the server failed.
+/// Why a look at the server failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("no connection: {0}")]
@@ -29,24 +26,30 @@ pub enum Failure {
     TooLarge(usize),
     #[error("https is not supported here")]
     NoTls,
-    #[error(transparent)]
-    Stats(#[from] BadStats),
+    /// Something else answers there.
+    #[error("{0}")]
+    Foreign(String),
+    /// The answer is not believed.
+    #[error("{0}")]
+    Unbelievable(String),
+    /// The answer is believed, but the server is not as it must be to be watched.
+    #[error("{what}")]
+    Unfit { what: String, todo: &'static str },
 }
 
 impl Failure {
     /// What a person can do about it.
-    pub const fn todo(&self) -> &'static str {
+    pub const fn todo(&self, kind: &Kind) -> &'static str {
         match self {
             Self::Unreachable(_) => "start the server, or correct its url in the configuration",
             Self::Slow(_) | Self::Broken(_) => "see whether the server or the network between is overloaded",
-            Self::Denied(_) => "set user and password_file to those of the server's admin, <admin-user> in icecast.xml",
-            Self::Status(404) | Self::Stats(BadStats::NotIcestats) => {
-                "set url to the root of an Icecast server, as in http://127.0.0.1:8000"
-            }
-            Self::Status(_) | Self::Stats(_) | Self::TooLarge(_) => {
+            Self::Denied(_) => kind.when_denied,
+            Self::Status(404) | Self::Foreign(_) => kind.when_foreign,
+            Self::Status(_) | Self::Unbelievable(_) | Self::TooLarge(_) => {
                 "see the server's error log; a proxy between may have answered in its place"
             }
             Self::NoTls => "set url to the server's http address, best over a private network",
+            Self::Unfit { todo, .. } => todo,
         }
     }
 }
@@ -57,26 +60,6 @@ pub enum News {
     None,
     Began,
     Recovered { after: Duration },
-}
-
-/// For whoever wants to know whether a server is watched right now.
-#[derive(Clone, Debug, Default)]
-pub struct ServerHealth(Arc<Mutex<Option<String>>>);
-
-impl ServerHealth {
-    /// A server that could not even be asked.
-    pub fn failing(why: String) -> Self {
-        Self(Arc::new(Mutex::new(Some(why))))
-    }
-
-    /// Why the server cannot be watched, or nothing.
-    pub fn trouble(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn set(&self, trouble: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
 }
 
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! What a mount is called on the daemon's side: channel, source, session. Pure.
+//! What a stream of a server is called on the daemon's side: channel, source, session. Pure.
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode, utf8_percent_encode};
 use sattva_actors::identity::{CHANNEL_ID_MAX, ChannelId, SESSION_ID_MAX, SOURCE_ID_MAX, SessionId, SourceId};
@@ -9,13 +9,13 @@ const NAME: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 const QUERY: &AsciiSet = &NAME.add(b'&').add(b'+').add(b'#').add(b'"').add(b'<').add(b'>').add(b'=').add(b';');
 
 /// Every source of a server begins so; a server's name has no slash, so no server's prefix is another's.
-pub fn source_prefix(server: &str) -> String {
-    format!("icecast:{server}/")
+pub fn source_prefix(kind: &str, server: &str) -> String {
+    format!("{kind}:{server}/")
 }
 
-/// `None` for a mount that leaves no name to call it by.
-pub fn channel(prefix: &str, mount: &str) -> Option<ChannelId> {
-    let name = mount.strip_prefix('/').unwrap_or(mount);
+/// `None` for a stream that leaves no name to call it by.
+pub fn channel(prefix: &str, path: &str) -> Option<ChannelId> {
+    let name = path.strip_prefix('/').unwrap_or(path);
     if name.is_empty() {
         return None;
     }
@@ -25,23 +25,23 @@ pub fn channel(prefix: &str, mount: &str) -> Option<ChannelId> {
     ChannelId::new(&id).ok()
 }
 
-/// `None` for what is no mount.
-pub fn source(server: &str, mount: &str) -> Option<SourceId> {
-    let mount = mount.strip_prefix('/')?;
-    let id = format!("{}{}", source_prefix(server), utf8_percent_encode(mount, NAME));
+/// `None` for what is no path.
+pub fn source(kind: &str, server: &str, path: &str) -> Option<SourceId> {
+    let path = path.strip_prefix('/')?;
+    let id = format!("{}{}", source_prefix(kind, server), utf8_percent_encode(path, NAME));
     SourceId::new(&fitted(&id, SOURCE_ID_MAX)).ok()
 }
 
-pub fn session(mount: &str, start: &str) -> SessionId {
-    let start = start.split_whitespace().collect::<Vec<_>>().join("_");
-    let start = fitted(&utf8_percent_encode(&start, NAME).to_string(), SESSION_ID_MAX / 2);
-    let mount = fitted(&utf8_percent_encode(mount, NAME).to_string(), SESSION_ID_MAX - 1 - start.len());
-    format!("{mount}@{start}").into()
+pub fn session(path: &str, connection: &str) -> SessionId {
+    let connection = connection.split_whitespace().collect::<Vec<_>>().join("_");
+    let connection = fitted(&utf8_percent_encode(&connection, NAME).to_string(), SESSION_ID_MAX / 2);
+    let path = fitted(&utf8_percent_encode(path, NAME).to_string(), SESSION_ID_MAX - 1 - connection.len());
+    format!("{path}@{connection}").into()
 }
 
-/// A mount as the value of a query parameter.
-pub fn in_query(mount: &str) -> String {
-    percent_encode(mount.as_bytes(), QUERY).to_string()
+/// A name as the value of a query parameter.
+pub fn in_query(name: &str) -> String {
+    percent_encode(name.as_bytes(), QUERY).to_string()
 }
 
 /// A name cut to its limit; what is cut off leaves a mark, so that two long names stay two.
@@ -71,17 +71,17 @@ mod tests {
 
     #[test]
     fn a_source_is_named_by_server_and_mount() {
-        let source = |mount: &str| super::source("studio", mount).map(|s| s.to_string());
+        let source = |mount: &str| super::source("icecast", "studio", mount).map(|s| s.to_string());
         assert_eq!(source("/live.mp3").as_deref(), Some("icecast:studio/live.mp3"));
         assert_eq!(source("/a b%").as_deref(), Some("icecast:studio/a%20b%25"));
         assert_eq!(source("live.mp3"), None);
-        assert!(source("/live.mp3").unwrap().starts_with(&source_prefix("studio")));
+        assert!(source("/live.mp3").unwrap().starts_with(&source_prefix("icecast", "studio")));
     }
 
     #[test]
     fn two_long_mounts_are_two_sources_and_two_sessions() {
         let long = |end: &str| format!("/{}{end}", "д".repeat(100));
-        assert_ne!(source("s", &long("1")), source("s", &long("2")));
+        assert_ne!(source("icecast", "s", &long("1")), source("icecast", "s", &long("2")));
         assert_ne!(session(&long("1"), "2026"), session(&long("2"), "2026"));
         assert!(session(&long("1"), &"9".repeat(500)).len() <= SESSION_ID_MAX);
         assert!(session(&long("1"), "2026-11-24T00:03:30+0000").ends_with("@2026-11-24T00:03:30+0000"));

@@ -1,0 +1,262 @@
+//! nginx-rtmp: what one nginx tells of the streams that are published to it, and how a publisher is dropped.
+
+mod publishers;
+mod stat;
+mod workers;
+
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
+
+use sattva_actors::{
+    clock::{Clock, Now},
+    identity::SessionId,
+    protocol::KnownSession,
+};
+
+use self::{
+    publishers::Publishers,
+    stat::{BadStat, Client, Stat, Stream},
+    workers::Workers,
+};
+use super::{
+    Outlets, Secrets,
+    polled::{
+        Polled, Server, Settings,
+        broadcast::Broadcast,
+        kill::Killed,
+        kind::Kind,
+        names,
+        request::{LOOK_ANSWER_MAX, Requests, STOP_ANSWER_MAX},
+        trouble::Failure,
+    },
+};
+use crate::config;
+
+#[derive(Clone)]
+pub struct NginxRtmpSettings {
+    pub name: String,
+    pub stat_url: String,
+    pub control_url: Option<String>,
+    /// User and password of both pages, if they ask for them.
+    pub credentials: Option<(String, String)>,
+    /// Applications to watch; empty means all.
+    pub applications: Vec<String>,
+    /// Clients who are no listeners.
+    pub ignored: Ignored,
+    pub poll_interval: Duration,
+    pub settle: Duration,
+    pub channel_prefix: String,
+    pub stop: bool,
+}
+
+/// Clients who are no listeners: each text is a whole one, so that nobody is ignored by chance.
+#[derive(Clone, Debug, Default)]
+pub struct Ignored {
+    pub addresses: Vec<String>,
+    pub flashvers: Vec<String>,
+}
+
+impl Ignored {
+    fn has(&self, client: &Client) -> bool {
+        self.addresses.contains(&client.address) || self.flashvers.contains(&client.flashver)
+    }
+}
+
+impl NginxRtmpSettings {
+    pub(super) fn from_config(server: config::NginxRtmp, secrets: Secrets) -> Self {
+        Self {
+            name: server.name,
+            stat_url: server.stat_url,
+            control_url: server.control_url,
+            credentials: secrets.into_iter().next().map(|password| (server.user, password)),
+            applications: server.applications,
+            ignored: Ignored { addresses: server.ignored_addresses, flashvers: server.ignored_flashvers },
+            poll_interval: server.poll_interval,
+            settle: server.settle,
+            channel_prefix: server.channel_prefix,
+            stop: server.stop,
+        }
+    }
+}
+
+impl fmt::Debug for NginxRtmpSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NginxRtmpSettings").field("name", &self.name).field("stat_url", &self.stat_url).finish()
+    }
+}
+
+/// One nginx.
+#[derive(Clone)]
+pub struct NginxRtmp {
+    requests: Requests,
+    stat_url: Rc<str>,
+    control_url: Option<Rc<str>>,
+    seen: Rc<RefCell<Seen>>,
+}
+
+pub type NginxRtmpAdapter = Polled<NginxRtmp>;
+
+impl NginxRtmpAdapter {
+    /// The adapter of one nginx.
+    pub fn of(settings: NginxRtmpSettings, clock: Clock, outlets: Outlets) -> Self {
+        let server = NginxRtmp {
+            requests: Requests::new(settings.credentials),
+            stat_url: settings.stat_url.as_str().into(),
+            control_url: settings.control_url.map(|url| url.trim_end_matches('/').into()),
+            seen: Rc::new(RefCell::new(Seen::new(settings.applications, settings.ignored))),
+        };
+        let settings = Settings {
+            name: settings.name,
+            url: settings.stat_url,
+            poll_interval: settings.poll_interval,
+            settle: settings.settle,
+            channel_prefix: settings.channel_prefix,
+            stop: settings.stop,
+        };
+        Self::new(server, settings, clock, outlets)
+    }
+}
+
+impl Server for NginxRtmp {
+    const KIND: Kind = Kind {
+        name: "nginx_rtmp",
+        called: "nginx-rtmp server",
+        when_denied: "set user and password_file to what nginx asks for there (auth_basic), or allow the daemon's address",
+        when_foreign: "set stat_url to a location with `rtmp_stat all`, as in http://127.0.0.1:8080/stat",
+    };
+
+    async fn look(self, sent: Now) -> Result<Vec<Broadcast>, Failure> {
+        let body = self.requests.get(&self.stat_url, LOOK_ANSWER_MAX).await?;
+        self.seen.borrow_mut().look(sent, stat::parse(&body)?)
+    }
+
+    async fn end(self, broadcast: Broadcast) -> Killed {
+        let target = self.seen.borrow().targets.get(&broadcast.name).cloned();
+        let (Some(root), Some(target)) = (&self.control_url, target) else {
+            return Killed::Denied("there is no control_url, so nothing can be stopped here".to_owned());
+        };
+        let Target { server, application, name, client } = target;
+        let url = format!(
+            "{root}/drop/publisher?srv={server}&app={}&name={}&clientid={client}",
+            names::in_query(&application),
+            names::in_query(&name)
+        );
+        match self.requests.get(&url, STOP_ANSWER_MAX).await {
+            Err(denied @ (Failure::Denied(_) | Failure::Status(404))) => Killed::Denied(format!(
+                "the server lets no publisher be dropped: {denied}; control_url must lead to a location with `rtmp_control all`"
+            )),
+            // Whether it was dropped, the next looks show.
+            _ => Killed::Perhaps,
+        }
+    }
+
+    fn recall(&self, known: &[KnownSession]) {
+        let mut seen = self.seen.borrow_mut();
+        known.iter().for_each(|known| seen.recall(&known.session));
+    }
+}
+
+impl From<BadStat> for Failure {
+    fn from(bad: BadStat) -> Self {
+        match bad {
+            BadStat::NotRtmp => Self::Foreign(bad.to_string()),
+            BadStat::NoClients => Self::Unfit {
+                what: bad.to_string(),
+                todo: "write `rtmp_stat all;` at stat_url: without its clients nobody knows who listens",
+            },
+            _ => Self::Unbelievable(bad.to_string()),
+        }
+    }
+}
+
+/// Which publisher a stop means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Target {
+    server: usize,
+    application: String,
+    name: String,
+    client: u64,
+}
+
+/// What the looks so far have shown. Pure; time is an argument.
+struct Seen {
+    applications: Vec<String>,
+    ignored: Ignored,
+    publishers: Publishers,
+    workers: Workers,
+    /// By the broadcast's name.
+    targets: HashMap<String, Target>,
+}
+
+impl Seen {
+    fn new(applications: Vec<String>, ignored: Ignored) -> Self {
+        let (publishers, workers, targets) = (Publishers::default(), Workers::default(), HashMap::new());
+        Self { applications, ignored, publishers, workers, targets }
+    }
+
+    /// A session that was reported before the daemon was restarted.
+    fn recall(&mut self, session: &str) {
+        if let Some((stream, connection)) = session.rsplit_once('@') {
+            self.publishers.recall(&format!("{stream}@"), connection);
+        }
+    }
+
+    fn look(&mut self, sent: Now, stat: Stat) -> Result<Vec<Broadcast>, Failure> {
+        if !self.workers.is_only_one(sent.at, &stat) {
+            return Err(Failure::Unfit {
+                what: "several workers of nginx answer, and each sees its own clients only".to_owned(),
+                todo: "set worker_processes to 1 and rtmp_auto_push to off, and start nginx anew",
+            });
+        }
+        self.targets.clear();
+        let wanted = |stream: &Stream| self.applications.is_empty() || self.applications.contains(&stream.application);
+        let streams: Vec<Stream> = stat.streams.into_iter().filter(wanted).collect();
+        let mut broadcasts = Vec::new();
+        for stream in streams {
+            broadcasts.extend(self.broadcast(sent, stream)?);
+        }
+        let there: HashSet<SessionId> = self.targets.keys().map(|name| names::session(name, "")).collect();
+        self.publishers.keep(|stream| there.contains(stream));
+        Ok(broadcasts)
+    }
+
+    /// Nothing where nobody publishes, though players may wait.
+    fn broadcast(&mut self, sent: Now, stream: Stream) -> Result<Option<Broadcast>, Failure> {
+        let (publishing, players): (Vec<_>, Vec<_>) = stream.clients.iter().partition(|client| client.publishes);
+        let Some(publisher) = publishing.first() else { return Ok(None) };
+        let (Some(id), Some(lasted)) = (publisher.id, publisher.connected) else {
+            return Err(Failure::Unbelievable("a publisher in the answer has no id or no time".to_owned()));
+        };
+        let listeners = players.iter().filter(|client| !self.ignored.has(client)).count();
+        // Not all are listed, or not told apart: then nobody knows.
+        let is_sure = publishing.len() == 1 && stream.counted == Some(stream.clients.len());
+        let name = called(&stream);
+        let connection = self.publishers.connection(sent, &names::session(&name, ""), id, lasted);
+        let Stream { server, application, name: stream, .. } = stream;
+        self.targets.insert(name.clone(), Target { server, application, name: stream, client: id });
+        Ok(Some(Broadcast {
+            name,
+            connection: connection.name,
+            started_at: Some(connection.started_at),
+            listeners: u32::try_from(listeners).ok().filter(|_| is_sure),
+            track: None,
+        }))
+    }
+}
+
+/// `/live/a`, and `/live/a@1` in the second `server { }` block.
+fn called(stream: &Stream) -> String {
+    let Stream { server, application, name, .. } = stream;
+    match server {
+        0 => format!("/{application}/{name}"),
+        _ => format!("/{application}/{name}@{server}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

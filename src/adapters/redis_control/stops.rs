@@ -1,0 +1,212 @@
+//! The stops of one Redis: when a command is published, and what became of it. Pure; time is an argument.
+//!
+//! The original streamer cannot check who listens: it is looked at the last moment here, and published only while
+//! the status is still the one that was judged.
+
+use std::time::Duration;
+
+use sattva_actors::{
+    clock::Timestamp,
+    identity::SourceId,
+    protocol::{Ack, Outcome, StopCommand},
+};
+
+use super::{
+    status::{State, Status},
+    watch::{Sighting, Watch},
+};
+
+/// A status that changed between the look and the publication is looked at again this often, then at the next delivery.
+pub const LOOKS_MAX: u32 = 3;
+/// Stops under way; a command for one more comes again.
+const ACTIVE_MAX: usize = 1024;
+/// A streamer that starts again within this after it stopped was not ended.
+const RETURN_WITHIN: Duration = Duration::from_secs(10);
+/// Times one command ends a stream: the second is for a streamer that starts again by itself.
+const ENDINGS_MAX: u32 = 2;
+
+#[derive(Debug)]
+struct Stop {
+    command: StopCommand,
+    phase: Phase,
+    /// How often the streamer has been heard to stop.
+    endings: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Phase {
+    /// Nobody has heard it.
+    Judged,
+    /// It was heard while this status stood.
+    Published(Vec<u8>),
+    /// The streamer says stopped, since then.
+    Stopped(Timestamp),
+}
+
+#[derive(Debug, Default)]
+pub struct Stops {
+    active: Vec<Stop>,
+}
+
+/// What a look at the last moment leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Publish it, if the status is still this.
+    Publish,
+    Wait,
+    Answer(Ack),
+    /// It is none of ours any more.
+    Drop,
+}
+
+/// What a look at everything leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Due {
+    Answer(StopCommand, Ack),
+    /// The streamer has started again by itself: look closer, and stop it once more.
+    Again(String),
+}
+
+fn answer(command: &StopCommand, outcome: Outcome, detail: impl Into<String>) -> Ack {
+    Ack { id: command.id.clone(), outcome, detail: Some(detail.into()) }
+}
+
+impl Stops {
+    /// A command comes, for the first time or again: true if the channel is to be looked at for it.
+    pub fn on_command(&mut self, now: Timestamp, command: StopCommand) -> bool {
+        self.active.retain(|stop| now < stop.command.valid_until);
+        if now >= command.valid_until {
+            return false;
+        }
+        if !self.active.iter().any(|stop| stop.command.id == command.id) {
+            // A newer command for the same source: the one before is no longer wanted.
+            self.active.retain(|stop| stop.command.source != command.source);
+            if self.active.len() >= ACTIVE_MAX {
+                return false;
+            }
+            self.active.push(Stop { command, phase: Phase::Judged, endings: 0 });
+        }
+        true
+    }
+
+    pub fn on_retract(&mut self, id: &str) {
+        self.active.retain(|stop| stop.command.id != id);
+    }
+
+    pub fn command(&self, id: &str) -> Option<&StopCommand> {
+        self.active.iter().find(|stop| stop.command.id == id).map(|stop| &stop.command)
+    }
+
+    /// The streamer has been told to stop, and whether it stays away is not sure yet.
+    pub fn is_ending(&self, source: &SourceId) -> bool {
+        self.active.iter().any(|stop| stop.command.source == *source && stop.phase != Phase::Judged)
+    }
+
+    /// A look for the sake of this command found `raw`, `None` where there is no status.
+    pub fn judge(&mut self, now: Timestamp, id: &str, raw: Option<&[u8]>, watch: &Watch) -> Verdict {
+        let Some(stop) = self.active.iter().find(|stop| stop.command.id == id) else { return Verdict::Drop };
+        let verdict = stop.judge(now, raw, watch);
+        if matches!(verdict, Verdict::Answer(_) | Verdict::Drop) {
+            self.on_retract(id);
+        }
+        verdict
+    }
+
+    /// It was published while `raw` stood, and so many heard it: none is nothing done.
+    pub fn on_published(&mut self, id: &str, raw: &[u8], heard: u64) {
+        if let Some(stop) = self.active.iter_mut().find(|stop| stop.command.id == id).filter(|_| heard > 0) {
+            stop.phase = Phase::Published(raw.to_vec());
+        }
+    }
+
+    /// What a look at everything tells of those that have been published.
+    pub fn on_look(&mut self, now: Timestamp, watch: &Watch) -> Vec<Due> {
+        let mut due = Vec::new();
+        self.active.retain_mut(|stop| {
+            let Some(sighting) = watch.sighting(&stop.command.source) else { return now < stop.command.valid_until };
+            match stop.on_look(now, &sighting) {
+                Some(next @ Due::Answer(..)) => {
+                    due.push(next);
+                    return false;
+                }
+                Some(next) => due.push(next),
+                None => {}
+            }
+            now < stop.command.valid_until
+        });
+        due
+    }
+}
+
+impl Stop {
+    fn judge(&self, now: Timestamp, raw: Option<&[u8]>, watch: &Watch) -> Verdict {
+        if now >= self.command.valid_until {
+            return Verdict::Drop;
+        }
+        let Some(sighting) = watch.sighting(&self.command.source) else { return Verdict::Wait };
+        if sighting.session != self.command.session.as_str() {
+            return Verdict::Drop;
+        }
+        let Some(status) = raw.and_then(|raw| Status::parse(raw).ok()) else { return Verdict::Wait };
+        match &self.phase {
+            _ if status.state == State::Stopped => return self.stopped_already(),
+            // It has been heard: what follows is the streamer's doing.
+            Phase::Published(before) if Some(before.as_slice()) != raw => return Verdict::Wait,
+            _ => {}
+        }
+        let Some(guard) = self.command.only_if else { return Verdict::Publish };
+        let fresh = sighting.since.is_some_and(|since| now.since(since) <= watch.believed_for());
+        match status.listeners {
+            Some(listeners) if listeners > guard.listeners_at_most => {
+                Verdict::Answer(answer(&self.command, Outcome::Refused, format!("{listeners} listen")))
+            }
+            // A status that is new since the last look at everything is as fresh as can be.
+            Some(_) if fresh || raw != Some(sighting.raw) => Verdict::Publish,
+            _ => Verdict::Wait,
+        }
+    }
+
+    /// One that nobody of ours has stopped needs no waiting for its return.
+    fn stopped_already(&self) -> Verdict {
+        match self.phase {
+            Phase::Judged => Verdict::Answer(answer(&self.command, Outcome::Ok, "the stream was stopped already")),
+            _ => Verdict::Wait,
+        }
+    }
+
+    /// What the streamer's word since the publication means.
+    fn on_look(&mut self, now: Timestamp, sighting: &Sighting<'_>) -> Option<Due> {
+        let settled = |stop: &Self, outcome, why: &str| {
+            Some(Due::Answer(stop.command.clone(), answer(&stop.command, outcome, why)))
+        };
+        let status = Status::parse(sighting.raw).ok()?;
+        match &self.phase {
+            Phase::Published(before) if before != sighting.raw => match status.state {
+                State::Stopped => {
+                    self.phase = Phase::Stopped(now);
+                    self.endings += 1;
+                    None
+                }
+                State::Error => {
+                    settled(self, Outcome::Error, status.error.as_deref().unwrap_or("the streamer says error"))
+                }
+                _ => None,
+            },
+            Phase::Stopped(since) => match status.state {
+                State::Stopped if now.since(*since) >= RETURN_WITHIN => {
+                    settled(self, Outcome::Ok, "the streamer stopped, and stays away")
+                }
+                State::Stopped => None,
+                _ if self.endings >= ENDINGS_MAX => settled(self, Outcome::Error, "source reconnected"),
+                _ if self.command.only_if.is_some() && status.listeners.is_some_and(|count| count > 0) => {
+                    settled(self, Outcome::Error, "source reconnected, and somebody listens")
+                }
+                _ => Some(Due::Again(self.command.id.clone())),
+            },
+            Phase::Judged | Phase::Published(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! A real nginx with nginx-rtmp, ffmpeg publishing and playing.
+
+use std::{fs, net::TcpStream, path::Path, process::Command};
+
+use crate::{
+    again::Again,
+    patience::eventually,
+    process::{Process, program},
+    stage::{Stage, free_port},
+};
+
+stories!(NginxRtmp);
+
+pub struct NginxRtmp {
+    rtmp: u16,
+    http: u16,
+    _server: Process,
+    _scratch: tempfile::TempDir,
+    publisher: Option<Process>,
+    again: Option<Again>,
+    players: Vec<Process>,
+}
+
+fn publisher(port: u16) -> Command {
+    let mut command = Command::new(program("ffmpeg"));
+    command
+        .args(
+            "-hide_banner -loglevel error -re -f lavfi -i sine=440:sample_rate=44100 -c:a aac -b:a 32k -f flv"
+                .split(' '),
+        )
+        .arg(format!("rtmp://127.0.0.1:{port}/live/a"));
+    command
+}
+
+impl NginxRtmp {
+    fn stat(&self) -> String {
+        let mut answer = ureq::get(format!("http://127.0.0.1:{}/stat", self.http)).call().unwrap();
+        answer.body_mut().read_to_string().unwrap()
+    }
+}
+
+impl Stage for NginxRtmp {
+    fn open() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let (rtmp, http) = (free_port(), free_port());
+        let configuration = scratch.path().join("nginx.conf");
+        fs::write(&configuration, nginx_conf(rtmp, http, scratch.path())).unwrap();
+        let server = Process::start(Command::new(program("nginx")).arg("-c").arg(&configuration));
+        eventually("nginx to answer", || TcpStream::connect(("127.0.0.1", http)).ok());
+        Self { rtmp, http, _server: server, _scratch: scratch, publisher: None, again: None, players: Vec::new() }
+    }
+
+    fn config(&self) -> String {
+        let http = self.http;
+        format!(
+            "[[nginx_rtmp]]\nname = \"edge\"\nstat_url = \"http://127.0.0.1:{http}/stat\"\n\
+             control_url = \"http://127.0.0.1:{http}/control\"\npoll_interval = 1\n"
+        )
+    }
+
+    fn channel(&self) -> &'static str {
+        "live-a"
+    }
+
+    fn publish(&mut self) {
+        self.publisher = Some(Process::start(&mut publisher(self.rtmp)));
+        eventually("the stream to be published", || self.is_live().then_some(()));
+    }
+
+    fn publish_again_and_again(&mut self) {
+        let port = self.rtmp;
+        self.again = Some(Again::and_again(move || publisher(port)));
+        eventually("the stream to be published", || self.is_live().then_some(()));
+    }
+
+    fn join(&mut self) {
+        let mut command = Command::new(program("ffmpeg"));
+        command.args(["-hide_banner", "-loglevel", "error", "-i"]);
+        command.arg(format!("rtmp://127.0.0.1:{}/live/a", self.rtmp)).args(["-f", "null", "-"]);
+        self.players.push(Process::start(&mut command));
+        let there = self.players.len() + 1;
+        eventually("the player to be counted", || (self.stat().matches("<client>").count() >= there).then_some(()));
+    }
+
+    fn leave(&mut self) {
+        self.players.pop().unwrap().kill();
+    }
+
+    fn everyone_is_connected(&mut self) -> bool {
+        self.players.iter_mut().all(Process::is_running)
+    }
+
+    fn is_live(&mut self) -> bool {
+        self.stat().contains("<publishing/>")
+    }
+}
+
+fn nginx_conf(rtmp: u16, http: u16, scratch: &Path) -> String {
+    let dir = scratch.display();
+    // As another user a worker could not write into the scratch directory.
+    let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+    format!(
+        "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
+daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log info; {user}
+events {{ worker_connections 256; }}
+rtmp {{ server {{ listen 127.0.0.1:{rtmp}; application live {{ live on; wait_key off; }} }} }}
+http {{ access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
+  uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
+  server {{ listen 127.0.0.1:{http};
+    location /stat {{ rtmp_stat all; }}
+    location /control {{ rtmp_control all; allow 127.0.0.1; deny all; }} }} }}
+"
+    )
+}
