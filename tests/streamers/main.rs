@@ -31,3 +31,4 @@ mod icecast;
 mod janus;
 mod nginx_rtmp;
 mod redis_control;
+mod telegram;
