@@ -29,6 +29,8 @@ if [ "$what" = test ]; then
     package haproxy haproxy
     package chromium chromium
     package icecast2 icecast2
+    [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || missing+=(libnginx-mod-rtmp)
+    package janus janus
     package ffmpeg ffmpeg
     package ezstream ezstream
     package curl curl

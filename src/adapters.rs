@@ -185,7 +185,7 @@ impl Adapters {
                 (true, Ok(_)) => {}
                 (true, Err(why)) => {
                     let (kind, name) = server.id();
-                    tracing::error!(kind, server = %name, %why, "this server is watched with the secret read before");
+                    tracing::error!(kind, server = %name, %why, "this server is watched with the secret or password read before");
                 }
                 (false, _) => {
                     let started = self.start(server, secrets);

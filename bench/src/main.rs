@@ -10,6 +10,7 @@ mod fill;
 mod house;
 mod ingest;
 mod machine;
+mod polling;
 mod process;
 mod ready;
 mod scrape;
@@ -52,6 +53,8 @@ enum Command {
     Exposition,
     /// `GET /metrics` over HTTP.
     Scrape(scrape::Args),
+    /// 1000 Icecast mounts.
+    Polling(polling::Args),
     /// Start to ready.
     Ready(ready::Args),
     /// One message to many clients, against Bun, Node, FastAPI and a bare epoll loop.
@@ -76,20 +79,22 @@ struct Rigour {
 }
 
 /// What [`Command::All`] runs, in the words of the command line.
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     "ingest --seconds 5 --repetitions 3",
     "channels --idle-seconds 60 --spread-seconds 30 --repetitions 3",
     "exposition",
     "scrape --scrapes 300 --repetitions 3",
+    "polling --seconds 60 --repetitions 3",
     "ready --starts 9",
     "fanout --seconds 3 --repetitions 3",
     "stuck --seconds 10 --repetitions 3",
 ];
-const QUICK: [&str; 7] = [
+const QUICK: [&str; 8] = [
     "ingest --seconds 2 --repetitions 3",
     "channels --idle-seconds 60 --spread-seconds 10 --repetitions 1",
     "exposition",
     "scrape --scrapes 50 --repetitions 3",
+    "polling --seconds 15 --repetitions 1",
     "ready --starts 5",
     "fanout --quick",
     "stuck --seconds 2 --repetitions 1",
@@ -145,6 +150,7 @@ fn group(words: &str, command: &Command) -> Result<Group> {
         Command::Channels(args) => channels::run(args)?,
         Command::Exposition => exposition::run()?,
         Command::Scrape(args) => scrape::run(args)?,
+        Command::Polling(args) => polling::run(args)?,
         Command::Ready(args) => ready::run(args)?,
         Command::Fanout(args) => fanout::run(args)?,
         Command::Stuck(args) => fanout::stuck::run(args)?,

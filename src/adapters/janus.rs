@@ -223,9 +223,9 @@ impl Seen {
     fn look(&mut self, sent: Now, live: Vec<(Id, room::Live)>) -> Vec<Broadcast> {
         self.targets.clear();
         let mut broadcasts = Vec::new();
-        for (room, room::Live { streamer, listeners }) in live {
+        for (room, room::Live { streamers, listeners }) in live {
             let name = format!("/{room}");
-            let visit = self.visits.visit(sent.wall, &key(&name), &streamer);
+            let Some((streamer, visit)) = self.visits.visit(sent.wall, &key(&name), &streamers) else { continue };
             self.targets.insert(name.clone(), (room, streamer));
             let (connection, started_at) = (visit.name, Some(visit.since));
             broadcasts.push(Broadcast { name, connection, started_at, listeners, track: None });

@@ -136,16 +136,16 @@ impl Server for NginxRtmp {
     }
 
     async fn end(self, broadcast: Broadcast) -> Killed {
-        let target = self.seen.borrow().targets.get(&broadcast.name).cloned();
+        let target = self.seen.borrow().target(&broadcast.name);
         let (Some(root), Some(target)) = (&self.control_url, target) else {
             return Killed::Denied("there is no control_url, so nothing can be stopped here".to_owned());
         };
-        let Target { server, application, name, client } = target;
-        let url = format!(
-            "{root}/drop/publisher?srv={server}&app={}&name={}&clientid={client}",
-            names::in_query(&application),
-            names::in_query(&name)
-        );
+        let Target { server, client } = match target {
+            Ok(target) => target,
+            Err(why) => return Killed::Denied(why),
+        };
+        // By its id alone: names are not compared as they are shown, and another connection is never hit.
+        let url = format!("{root}/drop/publisher?srv={server}&clientid={client}");
         match self.requests.get(&url, STOP_ANSWER_MAX).await {
             Err(denied @ (Failure::Denied(_) | Failure::Status(404))) => Killed::Denied(format!(
                 "the server lets no publisher be dropped: {denied}; control_url must lead to a location with `rtmp_control all`"
@@ -175,13 +175,14 @@ impl From<BadStat> for Failure {
 }
 
 /// Which publisher a stop means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Target {
     server: usize,
-    application: String,
-    name: String,
     client: u64,
 }
+
+/// An older nginx-rtmp may not know `clientid`, and drop every publisher.
+const DROPS_BY_ID_SINCE: [u32; 3] = [1, 1, 4];
 
 /// What the looks so far have shown. Pure; time is an argument.
 struct Seen {
@@ -189,6 +190,7 @@ struct Seen {
     ignored: Ignored,
     publishers: Publishers,
     workers: Workers,
+    version: Vec<u32>,
     /// By the broadcast's name.
     targets: HashMap<String, Target>,
 }
@@ -196,7 +198,16 @@ struct Seen {
 impl Seen {
     fn new(applications: Vec<String>, ignored: Ignored) -> Self {
         let (publishers, workers, targets) = (Publishers::default(), Workers::default(), HashMap::new());
-        Self { applications, ignored, publishers, workers, targets }
+        Self { applications, ignored, publishers, workers, version: Vec::new(), targets }
+    }
+
+    /// Which connection a stop of this broadcast means, or why there can be none.
+    fn target(&self, name: &str) -> Option<Result<Target, String>> {
+        let target = *self.targets.get(name)?;
+        if self.version.as_slice() >= DROPS_BY_ID_SINCE.as_slice() {
+            return Some(Ok(target));
+        }
+        Some(Err("nginx-rtmp before 1.1.4 cannot drop one publisher alone: update it, or set stop = false".to_owned()))
     }
 
     /// A session that was reported before the daemon was restarted.
@@ -214,11 +225,16 @@ impl Seen {
             });
         }
         self.targets.clear();
+        self.version = stat.version;
         let wanted = |stream: &Stream| self.applications.is_empty() || self.applications.contains(&stream.application);
         let streams: Vec<Stream> = stat.streams.into_iter().filter(wanted).collect();
-        let mut broadcasts = Vec::new();
+        let mut broadcasts: Vec<Broadcast> = Vec::new();
         for stream in streams {
-            broadcasts.extend(self.broadcast(sent, stream)?);
+            // nginx-rtmp shows what is not ASCII as spaces, so that two streams may seem to be one.
+            match broadcasts.iter_mut().find(|other| other.name == called(&stream)) {
+                Some(namesake) => namesake.listeners = None,
+                None => broadcasts.extend(self.broadcast(sent, stream)?),
+            }
         }
         let there: HashSet<SessionId> = self.targets.keys().map(|name| names::session(name, "")).collect();
         self.publishers.keep(|stream| there.contains(stream));
@@ -237,8 +253,7 @@ impl Seen {
         let is_sure = publishing.len() == 1 && stream.counted == Some(stream.clients.len());
         let name = called(&stream);
         let connection = self.publishers.connection(sent, &names::session(&name, ""), id, lasted);
-        let Stream { server, application, name: stream, .. } = stream;
-        self.targets.insert(name.clone(), Target { server, application, name: stream, client: id });
+        self.targets.insert(name.clone(), Target { server: stream.server, client: id });
         Ok(Some(Broadcast {
             name,
             connection: connection.name,

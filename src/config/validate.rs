@@ -55,23 +55,23 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     }
     checks.duration("websocket.heartbeat", websocket.heartbeat, limits::HEARTBEAT);
     checks.that("log.level", log_level(&config.log.level));
-    checks.names("icecast", config.icecast.iter().map(|server| &server.name));
+    checks.names("icecast", "server", config.icecast.iter().map(|server| &server.name));
     for (index, server) in config.icecast.iter().enumerate() {
         checks.icecast(&Key::from("icecast").index(index), server);
     }
-    checks.names("nginx_rtmp", config.nginx_rtmp.iter().map(|server| &server.name));
+    checks.names("nginx_rtmp", "server", config.nginx_rtmp.iter().map(|server| &server.name));
     for (index, server) in config.nginx_rtmp.iter().enumerate() {
         checks.nginx_rtmp(&Key::from("nginx_rtmp").index(index), server);
     }
-    checks.names("janus", config.janus.iter().map(|server| &server.name));
+    checks.names("janus", "server", config.janus.iter().map(|server| &server.name));
     for (index, server) in config.janus.iter().enumerate() {
         checks.janus(&Key::from("janus").index(index), server);
     }
-    checks.names("redis_control", config.redis_control.iter().map(|server| &server.name));
+    checks.names("redis_control", "server", config.redis_control.iter().map(|server| &server.name));
     for (index, server) in config.redis_control.iter().enumerate() {
         checks.redis_control(&Key::from("redis_control").index(index), server);
     }
-    checks.names("webhook", config.webhook.iter().map(|webhook| &webhook.name));
+    checks.names("webhook", "webhook", config.webhook.iter().map(|webhook| &webhook.name));
     for (index, webhook) in config.webhook.iter().enumerate() {
         checks.webhook(&Key::from("webhook").index(index), webhook);
     }
@@ -197,13 +197,13 @@ impl Checks {
         self.texts(key, "channels", &server.channels);
     }
 
-    /// The names of all of a kind.
-    fn names<'names>(&mut self, kind: &str, all: impl Iterator<Item = &'names String>) {
+    /// The names of all in one list, each of them a server or whatever it is `called`.
+    fn names<'names>(&mut self, kind: &str, called: &str, all: impl Iterator<Item = &'names String>) {
         let mut names = BTreeSet::new();
         for (index, name) in all.enumerate() {
             let key = Key::from(kind).index(index).name("name");
             if !names.insert(name) {
-                let problem = Problem::new(key.clone(), format!("`{name}` is the name of another one"));
+                let problem = Problem::new(key.clone(), format!("`{name}` is the name of another {called}"));
                 self.0.push(problem.advice("give each a name of its own"));
             }
             let fine = is_name(name, limits::SERVER_NAME_LENGTH, ".");

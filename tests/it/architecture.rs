@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Rooms that decide: no clock, no actor, no runtime, no file in them.
-const PURE: [&str; 26] = [
+const PURE: [&str; 42] = [
     "actors/src/alarms.rs",
     "actors/src/broker/audience.rs",
     "actors/src/broker/burst.rs",
@@ -34,6 +34,22 @@ const PURE: [&str; 26] = [
     "actors/src/session/utf8.rs",
     "actors/src/source_clock.rs",
     "actors/src/stream_control/outbox.rs",
+    "src/adapters/icecast/stats.rs",
+    "src/adapters/janus/answer.rs",
+    "src/adapters/janus/room.rs",
+    "src/adapters/janus/visits.rs",
+    "src/adapters/nginx_rtmp/publishers.rs",
+    "src/adapters/nginx_rtmp/stat.rs",
+    "src/adapters/nginx_rtmp/workers.rs",
+    "src/adapters/polled/broadcast.rs",
+    "src/adapters/polled/kill.rs",
+    "src/adapters/polled/kind.rs",
+    "src/adapters/polled/names.rs",
+    "src/adapters/polled/settling.rs",
+    "src/adapters/polled/stops.rs",
+    "src/adapters/polled/trouble.rs",
+    "src/adapters/polled/watch.rs",
+    "src/adapters/polled/xml.rs",
 ];
 
 /// What a pure room may not name.

@@ -22,6 +22,7 @@ mod patience;
 mod process;
 
 mod again;
+mod bad_answers;
 mod stage;
 #[macro_use]
 mod story;

@@ -11,9 +11,16 @@ use crate::{
 
 stories!(NginxRtmp);
 
+/// The traps that only an nginx sets.
+mod traps;
+
 pub struct NginxRtmp {
     rtmp: u16,
     http: u16,
+    /// Of the second `server { }` block.
+    second: u16,
+    /// Put into the daemon's configuration.
+    own: &'static str,
     _server: Process,
     _scratch: tempfile::TempDir,
     publisher: Option<Process>,
@@ -21,18 +28,41 @@ pub struct NginxRtmp {
     players: Vec<Process>,
 }
 
-fn publisher(port: u16) -> Command {
+fn publisher(port: u16, name: &str) -> Command {
     let mut command = Command::new(program("ffmpeg"));
     command
         .args(
             "-hide_banner -loglevel error -re -f lavfi -i sine=440:sample_rate=44100 -c:a aac -b:a 32k -f flv"
                 .split(' '),
         )
-        .arg(format!("rtmp://127.0.0.1:{port}/live/a"));
+        .arg(format!("rtmp://127.0.0.1:{port}/live/{name}"));
     command
 }
 
 impl NginxRtmp {
+    /// An nginx whose workers are told `workers`, and whose application `live` does `pushing` (`SECOND` is the
+    /// second server's port); `own` is put into the daemon's configuration.
+    fn with(workers: &str, pushing: &str, own: &'static str) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let (rtmp, http, second) = (free_port(), free_port(), free_port());
+        let configuration = scratch.path().join("nginx.conf");
+        let pushing = pushing.replace("SECOND", &second.to_string());
+        fs::write(&configuration, nginx_conf((rtmp, http, second), scratch.path(), workers, &pushing)).unwrap();
+        let server = Process::start(Command::new(program("nginx")).arg("-c").arg(&configuration));
+        eventually("nginx to answer", || TcpStream::connect(("127.0.0.1", http)).ok());
+        Self {
+            rtmp,
+            http,
+            second,
+            own,
+            _server: server,
+            _scratch: scratch,
+            publisher: None,
+            again: None,
+            players: Vec::new(),
+        }
+    }
+
     fn stat(&self) -> String {
         let mut answer = ureq::get(format!("http://127.0.0.1:{}/stat", self.http)).call().unwrap();
         answer.body_mut().read_to_string().unwrap()
@@ -41,20 +71,15 @@ impl NginxRtmp {
 
 impl Stage for NginxRtmp {
     fn open() -> Self {
-        let scratch = tempfile::tempdir().unwrap();
-        let (rtmp, http) = (free_port(), free_port());
-        let configuration = scratch.path().join("nginx.conf");
-        fs::write(&configuration, nginx_conf(rtmp, http, scratch.path())).unwrap();
-        let server = Process::start(Command::new(program("nginx")).arg("-c").arg(&configuration));
-        eventually("nginx to answer", || TcpStream::connect(("127.0.0.1", http)).ok());
-        Self { rtmp, http, _server: server, _scratch: scratch, publisher: None, again: None, players: Vec::new() }
+        Self::with("worker_processes 1;", "", "")
     }
 
     fn config(&self) -> String {
         let http = self.http;
         format!(
             "[[nginx_rtmp]]\nname = \"edge\"\nstat_url = \"http://127.0.0.1:{http}/stat\"\n\
-             control_url = \"http://127.0.0.1:{http}/control\"\npoll_interval = 1\n"
+             control_url = \"http://127.0.0.1:{http}/control\"\npoll_interval = 1\n{}",
+            self.own
         )
     }
 
@@ -63,13 +88,13 @@ impl Stage for NginxRtmp {
     }
 
     fn publish(&mut self) {
-        self.publisher = Some(Process::start(&mut publisher(self.rtmp)));
+        self.publisher = Some(Process::start(&mut publisher(self.rtmp, "a")));
         eventually("the stream to be published", || self.is_live().then_some(()));
     }
 
     fn publish_again_and_again(&mut self) {
         let port = self.rtmp;
-        self.again = Some(Again::and_again(move || publisher(port)));
+        self.again = Some(Again::and_again(move || publisher(port, "a")));
         eventually("the stream to be published", || self.is_live().then_some(()));
     }
 
@@ -95,15 +120,16 @@ impl Stage for NginxRtmp {
     }
 }
 
-fn nginx_conf(rtmp: u16, http: u16, scratch: &Path) -> String {
+fn nginx_conf((rtmp, http, second): (u16, u16, u16), scratch: &Path, workers: &str, pushing: &str) -> String {
     let dir = scratch.display();
     // As another user a worker could not write into the scratch directory.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
         "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
-daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log info; {user}
+daemon off; {workers} pid {dir}/nginx.pid; error_log {dir}/error.log info; {user}
 events {{ worker_connections 256; }}
-rtmp {{ server {{ listen 127.0.0.1:{rtmp}; application live {{ live on; wait_key off; }} }} }}
+rtmp {{ server {{ listen 127.0.0.1:{rtmp}; application live {{ live on; wait_key off; {pushing} }} }}
+  server {{ listen 127.0.0.1:{second}; application live {{ live on; wait_key off; }} }} }}
 http {{ access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
   uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
   server {{ listen 127.0.0.1:{http};

@@ -90,7 +90,11 @@ struct JanusError {
 }
 
 fn envelope(body: &[u8]) -> Result<Envelope, Refusal> {
-    let envelope: Envelope = serde_json::from_slice(body).map_err(|error| Refusal::Foreign(shown(&error)))?;
+    let envelope: Envelope =
+        serde_json::from_slice(body).map_err(|error| match error.is_eof() && !body.is_empty() {
+            true => Refusal::Unbelievable("it ends in the middle".to_owned()),
+            false => Refusal::Foreign(shown(&error)),
+        })?;
     match envelope.error {
         Some(JanusError { code: NO_SUCH_SESSION | NO_SUCH_HANDLE, .. }) => Err(Refusal::Lost),
         Some(JanusError { code, reason }) => Err(Refusal::Janus { code, reason: shown(&reason) }),

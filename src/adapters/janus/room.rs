@@ -19,18 +19,23 @@ impl Known {
 /// A room with its streamer in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
-    pub streamer: Id,
+    /// Who seems to stream, at least one.
+    pub streamers: Vec<Id>,
     pub listeners: Option<u32>,
 }
 
 /// Nothing while the streamer is not there. In doubt a participant is a listener.
 pub fn live(participants: &[Participant], streamers: &Known, ignored: &Known) -> Option<Live> {
     let (streaming, others): (Vec<_>, Vec<_>) = participants.iter().partition(|p| streamers.has(p));
-    let streamer = streaming.iter().map(|p| &p.id).min()?.clone();
+    if streaming.is_empty() {
+        return None;
+    }
+    let mut streamers: Vec<Id> = streaming.into_iter().map(|p| p.id.clone()).collect();
+    streamers.sort();
     // Of two who call themselves the streamer one may be a listener.
-    let is_sure = streaming.len() == 1;
+    let is_sure = streamers.len() == 1;
     let listeners = others.into_iter().filter(|p| !ignored.has(p)).count();
-    Some(Live { streamer, listeners: u32::try_from(listeners).ok().filter(|_| is_sure) })
+    Some(Live { streamers, listeners: u32::try_from(listeners).ok().filter(|_| is_sure) })
 }
 
 #[cfg(test)]
@@ -52,7 +57,7 @@ mod tests {
     }
 
     fn heard(streamer: u64, listeners: u32) -> Option<Live> {
-        Some(Live { streamer: Id::Number(streamer), listeners: Some(listeners) })
+        Some(Live { streamers: vec![Id::Number(streamer)], listeners: Some(listeners) })
     }
 
     #[test]
@@ -75,7 +80,7 @@ mod tests {
     #[test]
     fn of_two_who_call_themselves_the_streamer_nobody_knows_who_listens() {
         let live = room(&[(9, "radio"), (3, "radio")]).unwrap();
-        assert_eq!(live, Live { streamer: Id::Number(3), listeners: None });
+        assert_eq!(live, Live { streamers: vec![Id::Number(3), Id::Number(9)], listeners: None });
         assert_eq!(room(&[(7, "x"), (3, "radio")]).unwrap().listeners, None);
     }
 

@@ -8,7 +8,7 @@ fn at(secs: u64) -> Now {
 
 fn look(seen: &mut Seen, secs: u64, rooms: &[(u64, u64, u32)]) -> Vec<String> {
     let live = |&(room, streamer, listeners): &(u64, u64, u32)| {
-        (Id::Number(room), room::Live { streamer: Id::Number(streamer), listeners: Some(listeners) })
+        (Id::Number(room), room::Live { streamers: vec![Id::Number(streamer)], listeners: Some(listeners) })
     };
     let broadcasts = seen.look(at(secs), rooms.iter().map(live).collect());
     broadcasts.iter().map(|b| format!("{} {} {}", b.name, b.listeners.unwrap(), b.connection)).collect()

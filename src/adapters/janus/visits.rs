@@ -38,22 +38,24 @@ impl Visits {
         self.0.insert(room.to_owned(), Stay { who: who.to_owned(), visit, lingers: None });
     }
 
-    /// The stay of who is in the room at a look.
-    pub fn visit(&mut self, now: WallTime, room: &str, who: &Id) -> Visit {
-        let who = who.to_string();
-        if let Some(stay) = self.0.get_mut(room).filter(|stay| stay.who == who) {
+    /// The stay of one of those who seem to stream in a room at a look: of whom was there before, if it still is.
+    pub fn visit(&mut self, now: WallTime, room: &str, who: &[Id]) -> Option<(Id, Visit)> {
+        if let Some(stay) = self.0.get_mut(room)
+            && let Some(same) = who.iter().find(|id| id.to_string() == stay.who)
+        {
             match &mut stay.lingers {
                 Some(0) => {}
                 Some(looks) => {
                     *looks -= 1;
-                    return stay.visit.clone();
+                    return Some((same.clone(), stay.visit.clone()));
                 }
-                None => return stay.visit.clone(),
+                None => return Some((same.clone(), stay.visit.clone())),
             }
         }
-        let visit = Visit { name: format!("{who}.{}", now.as_millis()), since: now };
-        self.0.insert(room.to_owned(), Stay { who, visit: visit.clone(), lingers: None });
-        visit
+        let first = who.first()?.clone();
+        let visit = Visit { name: format!("{first}.{}", now.as_millis()), since: now };
+        self.0.insert(room.to_owned(), Stay { who: first.to_string(), visit: visit.clone(), lingers: None });
+        Some((first, visit))
     }
 
     /// Who is there was sent away; whoever is seen under the same id after that has come back.
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
 
     fn name(visits: &mut Visits, now: i64, who: u64) -> String {
-        visits.visit(WallTime::from_millis(now), "/1234", &Id::Number(who)).name
+        visits.visit(WallTime::from_millis(now), "/1234", &[Id::Number(who)]).unwrap().1.name
     }
 
     #[test]
@@ -108,13 +110,22 @@ mod tests {
     }
 
     #[test]
+    fn a_namesake_who_comes_later_takes_no_stay_over() {
+        let mut visits = Visits::default();
+        name(&mut visits, 1000, 501);
+        let both = [Id::Number(7), Id::Number(501)];
+        let (who, visit) = visits.visit(WallTime::from_millis(2000), "/1234", &both).unwrap();
+        assert_eq!((who, visit.name.as_str()), (Id::Number(501), "501.1000"));
+    }
+
+    #[test]
     fn a_stay_keeps_its_name_when_the_daemon_is_restarted() {
         let mut visits = Visits::default();
         visits.recall("/1234", "501.1000");
         visits.recall("/9", "nonsense");
         assert_eq!(name(&mut visits, 99_000, 501), "501.1000");
         visits.recall("/1234", "anna.b.1000");
-        let visit = visits.visit(WallTime::from_millis(5), "/1234", &Id::Text("anna.b".into()));
+        let (_, visit) = visits.visit(WallTime::from_millis(5), "/1234", &[Id::Text("anna.b".into())]).unwrap();
         assert_eq!(visit.since, WallTime::from_millis(1000));
     }
 }

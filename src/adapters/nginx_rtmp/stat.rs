@@ -10,6 +10,8 @@ const STREAMS_MAX: usize = 10_000;
 /// A whole document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stat {
+    /// Of nginx-rtmp, such as `[1, 1, 4]`; empty where it says none.
+    pub version: Vec<u32>,
     /// Who answered: the process id of a worker of nginx.
     pub pid: Option<u32>,
     /// How long that worker has been running.
@@ -93,6 +95,7 @@ pub fn parse(body: &[u8]) -> Result<Stat, BadStat> {
                     stat.streams.push(stream.take().map_or(Err(BadStat::Nameless), Stream::closed)?);
                 }
                 (3, None, _) if name == b"name" => application = text,
+                (1, ..) if name == b"nginx_rtmp_version" => stat.version = version(&text),
                 (1, ..) if name == b"pid" => stat.pid = text.trim().parse().ok(),
                 (1, ..) if name == b"uptime" => stat.uptime = text.trim().parse().ok().map(Duration::from_secs),
                 _ => {}
@@ -101,6 +104,11 @@ pub fn parse(body: &[u8]) -> Result<Stat, BadStat> {
         Ok(())
     })?;
     Ok(stat)
+}
+
+fn version(text: &str) -> Vec<u32> {
+    let numbers: Result<_, _> = text.trim().split('.').map(str::parse).collect();
+    numbers.unwrap_or_default()
 }
 
 impl Stream {

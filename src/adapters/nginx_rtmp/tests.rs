@@ -29,7 +29,7 @@ fn stream(name: &str, clients: Vec<Client>) -> Stream {
 }
 
 fn stat(streams: Vec<Stream>) -> Stat {
-    Stat { pid: Some(7), uptime: Some(Duration::from_secs(500)), streams }
+    Stat { version: vec![1, 1, 4], pid: Some(7), uptime: Some(Duration::from_secs(500)), streams }
 }
 
 fn seen() -> Seen {
@@ -121,6 +121,28 @@ fn two_streams_of_one_name_in_two_servers_are_two_channels_and_two_targets() {
 }
 
 #[test]
+fn of_two_streams_that_are_shown_under_one_name_nobody_knows_who_listens() {
+    let streams = || vec![stream("  ", vec![publisher(2, 9)]), stream("  ", vec![publisher(3, 9), client(4, 1)])];
+    assert_eq!(look(&mut seen(), 0, streams()), ["/live/   ? 2"]);
+}
+
+#[test]
+fn a_publisher_is_dropped_by_its_id_and_only_where_that_is_understood() {
+    let target = |version: &[u32]| {
+        let mut seen = seen();
+        let stat = Stat { version: version.to_vec(), ..stat(vec![stream("a", vec![publisher(2, 9)])]) };
+        seen.look(at(0), stat).unwrap();
+        seen.target("/live/a").unwrap()
+    };
+    assert_eq!(target(&[1, 1, 4]), Ok(Target { server: 0, client: 2 }));
+    assert_eq!(target(&[1, 2]), Ok(Target { server: 0, client: 2 }));
+    for older in [&[1, 1, 3][..], &[1, 1], &[0, 9, 20], &[]] {
+        assert!(target(older).unwrap_err().contains("1.1.4"), "{older:?}");
+    }
+    assert_eq!(seen().target("/live/a"), None);
+}
+
+#[test]
 fn only_the_applications_asked_for_are_watched() {
     let mut seen = Seen::new(vec!["live".into()], Ignored::default());
     let other = Stream { application: "test".into(), ..stream("b", vec![publisher(3, 1)]) };
@@ -132,7 +154,7 @@ fn the_answer_of_another_worker_tells_nothing() {
     let mut seen = seen();
     let heard = || stat(vec![stream("a", vec![publisher(2, 9), client(5, 1)])]);
     assert!(seen.look(at(0), heard()).is_ok());
-    let other = Stat { pid: Some(8), uptime: Some(Duration::from_secs(505)), streams: Vec::new() };
+    let other = Stat { pid: Some(8), uptime: Some(Duration::from_secs(505)), ..stat(Vec::new()) };
     let failure = seen.look(at(5), other).unwrap_err();
     assert!(failure.todo(&NginxRtmp::KIND).contains("worker_processes"), "{failure}");
     // Its target is still the one of the last good look.

@@ -8,11 +8,13 @@ use super::stat::{Stat, Stream};
 
 /// A worker tells its age in whole seconds, and a look takes a while.
 const ROUNDING: Duration = Duration::from_secs(3);
+/// Workers of one start begin within this of each other, as far as whole seconds tell.
+const TOGETHER: Duration = Duration::from_millis(2500);
 
 #[derive(Clone, Debug, Default)]
 pub struct Workers {
-    /// Who answered last, and when it was asked.
-    last: Option<(u32, Timestamp)>,
+    /// Who answered last, when it was asked, and how old it was.
+    last: Option<(u32, Timestamp, Duration)>,
     /// Two that run at the same time have answered; the last time that was seen.
     several: Option<Timestamp>,
 }
@@ -22,10 +24,15 @@ impl Workers {
     pub fn is_only_one(&mut self, sent: Timestamp, stat: &Stat) -> bool {
         let age = stat.uptime.unwrap_or(Duration::MAX);
         if let Some(pid) = stat.pid {
-            let before = self.last.replace((pid, sent));
-            // A younger one has taken its place: nginx was started anew or reloaded.
-            let ran_already = |(other, seen): (u32, Timestamp)| other != pid && age > sent.since(seen) + ROUNDING;
-            if before.is_some_and(ran_already) {
+            let before = self.last.replace((pid, sent, age));
+            // One that began after that answer has taken its place: nginx was started anew or reloaded.
+            let is_beside = |(other, seen, its_age): (u32, Timestamp, Duration)| {
+                let passed = sent.since(seen);
+                let ran_already = age > passed + ROUNDING;
+                let began_together = age.abs_diff(its_age.saturating_add(passed)) < TOGETHER;
+                other != pid && (ran_already || began_together)
+            };
+            if before.is_some_and(is_beside) {
                 self.several = Some(sent);
             } else if self.several.is_some_and(|seen| age + ROUNDING < sent.since(seen)) {
                 self.several = None;
@@ -49,7 +56,7 @@ mod tests {
     fn looks(looks: &[(u64, u32, u64)]) -> Vec<bool> {
         let mut workers = Workers::default();
         let look = |&(at, pid, uptime): &(u64, u32, u64)| {
-            let stat = Stat { pid: Some(pid), uptime: Some(Duration::from_secs(uptime)), streams: Vec::new() };
+            let stat = Stat { pid: Some(pid), uptime: Some(Duration::from_secs(uptime)), ..Stat::default() };
             workers.is_only_one(Timestamp::from_secs(1000 + at), &stat)
         };
         looks.iter().map(look).collect()
@@ -63,6 +70,11 @@ mod tests {
     #[test]
     fn a_worker_that_ran_already_when_another_answered_is_one_of_several() {
         assert_eq!(looks(&[(0, 7, 100), (5, 8, 105), (10, 8, 110), (15, 7, 115)]), [true, false, false, false]);
+    }
+
+    #[test]
+    fn two_young_workers_that_began_together_are_several() {
+        assert_eq!(looks(&[(0, 7, 0), (1, 8, 1), (2, 7, 2)]), [true, false, false]);
     }
 
     #[test]

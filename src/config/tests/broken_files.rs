@@ -59,6 +59,26 @@ fn an_icecast_server_must_be_whole_and_alone_of_its_name() {
 }
 
 #[test]
+fn an_nginx_that_is_to_stop_streams_must_say_where() {
+    let one = "[[nginx_rtmp]]\nname = \"a\"\nstat_url = \"http://h/stat\"\n";
+    check(one, "1:1", &["nginx_rtmp[0].control_url", "is missing", "stop = false"]);
+    Scene::empty().file(&format!("{one}stop = false\n")).config();
+    Scene::empty().file(&format!("{one}control_url = \"http://h/control\"\n")).config();
+    check(&format!("{one}control_url = \"h\"\n"), "4:15", &["nginx_rtmp[0].control_url", "URL"]);
+    check(&format!("{one}stop = false\nignored_addresses = [\"\"]\n"), "5:22", &["ignored_addresses[0]"]);
+    check(&format!("{one}stop = false\nsettle = \"11m\"\n"), "5:10", &["nginx_rtmp[0].settle", "too long"]);
+}
+
+#[test]
+fn a_janus_must_be_told_who_streams() {
+    let one = "[[janus]]\nname = \"a\"\nurl = \"http://h/janus\"\n";
+    check(one, "1:1", &["janus[0].streamer_ids", "nobody is named who streams"]);
+    Scene::empty().file(&format!("{one}streamer_displays = [\"radio\"]\n")).config();
+    check(&format!("{one}streamer_ids = [1000]\n"), "4:17", &["janus[0].streamer_ids"]);
+    check(&format!("{one}streamer_ids = [\"1\"]\nsettle = \"-1s\"\n"), "5:10", &["janus[0].settle"]);
+}
+
+#[test]
 fn a_file_that_is_not_toml_is_shown_where_it_breaks() {
     check("[http\nlisten = \"127.0.0.1:1\"", "1:6", &["is not TOML"]);
     check("[http]\nlisten = 127.0.0.1:1", "2:15", &["is not TOML", "quotes"]);

@@ -60,6 +60,12 @@ fn channels_and_servers_are_named() {
     let two = format!("{}{}", server("two", "http://b.example"), server("one", "http://c.example"));
     let changes = diff(&one, &Scene::empty().file(&two).config());
     assert_eq!(changes.applied, ["icecast.one.url", "icecast.two"]);
+    check(
+        "[[nginx_rtmp]]\nname = \"n\"\nstat_url = \"http://a\"\nstop = false\n\
+         [[janus]]\nname = \"j\"\nurl = \"http://a\"\nstreamer_ids = [\"1\"]",
+        &["janus.j", "nginx_rtmp.n"],
+        &[],
+    );
 }
 
 #[test]

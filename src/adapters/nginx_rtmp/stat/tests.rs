@@ -70,6 +70,7 @@ fn an_answer_of_nginx_rtmp_1_1_4_is_read_in_full() {
 "#;
     let stat = parse(body).unwrap();
     assert_eq!((stat.pid, stat.uptime), (Some(23490), Some(Duration::from_secs(5))));
+    assert_eq!(stat.version, [1, 1, 4]);
     let [stream] = stat.streams.as_slice() else { panic!("{stat:?}") };
     assert_eq!((stream.server, &*stream.application, &*stream.name, stream.counted), (0, "live", "a", Some(3)));
     let publishing: Vec<_> = stream.clients.iter().map(|client| (client.id, client.publishes)).collect();
