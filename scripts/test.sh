@@ -24,6 +24,9 @@ make --no-print-directory frontend
 step rustfmt cargo fmt --all --check
 step clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 step cargo-deny cargo deny --log-level error check bans licenses sources
+# The Python package's tests and the stories speak with the real daemon.
+step daemon cargo build --workspace --bins --locked --quiet
+step python scripts/test-python.sh
 step nextest cargo nextest run --workspace --locked --no-fail-fast
 step doctests cargo test --workspace --doc --locked --quiet
 step biome npm --prefix frontend run --silent lint

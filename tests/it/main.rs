@@ -31,6 +31,7 @@ mod ingest_order;
 mod kill_and_restart;
 mod metrics_exposition;
 mod operator_actions;
+mod redis_control;
 mod reload;
 mod seed_shapes;
 mod simple_report;

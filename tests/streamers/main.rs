@@ -31,3 +31,5 @@ mod story;
 mod icecast;
 mod janus;
 mod nginx_rtmp;
+mod redis_control;
+mod telegram;

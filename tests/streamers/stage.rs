@@ -2,8 +2,19 @@
 
 use std::net::{SocketAddr, TcpListener};
 
+/// What comes back when something starts the streamer again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// The same stream, as far as anybody can tell: it was not ended.
+    AsItself,
+    /// Another session, by the streamer's own word: the one before has ended.
+    AsAnother,
+}
+
 /// A streamer with its server and its listeners. Everything it starts ends with it.
 pub trait Stage {
+    const RETURN: Return = Return::AsItself;
+
     /// Starts the server, and nothing that streams.
     fn open() -> Self;
 

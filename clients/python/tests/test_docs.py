@@ -1,0 +1,74 @@
+"""The pages say what is so: the commands of `docs/streamers/curl.md` are run, and links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from test_daemon import ROOT, Daemon
+
+PAGES = ROOT / "docs" / "streamers"
+CURL = PAGES / "curl.md"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    monkeypatch.setenv("AUTO_END_TIMEOUT", "15")
+    monkeypatch.setattr("test_daemon.CONFIG", "")
+    daemon = Daemon(tmp_path)
+    yield daemon
+    daemon.stop()
+
+
+def steps() -> list[tuple[str, str]]:
+    """Each command of the page and what it shows."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", CURL.read_text(), re.DOTALL | re.MULTILINE)
+    return [(text, shown) for (kind, text), (next_kind, shown) in pairwise(blocks) if (kind, next_kind) == ("", "json")]
+
+
+def shape(value: Any, name: str = "") -> Any:
+    """What must be the same each time."""
+    if isinstance(value, dict):
+        return {key: shape(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(item) for item in value]
+    if name in {"id", "session", "started_at", "evidence_age_seconds", "valid_for_seconds"}:
+        return type(value).__name__
+    return value
+
+
+def test_every_command_of_the_curl_page_answers_as_it_says(daemon: Daemon, tmp_path: Path) -> None:
+    found = steps()
+    assert len(found) >= 8
+    for command, shown in found:
+        script = command.replace("http://127.0.0.1:8080", daemon.url).replace("/tmp/", f"{tmp_path}/")
+        ran = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=60, check=True)
+        answers = [shape(json.loads(line)) for line in ran.stdout.splitlines() if line]
+        assert answers == [shape(json.loads(line)) for line in shown.splitlines() if line], command
+
+
+@pytest.mark.parametrize("page", [*sorted(PAGES.glob("*.md")), ROOT / "clients" / "python" / "README.md"], ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / link).exists(), link
+
+
+def test_the_pages_name_what_there_is() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "clients/python/src").rglob("*.py"))
+    for phrase in (
+        "reports do not reach the daemon at",
+        "another program reports under this name",
+        "the daemon knows a session that began later",
+        "the daemon cannot take this report",
+        "the listeners cannot be counted",
+        "Telegram does not say how many listen",
+    ):
+        assert phrase in source, phrase
+        assert any(phrase in page.read_text() for page in PAGES.glob("*.md")), phrase
