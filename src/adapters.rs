@@ -15,7 +15,7 @@ use actix::{Actor, Message, Recipient};
 use sattva_actors::{
     clock::Clock,
     house::House,
-    protocol::{Batch, Doubt, Forget, KnownSessions, RegisterOutlet},
+    protocol::{Batch, Delivered, Doubt, Forget, KnownSessions, RegisterOutlet},
 };
 use tokio::sync::oneshot;
 
@@ -36,6 +36,7 @@ pub struct Outlets {
     pub batches: Recipient<Batch>,
     pub known_sessions: Recipient<KnownSessions>,
     pub registrations: Recipient<RegisterOutlet>,
+    pub delivered: Recipient<Delivered>,
 }
 
 /// The server leaves the configuration, or is configured anew: watch it no longer. What it said stays
@@ -122,12 +123,17 @@ impl Configured {
     }
 }
 
+/// What the sources of adapters begin with.
+const KINDS: [&str; 4] = ["icecast", "nginx_rtmp", "janus", "redis_control"];
+
 /// The adapters that run, as the configuration says.
 pub struct Adapters {
     house: House,
     clock: Clock,
     health: HealthBoard,
     running: Vec<Running>,
+    /// What servers said that are configured no more has left the sums.
+    tidied: bool,
 }
 
 /// A configured server and what watches it.
@@ -147,7 +153,7 @@ impl Running {
 
 impl Adapters {
     pub fn new(house: House, clock: Clock, health: HealthBoard) -> Self {
-        Self { house, clock, health, running: Vec::new() }
+        Self { house, clock, health, running: Vec::new(), tidied: false }
     }
 
     /// Starts what is new, ends what is gone, and starts anew what changed: its settings, or a secret in a
@@ -175,8 +181,13 @@ impl Adapters {
                 // What it said before its settings changed is to be seen anew.
                 let _ = self.house.supervisor.try_send(Doubt { source_prefix: prefix });
             } else {
-                self.retire(prefix);
+                self.retire(prefix, Vec::new());
             }
+        }
+        if !std::mem::replace(&mut self.tidied, true) {
+            // One may have been renamed or removed while the daemon was down.
+            let prefixes: Vec<String> = wanted.iter().map(|(server, _)| server.source_prefix()).collect();
+            KINDS.iter().for_each(|kind| self.retire(format!("{kind}:"), prefixes.clone()));
         }
         self.running = keep;
         for (server, secrets) in wanted {
@@ -207,6 +218,7 @@ impl Adapters {
                     batches: self.house.supervisor.clone().recipient(),
                     known_sessions: self.house.supervisor.clone().recipient(),
                     registrations: self.house.control.clone().recipient(),
+                    delivered: self.house.supervisor.clone().recipient(),
                 };
                 let (adapter, health) = server.start(secrets.clone(), self.clock, outlets);
                 (Some(adapter), health)
@@ -220,14 +232,15 @@ impl Adapters {
         Running { server, secrets, adapter, health }
     }
 
-    /// The configuration names a server no more: what it said leaves every sum.
-    fn retire(&self, source_prefix: String) {
+    /// The configuration names a server no more: what it said leaves every sum. What begins with one of `kept` stays.
+    fn retire(&self, source_prefix: String, kept: Vec<String>) {
         let supervisor = self.house.supervisor.clone();
         actix_rt::spawn(async move {
             let (reply, answer) = oneshot::channel();
             let asked = supervisor.send(KnownSessions { source_prefix, reply }).await;
             let (Ok(()), Ok(known)) = (asked, answer.await) else { return };
-            for session in known {
+            let stays = |source: &str| kept.iter().any(|prefix| source.starts_with(prefix));
+            for session in known.into_iter().filter(|session| !stays(session.source.as_str())) {
                 let (reply, done) = oneshot::channel();
                 let forget = Forget { channel: session.channel, source: Some(session.source.to_string()), reply };
                 if supervisor.send(forget).await.is_ok() {

@@ -18,7 +18,7 @@ use sattva_actors::{
 };
 
 use self::{
-    hook::{HookMetrics, HookSettings, Leave, WebhookActor},
+    hook::{HookMetrics, HookOutlets, HookSettings, Leave, UseSecrets, WebhookActor},
     signature::Secrets,
 };
 use crate::{
@@ -73,6 +73,14 @@ struct Running {
 }
 
 impl Running {
+    /// While it runs: what waits is sent all the same.
+    fn change_secrets(&mut self, secrets: &Secrets) {
+        let Some(hook) = self.hook.as_ref().filter(|_| self.secrets.as_ref() != Ok(secrets)) else { return };
+        if hook.try_send(UseSecrets(secrets.clone())).is_ok() {
+            self.secrets = Ok(secrets.clone());
+        }
+    }
+
     /// Secrets that cannot be read just now say nothing against those in use.
     fn is_as(&self, webhook: &config::Webhook, secrets: &Result<Secrets, String>) -> bool {
         self.hook.is_some() && self.webhook == *webhook && (secrets.is_err() || self.secrets == *secrets)
@@ -84,10 +92,15 @@ impl Webhooks {
         Self { house, clock, metrics, health, running: Vec::new() }
     }
 
-    /// Starts what is new, ends what is gone, and starts anew what changed: its settings, or the secrets in the
-    /// file that they name.
+    /// Starts what is new, ends what is gone, and starts anew what changed.
     pub fn apply(&mut self, wanted: &[config::Webhook]) {
         let wanted: Vec<_> = wanted.iter().map(|webhook| (webhook, secrets(&webhook.secret_file))).collect();
+        for had in &mut self.running {
+            let same = wanted.iter().find(|(webhook, _)| had.webhook == **webhook);
+            if let Some((_, Ok(secrets))) = same {
+                had.change_secrets(secrets);
+            }
+        }
         let before = std::mem::take(&mut self.running);
         let (keep, over): (Vec<_>, Vec<_>) =
             before.into_iter().partition(|had| wanted.iter().any(|(webhook, secrets)| had.is_as(webhook, secrets)));
@@ -116,8 +129,11 @@ impl Webhooks {
             Ok(secrets) => {
                 let settings =
                     HookSettings { name: webhook.name.clone(), url: webhook.url.clone(), secrets: secrets.clone() };
-                let batches = self.house.supervisor.clone().recipient();
-                let hook = WebhookActor::new(settings, self.clock, batches, self.metrics.of(&webhook.name));
+                let outlets = HookOutlets {
+                    batches: self.house.supervisor.clone().recipient(),
+                    delivered: self.house.supervisor.clone().recipient(),
+                };
+                let hook = WebhookActor::new(settings, self.clock, outlets, self.metrics.of(&webhook.name));
                 let health = hook.health();
                 let hook = hook.start();
                 if !self.register(webhook, Some(&hook)) {
@@ -142,7 +158,8 @@ impl Webhooks {
         }
         for sources in patterns(webhook) {
             let outlet = hook.map(|hook| hook.clone().recipient());
-            told &= self.house.control.try_send(RegisterOutlet { sources, outlet }).is_ok();
+            let owner = format!("webhook:{}", webhook.name);
+            told &= self.house.control.try_send(RegisterOutlet { owner, sources, outlet }).is_ok();
         }
         told
     }

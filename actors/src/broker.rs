@@ -444,7 +444,8 @@ impl Handler<Publish> for Broker {
     fn handle(&mut self, Publish { at, publication, queued: _ }: Publish, ctx: &mut Self::Context) {
         if self.attention.overflowed.swap(false, Acquire) {
             self.metrics.lost.inc();
-            self.metrics.unannounced.inc_by(self.hooks.len() as u64);
+            let missed = self.attention.unannounced.swap(0, Relaxed);
+            self.metrics.unannounced.inc_by(missed * self.hooks.len() as u64);
             tracing::warn!("more changes at once than can be sent one by one: everybody gets a new snapshot");
             let everybody: Vec<u64> = self.sessions.keys().copied().collect();
             for session in everybody {

@@ -401,6 +401,7 @@ impl ChannelActor {
         let queued = self.world.depths.broker.enter();
         if self.world.outlets.broker.try_send(Publish { at: now.wall, publication, queued }).is_err() {
             // The broker sends everybody a new snapshot instead.
+            attention.unannounced.fetch_add(u64::from(announced), Relaxed);
             attention.overflowed.store(true, Release);
         }
     }

@@ -292,13 +292,16 @@ impl SourcePattern {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RegisterOutlet {
+    /// Who registers: takes back only what is its own.
+    pub owner: String,
     pub sources: SourcePattern,
     pub outlet: Option<Recipient<Instruction>>,
 }
 
-/// What an adapter is told of its commands, in the order in which it came about.
+/// What an adapter is told of its commands, in the order in which it came about. It answers whether a command has
+/// been delivered with that; if not, [`Delivered`] follows when it has.
 #[derive(Clone, Debug, PartialEq, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 pub enum Instruction {
     /// Comes again while the command stands.
     Execute(StopCommand),

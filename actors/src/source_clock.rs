@@ -13,8 +13,10 @@ const PLAUSIBLE_SKEW_MS: i64 = 60_000;
 /// A source whose clock has been wrong by the same for so long is believed to have a wrong clock, and to
 /// report in time: what was held up arrives at shrinking distances.
 const STEADY_FOR_MS: i64 = 60_000;
-/// So much may such an offset vary.
+/// So much may such an offset vary: the smallest one of each stretch of this length, for a count that is
+/// reported again and again grows older until it is taken anew.
 const STEADY_WITHIN_MS: i64 = 2_000;
+const STRETCH_MS: i64 = 20_000;
 
 /// Per source: the smallest difference seen between arrival and `observed_at`.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +31,10 @@ pub struct SourceClock {
 #[derive(Clone, Copy, Debug)]
 struct Implausible {
     since: i64,
+    stretch_began: i64,
+    /// The smallest of this stretch, and the range of those of the stretches before.
     least: i64,
-    most: i64,
+    leasts: Option<(i64, i64)>,
 }
 
 impl SourceClock {
@@ -64,13 +68,23 @@ impl SourceClock {
 
     /// The smallest of offsets that have been much the same for long enough.
     fn steady(&mut self, arrived: i64, offset: i64) -> Option<i64> {
-        let new = Implausible { since: arrived, least: offset, most: offset };
-        let run = self.implausible.map_or(new, |run| {
-            let joined = Implausible { since: run.since, least: run.least.min(offset), most: run.most.max(offset) };
-            if joined.most - joined.least <= STEADY_WITHIN_MS { joined } else { new }
-        });
+        let new = Implausible { since: arrived, stretch_began: arrived, least: offset, leasts: None };
+        let run = match self.implausible {
+            None => new,
+            Some(run) if arrived - run.stretch_began < STRETCH_MS => {
+                Implausible { least: run.least.min(offset), ..run }
+            }
+            Some(run) => {
+                let (least, most) = run.leasts.unwrap_or((run.least, run.least));
+                let (least, most) = (least.min(run.least), most.max(run.least));
+                let same = most - least <= STEADY_WITHIN_MS;
+                let next = Implausible { stretch_began: arrived, least: offset, leasts: Some((least, most)), ..run };
+                if same { next } else { new }
+            }
+        };
         self.implausible = Some(run);
-        (arrived - run.since >= STEADY_FOR_MS).then_some(run.least)
+        let (least, _) = run.leasts.filter(|_| arrived - run.since >= STEADY_FOR_MS)?;
+        Some(least.min(run.least))
     }
 }
 
@@ -105,6 +119,27 @@ mod tests {
             assert_eq!(lags[12..], [0; 8], "skew {skew}: {lags:?}");
             // From then on it is told apart what comes late.
             assert_eq!(lag(&mut clock, 10_100, 10_100 - skew - 30), 30);
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_is_believed_though_each_count_is_reported_a_few_times() {
+        for skew in [-120, 120] {
+            let mut clock = SourceClock::default();
+            // Taken every 15 s, reported every 5 s.
+            let lags: Vec<u64> = (0..40).map(|n| lag(&mut clock, 10_000 + 5 * n, 10_000 + n / 3 * 15 - skew)).collect();
+            let expected: Vec<u64> = (0..40).map(|n| n % 3 * 5).collect();
+            assert_eq!(lags[15..], expected[15..], "skew {skew}: {lags:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_up_ever_less_is_not_taken_for_a_wrong_clock() {
+        let mut clock = SourceClock::default();
+        for n in 0..60 {
+            // A backlog that is worked off: a second of it in each second.
+            let lag = lag(&mut clock, 10_000 + 2 * n, 9_500 + 4 * n);
+            assert!(lag >= 380, "{n}: {lag}");
         }
     }
 

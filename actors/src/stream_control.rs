@@ -45,10 +45,17 @@ impl CommandsWaiting {
 /// An open request that waits for a command, by its number.
 type Waiter = (u64, oneshot::Sender<Vec<StopCommand>>);
 
+/// Where the commands of some sources go.
+struct Outlet {
+    owner: String,
+    sources: SourcePattern,
+    recipient: Recipient<Instruction>,
+}
+
 pub struct StreamControl {
     clock: Clock,
     outbox: Outbox,
-    outlets: Vec<(SourcePattern, Recipient<Instruction>)>,
+    outlets: Vec<Outlet>,
     waiters: HashMap<SourceId, Vec<Waiter>>,
     waiting_requests: usize,
     next_waiter: u64,
@@ -74,8 +81,8 @@ impl StreamControl {
     }
 
     fn outlet_of(&self, source: &SourceId) -> Option<&Recipient<Instruction>> {
-        let fitting = self.outlets.iter().filter(|(sources, _)| sources.matches(source));
-        fitting.max_by_key(|(sources, _)| sources.closeness()).map(|(_, outlet)| outlet)
+        let fitting = self.outlets.iter().filter(|outlet| outlet.sources.matches(source));
+        fitting.max_by_key(|outlet| outlet.sources.closeness()).map(|outlet| &outlet.recipient)
     }
 
     /// Hands out what is due for one source, to an adapter or to whoever waits.
@@ -86,7 +93,7 @@ impl StreamControl {
                 let delivered = Delivered { channel: command.channel.clone(), id: command.id.clone() };
                 let sent = instruct(&outlet, Instruction::Execute(command)).into_actor(self);
                 ctx.spawn(sent.map(move |sent, control, ctx| {
-                    if sent.is_ok() {
+                    if sent == Ok(true) {
                         control.tell_delivered(ctx, delivered);
                     }
                 }));
@@ -131,6 +138,14 @@ impl StreamControl {
         self.commands_waiting.0.store(self.outbox.len(), Relaxed);
     }
 
+    /// While nobody is there to take anything, only an end of validity is something to do.
+    fn next_due(&self, source: &SourceId) -> Option<Timestamp> {
+        if self.outlet_of(source).is_some() || self.waiters.contains_key(source) {
+            return self.outbox.next_due(source);
+        }
+        self.outbox.next_expiry(source)
+    }
+
     /// Looks after a source's commands at `at`, and for as long as any is open.
     fn plan(&mut self, ctx: &mut Context<Self>, source: SourceId, at: Timestamp) {
         if let Some((planned, timer)) = self.planned.get(&source) {
@@ -147,7 +162,7 @@ impl StreamControl {
             let now = control.clock.now().at;
             control.outbox.expire(&whose, now);
             control.refresh();
-            if let Some(next) = control.outbox.next_due(&whose) {
+            if let Some(next) = control.next_due(&whose) {
                 control.plan(ctx, whose, next.max(now.plus(AT_MOST_EVERY)));
             }
         });
@@ -201,10 +216,6 @@ impl Handler<Collect> for StreamControl {
         let Collect { source, only, wait, reply } = collect;
         let now = self.clock.now().at;
         let commands = self.outbox.take(&source, only.as_ref(), now);
-        if let Some(next) = self.outbox.next_due(&source).filter(|_| !commands.is_empty()) {
-            // Whoever waits next gets the redeliveries as they fall due.
-            self.plan(ctx, source.clone(), next);
-        }
         if !commands.is_empty() || wait.is_zero() || self.waiting_requests >= WAITERS {
             self.hand_over(ctx, reply, commands);
             self.refresh();
@@ -214,6 +225,10 @@ impl Handler<Collect> for StreamControl {
         self.next_waiter += 1;
         self.waiting_requests += 1;
         self.waiters.entry(source.clone()).or_default().push((number, reply));
+        if let Some(next) = self.outbox.next_due(&source) {
+            // Whoever waits gets the redeliveries as they fall due.
+            self.plan(ctx, source.clone(), next);
+        }
         ctx.run_later(wait, move |control, _| {
             let Some(waiters) = control.waiters.get_mut(&source) else { return };
             if let Some(index) = waiters.iter().position(|(n, _)| *n == number) {
@@ -232,9 +247,10 @@ impl Handler<RegisterOutlet> for StreamControl {
     type Result = ();
 
     fn handle(&mut self, register: RegisterOutlet, ctx: &mut Self::Context) {
-        self.outlets.retain(|(sources, _)| *sources != register.sources);
-        if let Some(outlet) = register.outlet {
-            self.outlets.push((register.sources, outlet));
+        let RegisterOutlet { owner, sources, outlet } = register;
+        self.outlets.retain(|outlet| outlet.owner != owner || outlet.sources != sources);
+        if let Some(recipient) = outlet {
+            self.outlets.push(Outlet { owner, sources, recipient });
             for source in self.outbox.sources() {
                 self.plan(ctx, source, Timestamp::ZERO);
             }

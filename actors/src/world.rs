@@ -6,7 +6,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
 };
 
@@ -48,6 +48,8 @@ pub struct Attention {
     pub hooks: AtomicUsize,
     /// A publication found the broker's mailbox full: everybody needs a new snapshot.
     pub overflowed: AtomicBool,
+    /// What hooks were to be told of was among them so often.
+    pub unannounced: AtomicU64,
 }
 
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream};
 use sattva_actors::{
     clock::{Clock, Now},
     identity::SessionId,
@@ -38,6 +39,8 @@ use super::{
 };
 use crate::config;
 
+/// Rooms that are asked at a time.
+const TOGETHER: usize = 8;
 const PLUGIN: &str = "janus.plugin.audiobridge";
 
 #[derive(Clone)]
@@ -166,15 +169,14 @@ impl Server for Janus {
         let inner = &*self.0;
         let rooms = if inner.rooms.is_empty() { inner.listed_rooms().await? } else { inner.rooms.clone() };
         let mut live = Vec::new();
-        for room in rooms {
-            let participants = match inner.participants(&room).await {
-                // It is not there, so nobody is in it.
-                Err(Refused::Answer(Refusal::Bridge { code: answer::NO_SUCH_ROOM, .. })) => continue,
-                participants => participants?,
-            };
-            if let Some(found) = room::live(&participants, &inner.streamers, &inner.ignored) {
-                live.push((inner.spelled(&room), found));
-            }
+        let mut rooms = rooms.into_iter();
+        // The first one makes the session that all others are asked in.
+        if let Some(first) = rooms.next() {
+            live.extend(inner.live(first).await?);
+        }
+        let mut others = stream::iter(rooms.map(|room| inner.live(room))).buffered(TOGETHER);
+        while let Some(found) = others.next().await {
+            live.extend(found?);
         }
         Ok(inner.seen.borrow_mut().look(sent, live))
     }
@@ -281,6 +283,35 @@ impl Inner {
     async fn listed_rooms(&self) -> Result<Vec<Id>, Refused> {
         let body = self.ask(json!({ "request": "list" }), LOOK_ANSWER_MAX).await?;
         Ok(answer::rooms(&body)?)
+    }
+
+    /// A room with its streamer in it.
+    async fn live(&self, room: Id) -> Result<Option<(Id, room::Live)>, Refused> {
+        let participants = match self.participants(&room).await {
+            // It is not there, so nobody is in it.
+            Err(Refused::Answer(Refusal::Bridge { code: answer::NO_SUCH_ROOM, .. })) => return Ok(None),
+            participants => participants?,
+        };
+        let Some(mut live) = room::live(&participants, &self.streamers, &self.ignored) else { return Ok(None) };
+        if live.listeners == Some(0) && !self.is_forwarded_nowhere(&room).await? {
+            // Whoever hears it elsewhere is no participant.
+            live.listeners = None;
+        }
+        Ok(Some((self.spelled(&room), live)))
+    }
+
+    /// Where this Janus does not say, it may be forwarded.
+    async fn is_forwarded_nowhere(&self, room: &Id) -> Result<bool, Refused> {
+        let mut request = json!({ "request": "listforwarders", "room": self.spelled(room) });
+        if let Some(secret) = &self.room_secret {
+            request["secret"] = secret.as_str().into();
+        }
+        let body = self.ask(request, LOOK_ANSWER_MAX).await?;
+        match answer::forwarders(&body) {
+            Ok(count) => Ok(count == 0),
+            Err(Refusal::Bridge { .. }) => Ok(false),
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// A room's id as this Janus wants it.

@@ -44,6 +44,8 @@ pub struct NginxRtmpSettings {
     pub control_url: Option<String>,
     /// User and password of both pages, if they ask for them.
     pub credentials: Option<(String, String)>,
+    /// Whether everyone who listens is in `/stat`; players of HLS and DASH are not.
+    pub rtmp_only: bool,
     /// Applications to watch; empty means all.
     pub applications: Vec<String>,
     /// Clients who are no listeners.
@@ -74,6 +76,7 @@ impl NginxRtmpSettings {
             stat_url: server.stat_url,
             control_url: server.control_url,
             credentials: secrets.into_iter().next().map(|password| (server.user, password)),
+            rtmp_only: server.rtmp_only,
             applications: server.applications,
             ignored: Ignored { addresses: server.ignored_addresses, flashvers: server.ignored_flashvers },
             poll_interval: server.poll_interval,
@@ -108,7 +111,7 @@ impl NginxRtmpAdapter {
             requests: Requests::new(settings.credentials),
             stat_url: settings.stat_url.as_str().into(),
             control_url: settings.control_url.map(|url| url.trim_end_matches('/').into()),
-            seen: Rc::new(RefCell::new(Seen::new(settings.applications, settings.ignored))),
+            seen: Rc::new(RefCell::new(Seen::new(settings.rtmp_only, settings.applications, settings.ignored))),
         };
         let settings = Settings {
             name: settings.name,
@@ -186,6 +189,7 @@ const DROPS_BY_ID_SINCE: [u32; 3] = [1, 1, 4];
 
 /// What the looks so far have shown. Pure; time is an argument.
 struct Seen {
+    rtmp_only: bool,
     applications: Vec<String>,
     ignored: Ignored,
     publishers: Publishers,
@@ -196,9 +200,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn new(applications: Vec<String>, ignored: Ignored) -> Self {
+    fn new(rtmp_only: bool, applications: Vec<String>, ignored: Ignored) -> Self {
         let (publishers, workers, targets) = (Publishers::default(), Workers::default(), HashMap::new());
-        Self { applications, ignored, publishers, workers, version: Vec::new(), targets }
+        Self { rtmp_only, applications, ignored, publishers, workers, version: Vec::new(), targets }
     }
 
     /// Which connection a stop of this broadcast means, or why there can be none.
@@ -250,7 +254,8 @@ impl Seen {
         };
         let listeners = players.iter().filter(|client| !self.ignored.has(client)).count();
         // Not all are listed, or not told apart: then nobody knows.
-        let is_sure = publishing.len() == 1 && stream.counted == Some(stream.clients.len());
+        let is_sure =
+            publishing.len() == 1 && stream.counted == Some(stream.clients.len()) && (listeners > 0 || self.rtmp_only);
         let name = called(&stream);
         let connection = self.publishers.connection(sent, &names::session(&name, ""), id, lasted);
         self.targets.insert(name.clone(), Target { server: stream.server, client: id });

@@ -9,7 +9,7 @@ pub mod kill;
 pub mod kind;
 pub mod names;
 pub mod request;
-mod settling;
+pub mod settling;
 mod stops;
 pub mod trouble;
 mod watch;
@@ -124,8 +124,8 @@ impl<S: Server> Polled<S> {
     }
 
     fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
-        let sources = SourcePattern::BeginsWith(names::source_prefix(S::KIND.name, &self.settings.name));
-        let register = RegisterOutlet { sources, outlet };
+        let owner = names::source_prefix(S::KIND.name, &self.settings.name);
+        let register = RegisterOutlet { sources: SourcePattern::BeginsWith(owner.clone()), owner, outlet };
         if let Err(SendError::Full(register)) = self.outlets.registrations.try_send(register) {
             ctx.spawn(self.outlets.registrations.send(register).into_actor(self).map(|_, _, _| ()));
         }
@@ -296,14 +296,15 @@ impl<S: Server> Actor for Polled<S> {
 }
 
 impl<S: Server> Handler<Instruction> for Polled<S> {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) {
+    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) -> bool {
         match instruction {
             Instruction::Execute(command) => self.execute(ctx, command),
             Instruction::Retract(retract) => self.stops.on_retract(&retract.id),
         }
         self.schedule(ctx);
+        true
     }
 }
 

@@ -16,7 +16,8 @@ use sattva_actors::{
     identity::{ChannelId, SourceId},
     mailbox::deliver,
     protocol::{
-        Ack, Batch, Instruction, KnownSessions, Outcome, RegisterOutlet, Report, SourcePattern, StopCommand, Tally,
+        Ack, Batch, Delivered, Instruction, KnownSessions, Outcome, RegisterOutlet, Report, SourcePattern, StopCommand,
+        Tally,
     },
 };
 use serde::Serialize;
@@ -45,6 +46,7 @@ pub struct RedisControlSettings {
     pub channel_prefix: String,
     pub poll_interval: Duration,
     pub update_interval: Duration,
+    pub settle: Duration,
     /// Whether ids that are whole numbers are published as numbers.
     pub numeric_ids: bool,
     pub stop: bool,
@@ -60,6 +62,7 @@ impl RedisControlSettings {
             channel_prefix: server.channel_prefix,
             poll_interval: server.poll_interval,
             update_interval: server.update_interval,
+            settle: server.settle,
             numeric_ids: server.numeric_ids,
             stop: server.stop,
         }
@@ -96,6 +99,7 @@ impl RedisControlAdapter {
             name: settings.name.clone(),
             channel_prefix: settings.channel_prefix.clone(),
             update_interval: settings.update_interval,
+            settle: settings.settle,
             stop: settings.stop,
         };
         Self {
@@ -114,8 +118,9 @@ impl RedisControlAdapter {
     }
 
     fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
-        let sources = SourcePattern::BeginsWith(source_prefix(&self.settings.name));
-        deliver(ctx, &self.outlets.registrations, RegisterOutlet { sources, outlet });
+        let owner = source_prefix(&self.settings.name);
+        let register = RegisterOutlet { sources: SourcePattern::BeginsWith(owner.clone()), owner, outlet };
+        deliver(ctx, &self.outlets.registrations, register);
     }
 
     /// Nothing is reported before it is known what was reported last.
@@ -235,9 +240,16 @@ impl RedisControlAdapter {
         };
         ctx.spawn(published.into_actor(self).map(move |(heard, raw), adapter, ctx| match heard {
             Ok(Some(0)) => {
+                adapter.stops.on_unheard(&id, &raw);
                 tracing::warn!(redis = %adapter.settings.name, command = %id, "no streamer hears stream:control; the stop is tried again while it is valid");
             }
-            Ok(Some(heard)) => adapter.stops.on_published(&id, &raw, heard),
+            Ok(Some(_)) => {
+                if let Some(command) = adapter.stops.command(&id) {
+                    let channel = command.channel.clone();
+                    deliver(ctx, &adapter.outlets.delivered, Delivered { channel, id: id.clone() });
+                }
+                adapter.stops.on_published(&id, &raw);
+            }
             Ok(None) if looks > 1 => adapter.look_before_stopping(ctx, id, looks - 1),
             Ok(None) => {}
             Err(failure) => adapter.on_failure(&failure),
@@ -267,13 +279,15 @@ impl Actor for RedisControlAdapter {
 }
 
 impl Handler<Instruction> for RedisControlAdapter {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) {
+    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) -> bool {
         match instruction {
             Instruction::Execute(command) => self.execute(ctx, command),
             Instruction::Retract(retract) => self.stops.on_retract(&retract.id),
         }
+        // Only what a streamer has heard has been delivered.
+        false
     }
 }
 

@@ -320,6 +320,8 @@ pub struct NginxRtmp {
     #[serde(with = "duration::one", default)]
     #[schemars(with = "duration::Spelling")]
     pub settle: Duration,
+    /// Whether everyone who listens does so by RTMP; with `hls` or `dash` on say `false`: then nobody by RTMP is unknown.
+    pub rtmp_only: bool,
     /// Applications to watch, such as `live`; empty = all.
     #[serde(default)]
     pub applications: Vec<String>,
@@ -408,6 +410,10 @@ pub struct RedisControl {
     #[serde(with = "duration::one", default = "update_interval")]
     #[schemars(with = "duration::Spelling")]
     pub update_interval: Duration,
+    /// How long a stream must have been without listeners to count as empty, from 0 to 10m; a listener counts at once.
+    #[serde(with = "duration::one", default)]
+    #[schemars(with = "duration::Spelling")]
+    pub settle: Duration,
     /// Channels to watch, as their keys name them, such as `-1001234567890`; empty = all.
     #[serde(default)]
     pub channels: Vec<String>,

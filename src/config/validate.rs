@@ -190,7 +190,7 @@ impl Checks {
     }
 
     fn redis_control(&mut self, key: &Key, server: &RedisControl) {
-        self.polled(key, &server.channel_prefix, server.poll_interval, Duration::ZERO);
+        self.polled(key, &server.channel_prefix, server.poll_interval, server.settle);
         self.duration(key.clone().name("update_interval"), server.update_interval, limits::POLL_INTERVAL);
         self.file(key, "password_file", server.password_file.as_deref());
         self.that(key.clone().name("url"), urls::redis_without_password(&server.url));

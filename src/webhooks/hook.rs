@@ -1,7 +1,10 @@
 //! WebhookActor: tells one endpoint of every warning and auto-end event, and brings stop commands to those of
 //! its sources that take them by webhook.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+};
 
 use actix::{
     Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle, WrapFuture,
@@ -11,9 +14,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prometheus::{IntCounter, IntGauge};
 use sattva_actors::{
     clock::Clock,
-    identity::ChannelId,
+    identity::{ChannelId, SourceId},
     mailbox::deliver,
-    protocol::{Ack, Announcement, Batch, Instruction, Outcome, StopCommand, Tally},
+    protocol::{Ack, Announcement, Batch, Delivered, Instruction, Outcome, StopCommand, Tally},
     wire::Command,
 };
 use serde::{Deserialize, Serialize};
@@ -29,8 +32,9 @@ use super::{
 
 /// Events that may come in at once; past it the Broker counts what is missed.
 const MAILBOX: usize = 65_536;
-/// Stop commands on their way at a time. One for which there is no room comes again.
+/// Stop commands on their way at a time, and those that wait for one to be answered.
 const STOPS_MAX: usize = 64;
+const STOPS_WAITING_MAX: usize = 10_000;
 
 #[derive(Clone, Debug)]
 pub struct HookMetrics {
@@ -46,6 +50,17 @@ pub struct HookSettings {
     pub secrets: Secrets,
 }
 
+/// Where acknowledgements go, and word of what was delivered.
+pub struct HookOutlets {
+    pub batches: Recipient<Batch>,
+    pub delivered: Recipient<Delivered>,
+}
+
+/// Its secrets have changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct UseSecrets(pub Secrets);
+
 /// The configuration names it no more, and it is registered nowhere. What waits is given up.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -54,8 +69,7 @@ pub struct Leave;
 pub struct WebhookActor {
     settings: HookSettings,
     clock: Clock,
-    /// Where acknowledgements go.
-    batches: Recipient<Batch>,
+    outlets: HookOutlets,
     metrics: HookMetrics,
     health: Health,
     /// Made on the actor's own arbiter.
@@ -67,6 +81,7 @@ pub struct WebhookActor {
     timer: Option<SpawnHandle>,
     /// Stop commands on their way, by id.
     stops: HashMap<String, SpawnHandle>,
+    stops_waiting: VecDeque<StopCommand>,
     gone: bool,
 }
 
@@ -93,11 +108,11 @@ struct StopAnswer {
 }
 
 impl WebhookActor {
-    pub fn new(settings: HookSettings, clock: Clock, batches: Recipient<Batch>, metrics: HookMetrics) -> Self {
+    pub fn new(settings: HookSettings, clock: Clock, outlets: HookOutlets, metrics: HookMetrics) -> Self {
         Self {
             settings,
             clock,
-            batches,
+            outlets,
             metrics,
             health: Health::default(),
             endpoint: None,
@@ -106,6 +121,7 @@ impl WebhookActor {
             numbers: 0,
             timer: None,
             stops: HashMap::new(),
+            stops_waiting: VecDeque::new(),
             gone: false,
         }
     }
@@ -156,7 +172,7 @@ impl WebhookActor {
             Err(_) => Miss::Failed { wait: None },
         };
         self.metrics.failed.inc();
-        if self.queue.on_missed(self.clock.now().at, channel, miss) == Fate::GivenUp {
+        if self.queue.on_missed(self.clock.now().at, channel, miss) == Some(Fate::GivenUp) {
             self.metrics.given_up.inc();
             tracing::error!(webhook = %self.settings.name, channel_id = %channel, "an event is given up: the endpoint has not taken it in all its tries");
         }
@@ -179,12 +195,29 @@ impl WebhookActor {
 
     // ---- stop commands ----
 
+    /// A command that is on its way or waits already is the same delivered again.
     fn execute(&mut self, ctx: &mut Context<Self>, command: StopCommand) {
-        let now = self.clock.now();
-        let on_its_way = self.stops.contains_key(&command.id) || self.stops.len() >= STOPS_MAX;
-        let Some(endpoint) = self.endpoint.clone().filter(|_| !on_its_way && now.at < command.valid_until) else {
+        if self.stops.contains_key(&command.id) || self.stops_waiting.iter().any(|waiting| waiting.id == command.id) {
             return;
-        };
+        }
+        if self.stops.len() < STOPS_MAX {
+            self.post(ctx, command);
+        } else if self.stops_waiting.len() < STOPS_WAITING_MAX {
+            self.stops_waiting.push_back(command);
+        }
+    }
+
+    fn post_next(&mut self, ctx: &mut Context<Self>) {
+        while self.stops.len() < STOPS_MAX
+            && let Some(command) = self.stops_waiting.pop_front()
+        {
+            self.post(ctx, command);
+        }
+    }
+
+    fn post(&mut self, ctx: &mut Context<Self>, command: StopCommand) {
+        let now = self.clock.now();
+        let Some(endpoint) = self.endpoint.clone().filter(|_| now.at < command.valid_until) else { return };
         let (id, source, channel) = (command.id.clone(), command.source.clone(), command.channel.clone());
         let message = StopMessage {
             kind: "stop",
@@ -198,24 +231,34 @@ impl WebhookActor {
         let handle = ctx.spawn(posted.into_actor(self).map(move |answer, hook, ctx| {
             hook.stops.remove(&whose);
             match answer {
-                Ok(body) => {
-                    hook.metrics.delivered.inc();
-                    hook.on_taken();
-                    // Without an outcome it is acknowledged with the streamer's next report, or is sent again.
-                    let Ok(StopAnswer { outcome, detail }) = serde_json::from_slice(&body) else { return };
-                    let (tally, _) = Tally::new();
-                    let acks = vec![Ack { id: whose, outcome, detail }];
-                    let received = hook.clock.now().at;
-                    deliver(ctx, &hook.batches, Batch { source, received, reports: Vec::new(), acks, tally });
-                }
+                Ok(body) => hook.on_stop_taken(ctx, source, channel, whose, &body),
                 Err(why) => {
                     hook.metrics.failed.inc();
                     tracing::warn!(webhook = %hook.settings.name, channel_id = %channel, %why, todo = why.todo(), "a stop was not taken; it is sent again while it is valid");
                     hook.on_untaken(&why);
                 }
             }
+            hook.post_next(ctx);
         }));
         self.stops.insert(id, handle);
+    }
+
+    fn on_stop_taken(
+        &mut self,
+        ctx: &mut Context<Self>,
+        source: SourceId,
+        channel: ChannelId,
+        id: String,
+        body: &[u8],
+    ) {
+        self.metrics.delivered.inc();
+        self.on_taken();
+        deliver(ctx, &self.outlets.delivered, Delivered { channel, id: id.clone() });
+        // Without an outcome it is acknowledged with the streamer's next report, or is sent again.
+        let Ok(StopAnswer { outcome, detail }) = serde_json::from_slice(body) else { return };
+        let (tally, _) = Tally::new();
+        let (acks, received) = (vec![Ack { id, outcome, detail }], self.clock.now().at);
+        deliver(ctx, &self.outlets.batches, Batch { source, received, reports: Vec::new(), acks, tally });
     }
 }
 
@@ -233,11 +276,22 @@ impl Actor for WebhookActor {
     }
 }
 
+impl Handler<UseSecrets> for WebhookActor {
+    type Result = ();
+
+    fn handle(&mut self, UseSecrets(secrets): UseSecrets, ctx: &mut Self::Context) {
+        self.endpoint = Some(Endpoint::new(&self.settings.url, Rc::new(secrets)));
+        self.gone = false;
+        self.send(ctx);
+    }
+}
+
 impl Handler<Announcement> for WebhookActor {
     type Result = ();
 
     fn handle(&mut self, announcement: Announcement, ctx: &mut Self::Context) {
         if self.gone {
+            self.metrics.given_up.inc();
             return;
         }
         self.numbers += 1;
@@ -250,18 +304,22 @@ impl Handler<Announcement> for WebhookActor {
 }
 
 impl Handler<Instruction> for WebhookActor {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) {
+    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) -> bool {
         match instruction {
             Instruction::Execute(command) => self.execute(ctx, command),
             Instruction::Retract(retract) => {
+                self.stops_waiting.retain(|command| command.id != retract.id);
                 // A request that has not been sent yet is not sent; the others cannot be taken back.
                 if let Some(handle) = self.stops.remove(&retract.id) {
                     ctx.cancel_future(handle);
                 }
+                self.post_next(ctx);
             }
         }
+        // Only what the endpoint has taken has been delivered.
+        false
     }
 }
 

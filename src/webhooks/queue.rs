@@ -144,17 +144,14 @@ impl Queue {
         }
     }
 
-    /// The channel's event on its way has not been taken.
-    pub fn on_missed(&mut self, now: Timestamp, channel: &ChannelId, miss: Miss) -> Fate {
-        if !self.is_on_its_way(channel) {
-            return Fate::GivenUp;
-        }
-        let Some(head) = self.channels.get_mut(channel).and_then(VecDeque::front_mut) else { return Fate::GivenUp };
+    /// The channel's event on its way has not been taken; `None` if there is none any more.
+    pub fn on_missed(&mut self, now: Timestamp, channel: &ChannelId, miss: Miss) -> Option<Fate> {
+        let head = self.channels.get_mut(channel)?.front_mut().filter(|head| head.in_flight)?;
         let most = if miss == Miss::Refused { REFUSALS_MAX } else { AGAIN_AFTER.len() + 1 };
         let again = AGAIN_AFTER.get(head.tries - 1).filter(|_| head.tries < most);
         let Some(again) = again else {
             self.remove(channel, 0);
-            return Fate::GivenUp;
+            return Some(Fate::GivenUp);
         };
         let asked = match miss {
             Miss::Failed { wait: Some(wait) } => wait.min(ASKED_MAX),
@@ -164,7 +161,7 @@ impl Queue {
         head.not_before = now.plus((*again).max(asked));
         self.heads.insert((head.not_before, head.number, channel.clone()));
         self.in_flight -= 1;
-        Fate::TriedAgain
+        Some(Fate::TriedAgain)
     }
 
     fn is_on_its_way(&self, channel: &ChannelId) -> bool {
@@ -206,7 +203,7 @@ mod tests {
             queue.push(channel(name), event(text));
         }
         assert_eq!(taken(&mut queue, at(0)), ["a1", "b1"]);
-        assert_eq!(queue.on_missed(at(0), &channel("a"), FAILED), Fate::TriedAgain);
+        assert_eq!(queue.on_missed(at(0), &channel("a"), FAILED), Some(Fate::TriedAgain));
         queue.on_delivered(&channel("b"));
         assert_eq!((taken(&mut queue, at(4)).len(), queue.next_due()), (0, Some(at(5))));
         assert_eq!(taken(&mut queue, at(5)), ["a1"]);
@@ -226,7 +223,7 @@ mod tests {
         loop {
             tries.push(now);
             assert_eq!(queue.take(now).unwrap().1.id, "1");
-            if queue.on_missed(now, &channel("a"), FAILED) == Fate::GivenUp {
+            if queue.on_missed(now, &channel("a"), FAILED) == Some(Fate::GivenUp) {
                 break;
             }
             now = queue.next_due().unwrap();
@@ -247,7 +244,7 @@ mod tests {
             queue.take(due).unwrap();
             fates.push(queue.on_missed(due, &channel("a"), Miss::Refused));
         }
-        assert_eq!(fates, [Fate::TriedAgain, Fate::TriedAgain, Fate::GivenUp]);
+        assert_eq!(fates, [Fate::TriedAgain, Fate::TriedAgain, Fate::GivenUp].map(Some));
     }
 
     #[test]
@@ -294,7 +291,7 @@ mod tests {
         queue.take(at(0)).unwrap();
         queue.clear();
         queue.on_delivered(&channel("a"));
-        assert_eq!(queue.on_missed(at(0), &channel("a"), FAILED), Fate::GivenUp);
+        assert_eq!(queue.on_missed(at(0), &channel("a"), FAILED), None);
         queue.push(channel("a"), event("2"));
         assert_eq!(taken(&mut queue, at(0)), ["2"]);
     }

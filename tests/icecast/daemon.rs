@@ -108,6 +108,7 @@ impl Daemon {
             batches: self.house.supervisor.clone().recipient(),
             known_sessions: self.house.supervisor.clone().recipient(),
             registrations: self.house.control.clone().recipient(),
+            delivered: self.house.supervisor.clone().recipient(),
         };
         let adapter = IcecastAdapter::of(settings, Clock::System, outlets);
         self.health = adapter.health();

@@ -5,12 +5,25 @@ use std::time::Duration;
 use actix::{Actor, Addr, Context, Handler};
 use sattva_actors::{
     clock::Clock,
-    protocol::{Batch, KnownSessions, RegisterOutlet},
+    protocol::{Batch, Delivered, KnownSessions, RegisterOutlet},
 };
 use sattva_monitor::adapters::{
     Outlets,
     icecast::{IcecastAdapter, IcecastSettings},
 };
+
+/// Hears that commands were delivered.
+struct Nobody;
+
+impl Actor for Nobody {
+    type Context = Context<Self>;
+}
+
+impl Handler<Delivered> for Nobody {
+    type Result = ();
+
+    fn handle(&mut self, _: Delivered, _: &mut Self::Context) {}
+}
 
 pub fn lone_adapter<D>(name: &str, url: String, daemon: &Addr<D>) -> IcecastAdapter
 where
@@ -32,6 +45,7 @@ where
         batches: daemon.clone().recipient(),
         known_sessions: daemon.clone().recipient(),
         registrations: daemon.clone().recipient(),
+        delivered: Nobody.start().recipient(),
     };
     IcecastAdapter::of(settings, Clock::System, outlets)
 }

@@ -219,7 +219,7 @@ fn icecast_table(address: SocketAddr) -> String {
 
 fn nginx_table(address: SocketAddr) -> String {
     format!(
-        "[[nginx_rtmp]]\nname = \"s\"\nstat_url = \"http://{address}/stat\"\ncontrol_url = \"http://{address}/control\""
+        "[[nginx_rtmp]]\nname = \"s\"\nrtmp_only = true\nstat_url = \"http://{address}/stat\"\ncontrol_url = \"http://{address}/control\""
     )
 }
 

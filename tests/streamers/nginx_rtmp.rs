@@ -77,7 +77,7 @@ impl Stage for NginxRtmp {
     fn config(&self) -> String {
         let http = self.http;
         format!(
-            "[[nginx_rtmp]]\nname = \"edge\"\nstat_url = \"http://127.0.0.1:{http}/stat\"\n\
+            "[[nginx_rtmp]]\nname = \"edge\"\nrtmp_only = true\nstat_url = \"http://127.0.0.1:{http}/stat\"\n\
              control_url = \"http://127.0.0.1:{http}/control\"\npoll_interval = 1\n{}",
             self.own
         )

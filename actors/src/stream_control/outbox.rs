@@ -88,6 +88,11 @@ impl Outbox {
         self.by_source.get(source)?.values().map(due).min()
     }
 
+    /// When the first of a source's commands is no longer valid.
+    pub fn next_expiry(&self, source: &SourceId) -> Option<Timestamp> {
+        self.by_source.get(source)?.values().map(|h| h.command.valid_until).min()
+    }
+
     pub fn sources(&self) -> Vec<SourceId> {
         self.by_source.keys().cloned().collect()
     }

@@ -28,13 +28,14 @@ impl Actor for Adapter {
 }
 
 impl Handler<Instruction> for Adapter {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, instruction: Instruction, _: &mut Self::Context) {
+    fn handle(&mut self, instruction: Instruction, _: &mut Self::Context) -> bool {
         self.told.borrow_mut().push(match instruction {
             Instruction::Execute(command) => format!("execute {}", command.id),
             Instruction::Retract(retract) => format!("retract {}", retract.id),
         });
+        true
     }
 }
 
@@ -77,7 +78,11 @@ async fn control_with_adapter(capacity: usize) -> (Addr<StreamControl>, Told, on
     let outlet = Adapter { told: Rc::clone(&told), capacity, begin: Some(begin) }.start().recipient();
     let control = StreamControl::new(Clock::System, CommandsWaiting::default(), Channel.start().recipient()).start();
     control
-        .send(RegisterOutlet { sources: SourcePattern::BeginsWith("icecast:studio/".into()), outlet: Some(outlet) })
+        .send(RegisterOutlet {
+            owner: "adapter".into(),
+            sources: SourcePattern::BeginsWith("icecast:studio/".into()),
+            outlet: Some(outlet),
+        })
         .await
         .unwrap();
     (control, told, begun)

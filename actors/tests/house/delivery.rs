@@ -22,12 +22,13 @@ impl Actor for Adapter {
 }
 
 impl Handler<Instruction> for Adapter {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, instruction: Instruction, _: &mut Self::Context) {
+    fn handle(&mut self, instruction: Instruction, _: &mut Self::Context) -> bool {
         if let Instruction::Execute(command) = instruction {
             self.executed.borrow_mut().push((Instant::now(), command));
         }
+        true
     }
 }
 
@@ -106,7 +107,11 @@ fn an_adapter_gets_its_commands_by_message_and_redelivered_as_everybody() {
         let adapter = Adapter::default();
         let executed = Rc::clone(&adapter.executed);
         let outlet = Some(adapter.start().recipient());
-        let register = RegisterOutlet { sources: SourcePattern::BeginsWith("icecast:".to_owned()), outlet };
+        let register = RegisterOutlet {
+            owner: "adapter".into(),
+            sources: SourcePattern::BeginsWith("icecast:".to_owned()),
+            outlet,
+        };
         stage.house.control.send(register).await.unwrap();
         let mount = Streamer::new("icecast:main/live", "jazz");
         let _reporting = mount.keeps_reporting(stage);

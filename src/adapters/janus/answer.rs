@@ -154,6 +154,15 @@ pub fn participants(body: &[u8]) -> Result<Vec<Participant>, Refusal> {
     list(&mut bridge(body)?, "participants")
 }
 
+/// To how many places a room is forwarded.
+pub fn forwarders(body: &[u8]) -> Result<usize, Refusal> {
+    let mut data = bridge(body)?;
+    if data.get("rtp_forwarders").is_none() {
+        return Err(Refusal::Unbelievable("it does not list the forwarders".to_owned()));
+    }
+    list::<Value>(&mut data, "rtp_forwarders").map(|forwarders| forwarders.len())
+}
+
 /// That something was done.
 pub fn done(body: &[u8]) -> Result<(), Refusal> {
     bridge(body).map(|_| ())
@@ -171,6 +180,18 @@ mod tests {
                 "plugindata":{{"plugin":"janus.plugin.audiobridge","data":{data}}}}}"#
         )
         .into_bytes()
+    }
+
+    #[test]
+    fn a_room_is_forwarded_nowhere_only_where_janus_says_so() {
+        let forwarders = |data: &str| forwarders(&said(data));
+        assert_eq!(forwarders(r#"{"audiobridge":"forwarders","room":1234,"rtp_forwarders":[]}"#), Ok(0));
+        let one = r#"{"audiobridge":"forwarders","room":1234,"rtp_forwarders":[{"stream_id":1,"ip":"127.0.0.1","port":5004}]}"#;
+        assert_eq!(forwarders(one), Ok(1));
+        for other in [r#"{"audiobridge":"forwarders"}"#, r#"{"rtp_forwarders":{}}"#, r#"{"rtp_forwarders":null}"#] {
+            assert!(forwarders(other).is_err(), "{other}");
+        }
+        assert!(forwarders(r#"{"error_code":489,"error":"Unauthorized (wrong secret)"}"#).is_err());
     }
 
     #[test]

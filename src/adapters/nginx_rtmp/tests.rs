@@ -33,7 +33,7 @@ fn stat(streams: Vec<Stream>) -> Stat {
 }
 
 fn seen() -> Seen {
-    Seen::new(Vec::new(), Ignored::default())
+    Seen::new(true, Vec::new(), Ignored::default())
 }
 
 /// Each broadcast as `name listeners connection`.
@@ -69,12 +69,19 @@ fn a_relay_is_a_listener_until_the_configuration_says_otherwise() {
     let ignoring = |addresses: &[&str], flashvers: &[&str]| {
         let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
         let ignored = Ignored { addresses: owned(addresses), flashvers: owned(flashvers) };
-        look(&mut Seen::new(Vec::new(), ignored), 0, streams())
+        look(&mut Seen::new(true, Vec::new(), ignored), 0, streams())
     };
     assert_eq!(ignoring(&["198.51.100.1:1935/live"], &[]), ["/live/a 1 2"]);
     assert_eq!(ignoring(&[], &["ngx-local-relay"]), ["/live/a 1 2"]);
     // Only the whole text counts.
     assert_eq!(ignoring(&["198.51.100.1"], &["ngx"]), ["/live/a 2 2"]);
+}
+
+#[test]
+fn where_others_than_players_of_rtmp_may_listen_nobody_by_rtmp_is_unknown() {
+    let mut seen = Seen::new(false, Vec::new(), Ignored::default());
+    assert_eq!(look(&mut seen, 0, vec![stream("a", vec![publisher(2, 9)])]), ["/live/a ? 2"]);
+    assert_eq!(look(&mut seen, 1, vec![stream("a", vec![publisher(2, 10), client(5, 1)])]), ["/live/a 1 2"]);
 }
 
 #[test]
@@ -144,7 +151,7 @@ fn a_publisher_is_dropped_by_its_id_and_only_where_that_is_understood() {
 
 #[test]
 fn only_the_applications_asked_for_are_watched() {
-    let mut seen = Seen::new(vec!["live".into()], Ignored::default());
+    let mut seen = Seen::new(true, vec!["live".into()], Ignored::default());
     let other = Stream { application: "test".into(), ..stream("b", vec![publisher(3, 1)]) };
     assert_eq!(look(&mut seen, 0, vec![other, stream("a", vec![publisher(2, 9)])]), ["/live/a 0 2"]);
 }

@@ -16,6 +16,8 @@ use super::watch::{Place, Sighting};
 pub const RECONNECT_WINDOW: Duration = Duration::from_secs(10);
 /// A kill follows a look whose request is no older than this: somebody may have joined since.
 pub const LOOK_FRESH: Duration = Duration::from_secs(1);
+/// After so long without one that is fresh a stop says why nothing happens.
+const LOOKS_SLOW_FOR: Duration = Duration::from_secs(30);
 /// How often the server is looked at while a stop is under way.
 pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A server may list a killed source for about half a second; after this the kill had no effect.
@@ -129,10 +131,6 @@ impl Stop {
         }
     }
 
-    fn is_forced(&self) -> bool {
-        self.command.only_if.is_none()
-    }
-
     /// Why it must not be killed, if so.
     fn objection(&self, seen: &Sighting<'_>) -> Option<String> {
         if self.retracted {
@@ -141,10 +139,16 @@ impl Stop {
         if seen.session != self.command.session {
             return Some("that session is over; another one runs".to_owned());
         }
+        if self.has_killed() && seen.counted != Some(0) {
+            // Who has come back with listeners, or with who knows how many, is not what the command was for.
+            return Some("somebody may listen to what came back".to_owned());
+        }
         let only_if = self.command.only_if?;
         match seen.listeners {
+            // A second kill follows a count of nobody by itself, however long that takes to settle.
+            None if self.has_killed() => None,
             None => Some("the server does not say how many listen".to_owned()),
-            Some(n) if n > only_if.listeners_at_most => Some(format!("{n} listening")),
+            Some(n) if n > only_if.listeners_at_most && !self.has_killed() => Some(format!("{n} listening")),
             Some(_) if only_if.joins.is_some() => Some("the server does not count who joined".to_owned()),
             Some(_) => None,
         }
@@ -163,16 +167,26 @@ impl Stop {
                 self.phase = Phase::Watching { connection: String::new(), since: sent, absences: 1 };
                 Step::Wait
             }
-            (Phase::Checking { .. }, Some(seen)) => match self.objection(&seen) {
-                Some(_) if self.kills > 0 => reconnected(),
-                Some(why) => settle(Outcome::Refused, why),
-                None if now.since(sent) > LOOK_FRESH => Step::Wait,
-                None => {
-                    self.phase = Phase::Killing { connection: seen.connection.to_owned() };
-                    self.kills += 1;
-                    Step::Kill
+            (Phase::Checking { since }, Some(seen)) => {
+                let since = *since;
+                match self.objection(&seen) {
+                    Some(_) if self.kills > 0 => reconnected(),
+                    Some(why) => settle(Outcome::Refused, why),
+                    None if now.since(sent) > LOOK_FRESH && now.since(since) >= LOOKS_SLOW_FOR => {
+                        let took = now.since(sent).as_secs_f64();
+                        settle(
+                            Outcome::Error,
+                            format!("a look at the server takes {took:.1} s: too long to be sure that nobody has come"),
+                        )
+                    }
+                    None if now.since(sent) > LOOK_FRESH => Step::Wait,
+                    None => {
+                        self.phase = Phase::Killing { connection: seen.connection.to_owned() };
+                        self.kills += 1;
+                        Step::Kill
+                    }
                 }
-            },
+            }
             (Phase::Killing { .. }, _) => Step::Wait,
             (Phase::Watching { since, absences, .. }, None) => {
                 *absences += 1;
@@ -186,7 +200,7 @@ impl Stop {
                 if same && sent.since(*since) < KILL_TAKES {
                     return Step::Wait;
                 }
-                let heard = seen.listeners != Some(0) && !self.is_forced();
+                let heard = seen.counted != Some(0);
                 match (self.kills < KILLS_MAX && !heard && !self.retracted, same) {
                     (true, _) => {
                         self.phase = Phase::Back { since: now };
@@ -198,7 +212,7 @@ impl Stop {
             }
             (Phase::Back { since }, Some(seen)) => {
                 let waited = now.since(*since) >= REDELIVERY_PATIENCE;
-                let heard = seen.listeners != Some(0) && !self.is_forced();
+                let heard = seen.counted != Some(0);
                 if heard || waited || self.retracted { reconnected() } else { Step::Wait }
             }
         }

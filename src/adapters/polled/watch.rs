@@ -55,7 +55,10 @@ pub struct Sighting<'a> {
     pub session: &'a str,
     /// Tells one connection of its source from the next.
     pub connection: &'a str,
+    /// To be believed.
     pub listeners: Option<u32>,
+    /// Counted at that poll, whether or not it has settled.
+    pub counted: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +68,7 @@ struct Stream {
     seq: u64,
     /// As it was last seen, with the count to believe; `None` until it was, and while it is not there.
     live: Option<Broadcast>,
+    counted: Option<u32>,
     settling: Settling,
     /// The first good poll without it since the last one with it.
     missing_since: Option<Timestamp>,
@@ -73,7 +77,16 @@ struct Stream {
 
 impl Stream {
     fn new(session: SessionId, started_at: Option<WallTime>, seq: u64) -> Self {
-        Self { session, started_at, seq, live: None, settling: Settling::default(), missing_since: None, farewells: 0 }
+        Self {
+            session,
+            started_at,
+            seq,
+            live: None,
+            counted: None,
+            settling: Settling::default(),
+            missing_since: None,
+            farewells: 0,
+        }
     }
 
     fn next_seq(&mut self, now: Now) -> u64 {
@@ -159,6 +172,7 @@ impl Watch {
             stream.session = session;
         }
         let listeners = stream.settling.count(sent.at, broadcast.listeners, settle, interval);
+        stream.counted = broadcast.listeners;
         stream.live = Some(Broadcast { listeners, ..broadcast.clone() });
         stream.missing_since = None;
         stream.farewells = 0;
@@ -205,7 +219,8 @@ impl Watch {
     pub fn sighting(&self, place: &Place) -> Option<Sighting<'_>> {
         let stream = self.streams.get(place)?;
         let live = stream.live.as_ref().filter(|_| stream.missing_since.is_none())?;
-        Some(Sighting { session: &stream.session, connection: &live.connection, listeners: live.listeners })
+        let (session, connection) = (&stream.session, &live.connection);
+        Some(Sighting { session, connection, listeners: live.listeners, counted: stream.counted })
     }
 
     /// As it was last seen.

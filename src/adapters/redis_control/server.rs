@@ -19,11 +19,12 @@ pub const CHANNELS_MAX: usize = 10_000;
 /// Keys a step of the search goes through, and channels that are read together.
 const SCAN_STEP: usize = 1000;
 const TOGETHER: usize = 500;
+/// A look at everything is given up after this.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
 /// The largest status that is read.
 const STATUS_MAX: usize = 64 << 10;
 /// Publishes only while the status is still the one that was judged: -1 where it is not.
-const PUBLISH_IF: &str =
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PUBLISH', ARGV[2], ARGV[3]) end return -1";
+const PUBLISH_IF: &str = "if redis.call('GETRANGE', KEYS[1], 0, 65536) == ARGV[1] then return redis.call('PUBLISH', ARGV[2], ARGV[3]) end return -1";
 
 #[derive(Clone)]
 pub struct Server(ConnectionManager);
@@ -57,26 +58,35 @@ impl Server {
     }
 
     /// Every channel with a status; those named in `only`, or all there are.
-    pub async fn look(mut self, only: Vec<String>) -> Result<Vec<Found>, Failure> {
+    pub async fn look(self, only: Vec<String>) -> Result<Vec<Found>, Failure> {
+        tokio::time::timeout(LOOK_LIMIT, self.look_at(only)).await.unwrap_or(Err(Failure::Slow))
+    }
+
+    async fn look_at(mut self, only: Vec<String>) -> Result<Vec<Found>, Failure> {
         let ids = if only.is_empty() { self.search().await? } else { only };
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(TOGETHER) {
             let mut pipe = pipe();
             for id in ids {
-                pipe.get(format!("{STATUS_PREFIX}{id}")).llen(format!("{QUEUE_PREFIX}{id}"));
+                pipe.getrange(format!("{STATUS_PREFIX}{id}"), 0, STATUS_MAX as isize)
+                    .llen(format!("{QUEUE_PREFIX}{id}"));
             }
             let answers = self.0.send_packed_commands(&pipe, 0, ids.len() * 2);
             let answers = tokio::time::timeout(TIME_LIMIT, answers).await.map_err(|_| Failure::Slow)??;
             for (id, answer) in ids.iter().zip(answers.chunks(2)) {
-                // What is no text, such as a key of another kind, is no status.
-                let [Value::BulkString(raw), queue] = answer else { continue };
+                let [status, queue] = answer else { return Err(Failure::Odd) };
+                let raw = match status {
+                    // As one that is not there.
+                    Value::BulkString(raw) if raw.is_empty() => continue,
+                    Value::BulkString(raw) if raw.len() > STATUS_MAX => Err("its status is larger than 64 KiB"),
+                    Value::BulkString(raw) => Ok(raw.clone()),
+                    _ => Err("its key is no text"),
+                };
                 let queue = match queue {
                     Value::Int(length) => u32::try_from(*length).ok(),
                     _ => None,
                 };
-                if raw.len() <= STATUS_MAX {
-                    found.push(Found { id: id.clone(), raw: raw.clone(), queue });
-                }
+                found.push(Found { id: id.clone(), raw, queue });
             }
         }
         Ok(found)
@@ -102,7 +112,9 @@ impl Server {
     }
 
     pub async fn status(mut self, id: String) -> Result<Option<Vec<u8>>, Failure> {
-        self.ask(cmd("GET").arg(format!("{STATUS_PREFIX}{id}")).to_owned()).await
+        let raw: Vec<u8> =
+            self.ask(cmd("GETRANGE").arg(format!("{STATUS_PREFIX}{id}")).arg(0).arg(STATUS_MAX).to_owned()).await?;
+        Ok(Some(raw).filter(|raw| !raw.is_empty()))
     }
 
     /// How many heard it; `None` if the status is another by now.

@@ -35,8 +35,8 @@ struct Stop {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Phase {
-    /// Nobody has heard it.
-    Judged,
+    /// Nobody has heard it; while the status stands that stood at the last try, nobody will.
+    Judged { unheard: Option<Vec<u8>> },
     /// It was heard while this status stood.
     Published(Vec<u8>),
     /// The streamer says stopped, since then.
@@ -84,7 +84,7 @@ impl Stops {
             if self.active.len() >= ACTIVE_MAX {
                 return false;
             }
-            self.active.push(Stop { command, phase: Phase::Judged, endings: 0 });
+            self.active.push(Stop { command, phase: Phase::Judged { unheard: None }, endings: 0 });
         }
         true
     }
@@ -99,7 +99,7 @@ impl Stops {
 
     /// The streamer has been told to stop, and whether it stays away is not sure yet.
     pub fn is_ending(&self, source: &SourceId) -> bool {
-        self.active.iter().any(|stop| stop.command.source == *source && stop.phase != Phase::Judged)
+        self.active.iter().any(|stop| stop.command.source == *source && !matches!(stop.phase, Phase::Judged { .. }))
     }
 
     /// A look for the sake of this command found `raw`, `None` where there is no status.
@@ -112,10 +112,19 @@ impl Stops {
         verdict
     }
 
-    /// It was published while `raw` stood, and so many heard it: none is nothing done.
-    pub fn on_published(&mut self, id: &str, raw: &[u8], heard: u64) {
-        if let Some(stop) = self.active.iter_mut().find(|stop| stop.command.id == id).filter(|_| heard > 0) {
+    /// It was published while `raw` stood, and heard.
+    pub fn on_published(&mut self, id: &str, raw: &[u8]) {
+        if let Some(stop) = self.active.iter_mut().find(|stop| stop.command.id == id) {
             stop.phase = Phase::Published(raw.to_vec());
+        }
+    }
+
+    /// It was published while `raw` stood, and nobody heard it: the streamer is away, or just starting.
+    pub fn on_unheard(&mut self, id: &str, raw: &[u8]) {
+        if let Some(stop) = self.active.iter_mut().find(|stop| stop.command.id == id)
+            && let Phase::Judged { unheard } = &mut stop.phase
+        {
+            *unheard = Some(raw.to_vec());
         }
     }
 
@@ -150,12 +159,15 @@ impl Stop {
         let Some(status) = raw.and_then(|raw| Status::parse(raw).ok()) else { return Verdict::Wait };
         match &self.phase {
             _ if status.state == State::Stopped => return self.stopped_already(),
-            // It has been heard: what follows is the streamer's doing.
-            Phase::Published(before) if Some(before.as_slice()) != raw => return Verdict::Wait,
+            // It has been heard: a second one might end what somebody has begun meanwhile.
+            Phase::Published(_) => return Verdict::Wait,
+            Phase::Judged { unheard: Some(before) } if Some(before.as_slice()) == raw => return Verdict::Wait,
+            // It has started again by itself: only one that nobody hears is stopped once more.
+            Phase::Stopped(_) if status.listeners != Some(0) => return Verdict::Wait,
             _ => {}
         }
         let Some(guard) = self.command.only_if else { return Verdict::Publish };
-        let fresh = sighting.since.is_some_and(|since| now.since(since) <= watch.believed_for());
+        let fresh = sighting.since.is_some_and(|since| now.since(since) <= watch.update_interval());
         match status.listeners {
             Some(listeners) if listeners > guard.listeners_at_most => {
                 Verdict::Answer(answer(&self.command, Outcome::Refused, format!("{listeners} listen")))
@@ -169,7 +181,9 @@ impl Stop {
     /// One that nobody of ours has stopped needs no waiting for its return.
     fn stopped_already(&self) -> Verdict {
         match self.phase {
-            Phase::Judged => Verdict::Answer(answer(&self.command, Outcome::Ok, "the stream was stopped already")),
+            Phase::Judged { .. } => {
+                Verdict::Answer(answer(&self.command, Outcome::Ok, "the stream was stopped already"))
+            }
             _ => Verdict::Wait,
         }
     }
@@ -198,12 +212,12 @@ impl Stop {
                 }
                 State::Stopped => None,
                 _ if self.endings >= ENDINGS_MAX => settled(self, Outcome::Error, "source reconnected"),
-                _ if self.command.only_if.is_some() && status.listeners.is_some_and(|count| count > 0) => {
+                _ if status.listeners.is_some_and(|count| count > 0) => {
                     settled(self, Outcome::Error, "source reconnected, and somebody listens")
                 }
                 _ => Some(Due::Again(self.command.id.clone())),
             },
-            Phase::Judged | Phase::Published(_) => None,
+            Phase::Judged { .. } | Phase::Published(_) => None,
         }
     }
 }

@@ -17,7 +17,7 @@ use sattva_actors::{
 };
 
 use super::{
-    super::polled::names,
+    super::polled::{names, settling::Settling},
     status::{State, Status},
 };
 
@@ -33,6 +33,7 @@ pub struct Scope {
     pub channel_prefix: String,
     /// How often the streamers write; a count is believed for three of these.
     pub update_interval: Duration,
+    pub settle: Duration,
     pub stop: bool,
 }
 
@@ -46,8 +47,8 @@ pub fn source_prefix(name: &str) -> String {
 pub struct Found {
     /// What stands behind the prefix of its key.
     pub id: String,
-    /// The status as it stands there, to the byte.
-    pub raw: Vec<u8>,
+    /// The status as it stands there, to the byte, or why there is none.
+    pub raw: Result<Vec<u8>, &'static str>,
     pub queue: Option<u32>,
 }
 
@@ -71,7 +72,7 @@ struct Stream {
     /// When the status came at the earliest; `None` for one that was there before we looked.
     since: Option<Timestamp>,
     farewells: u8,
-    last: Option<Status>,
+    settling: Settling,
 }
 
 #[derive(Debug)]
@@ -101,7 +102,7 @@ impl Watch {
                 raw: Vec::new(),
                 since: None,
                 farewells: 0,
-                last: None,
+                settling: Settling::default(),
             };
             self.streams.insert(known.source, stream);
         }
@@ -133,7 +134,8 @@ impl Watch {
         is_ending: impl Fn(&SourceId) -> bool,
         reports: &mut Vec<Dated>,
     ) -> Result<(), String> {
-        let status = Status::parse(&found.raw)?;
+        let raw = found.raw?;
+        let status = Status::parse(&raw)?;
         let source = SourceId::new(&format!("{}{}", source_prefix(&self.scope.name), found.id))
             .map_err(|error| error.to_string())?;
         let channel =
@@ -147,7 +149,7 @@ impl Watch {
             raw: Vec::new(),
             since: None,
             farewells: 0,
-            last: None,
+            settling: Settling::default(),
         });
         if stream.channel != channel {
             // The prefix has changed: it is another channel from here on, and the old one is told of its end.
@@ -156,12 +158,11 @@ impl Watch {
             stream.channel = channel;
             stream.session = None;
         }
-        if stream.raw != found.raw {
+        if stream.raw != raw {
             // First seen after a restart it may be of any age, as when it is the first of all.
             stream.since = before.filter(|_| !stream.raw.is_empty());
-            stream.raw.clone_from(&found.raw);
+            stream.raw = raw;
         }
-        stream.last = Some(status.clone());
         if status.state == State::Stopped {
             if is_ending(&source) {
                 return Ok(());
@@ -173,6 +174,8 @@ impl Watch {
             // Its end has been said.
             stream.session = None;
         }
+        let counted = status.listeners.filter(|_| stream.since.is_some());
+        let listeners = stream.settling.count(sent.at, counted, self.scope.settle, interval);
         let session = stream.session.get_or_insert_with(|| session(&status.updated_at, sent.wall)).clone();
         let report = Report {
             identity: Identity::Numbered { session, started_at: None, seq: stream.next_seq(sent) },
@@ -181,7 +184,7 @@ impl Watch {
                 State::Restarting | State::Error => ReportStatus::Idle,
                 _ => ReportStatus::Live,
             },
-            listeners: status.listeners.filter(|_| stream.since.is_some()),
+            listeners,
             joins: None,
             queue_size: found.queue,
             queue_ops: None,
@@ -200,9 +203,8 @@ impl Watch {
         Some(Sighting { id: &stream.id, session: stream.session.as_deref()?, since: stream.since, raw: &stream.raw })
     }
 
-    /// How long a count is believed.
-    pub fn believed_for(&self) -> Duration {
-        self.scope.update_interval * 3
+    pub fn update_interval(&self) -> Duration {
+        self.scope.update_interval
     }
 }
 

@@ -60,13 +60,13 @@ fn an_icecast_server_must_be_whole_and_alone_of_its_name() {
 
 #[test]
 fn an_nginx_that_is_to_stop_streams_must_say_where() {
-    let one = "[[nginx_rtmp]]\nname = \"a\"\nstat_url = \"http://h/stat\"\n";
+    let one = "[[nginx_rtmp]]\nname = \"a\"\nrtmp_only = true\nstat_url = \"http://h/stat\"\n";
     check(one, "1:1", &["nginx_rtmp[0].control_url", "is missing", "stop = false"]);
     Scene::empty().file(&format!("{one}stop = false\n")).config();
     Scene::empty().file(&format!("{one}control_url = \"http://h/control\"\n")).config();
-    check(&format!("{one}control_url = \"h\"\n"), "4:15", &["nginx_rtmp[0].control_url", "URL"]);
-    check(&format!("{one}stop = false\nignored_addresses = [\"\"]\n"), "5:22", &["ignored_addresses[0]"]);
-    check(&format!("{one}stop = false\nsettle = \"11m\"\n"), "5:10", &["nginx_rtmp[0].settle", "too long"]);
+    check(&format!("{one}control_url = \"h\"\n"), "5:15", &["nginx_rtmp[0].control_url", "URL"]);
+    check(&format!("{one}stop = false\nignored_addresses = [\"\"]\n"), "6:22", &["ignored_addresses[0]"]);
+    check(&format!("{one}stop = false\nsettle = \"11m\"\n"), "6:10", &["nginx_rtmp[0].settle", "too long"]);
 }
 
 #[test]

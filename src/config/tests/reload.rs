@@ -61,7 +61,7 @@ fn channels_and_servers_are_named() {
     let changes = diff(&one, &Scene::empty().file(&two).config());
     assert_eq!(changes.applied, ["icecast.one.url", "icecast.two"]);
     check(
-        "[[nginx_rtmp]]\nname = \"n\"\nstat_url = \"http://a\"\nstop = false\n\
+        "[[nginx_rtmp]]\nname = \"n\"\nrtmp_only = true\nstat_url = \"http://a\"\nstop = false\n\
          [[janus]]\nname = \"j\"\nurl = \"http://a\"\nstreamer_ids = [\"1\"]",
         &["janus.j", "nginx_rtmp.n"],
         &[],

@@ -33,7 +33,7 @@ fn forced() -> StopCommand {
 
 /// The mount as its first connection (1), its second (2)… with so many listeners.
 fn seen(connection: &'static str, listeners: u32) -> Option<Sighting<'static>> {
-    Some(Sighting { session: SESSION, connection, listeners: Some(listeners) })
+    Some(Sighting { session: SESSION, connection, listeners: Some(listeners), counted: Some(listeners) })
 }
 
 /// One stop, told as a story in milliseconds.
@@ -108,12 +108,12 @@ fn a_source_somebody_hears_is_not_killed() {
 
 #[test]
 fn an_unknown_count_is_a_listener() {
-    let unknown = Some(Sighting { session: SESSION, connection: "1", listeners: None });
+    let unknown = Some(Sighting { session: SESSION, connection: "1", listeners: None, counted: None });
     assert_eq!(outcome(&Story::begin(command()).poll(10, unknown)).0, Outcome::Refused);
     let mut story = Story::begin(command());
     story.poll(10, seen("1", 0));
     story.killed();
-    let back = Some(Sighting { session: SESSION, connection: "2", listeners: None });
+    let back = Some(Sighting { session: SESSION, connection: "2", listeners: None, counted: None });
     assert_eq!(outcome(&story.poll(2000, back)), (Outcome::Error, "source reconnected", false));
 }
 
@@ -125,7 +125,7 @@ fn a_condition_that_cannot_be_checked_is_not_met() {
 
 #[test]
 fn another_session_is_not_killed_even_by_force() {
-    let other = Some(Sighting { session: "/live@2", connection: "2", listeners: Some(0) });
+    let other = Some(Sighting { session: "/live@2", connection: "2", listeners: Some(0), counted: Some(0) });
     assert_eq!(outcome(&Story::begin(command()).poll(10, other)).0, Outcome::Refused);
     assert_eq!(outcome(&Story::begin(forced()).poll(10, other)).0, Outcome::Refused);
 }
@@ -313,9 +313,33 @@ fn an_operators_forced_stop_asks_for_nobody() {
     let mut story = Story::begin(forced());
     assert_eq!(story.poll(10, seen("1", 5)), Step::Kill);
     story.killed();
-    story.poll(1500, seen("2", 5));
-    story.stop.on_delivery(at(2000));
-    assert_eq!(story.poll(2010, seen("2", 5)), Step::Kill);
+    // Who has come back with listeners is not what the operator wanted ended.
+    assert_eq!(outcome(&story.poll(1500, seen("2", 5))), (Outcome::Error, "source reconnected", false));
+}
+
+#[test]
+fn what_comes_back_unheard_is_killed_once_more_though_nobody_has_not_settled() {
+    for command in [command(), forced()] {
+        let mut story = Story::begin(command);
+        assert_eq!(story.poll(10, seen("1", 0)), Step::Kill);
+        story.killed();
+        let back = |counted| Some(Sighting { session: SESSION, connection: "2", listeners: None, counted });
+        assert_eq!(story.poll(1500, back(Some(0))), Step::Wait);
+        story.stop.on_delivery(at(2000));
+        assert_eq!(story.poll(2010, back(Some(0))), Step::Kill);
+    }
+}
+
+#[test]
+fn a_server_that_takes_too_long_to_say_who_listens_is_named_as_the_reason() {
+    let mut story = Story::begin(command());
+    for second in 2..30 {
+        let step = story.stop.on_poll(at(second * 1000 - 1500), at(second * 1000), seen("1", 0));
+        assert_eq!(step, Step::Wait, "{second}");
+    }
+    let step = story.stop.on_poll(at(29_000), at(30_500), seen("1", 0));
+    assert!(outcome(&step).1.contains("1.5 s"), "{step:?}");
+    assert_eq!(outcome(&step).0, Outcome::Error);
 }
 
 proptest! {
@@ -340,7 +364,7 @@ proptest! {
                 }
                 _ => {
                     let sent = now.saturating_sub(ago);
-                    let seen = (start > 0).then(|| Sighting { session: SESSION, connection: ["", "1", "2", "3"][start], listeners });
+                    let seen = (start > 0).then(|| Sighting { session: SESSION, connection: ["", "1", "2", "3"][start], listeners, counted: listeners });
                     let step = stop.on_poll(at(sent), at(now), seen);
                     if step == Step::Kill {
                         prop_assert_eq!(seen.unwrap().listeners, Some(0));

@@ -19,7 +19,7 @@ fn status(status: &str, listeners: &str, updated: &str) -> Vec<u8> {
 
 fn look(watch: &mut Watch, second: u64, raw: Vec<u8>) {
     let wall = WallTime::from_millis(1_800_000_000_000 + second as i64 * 1000);
-    let found = vec![Found { id: "a".into(), raw, queue: None }];
+    let found = vec![Found { id: "a".into(), raw: Ok(raw), queue: None }];
     // As the adapter does while a stop is under way.
     watch.on_look(Now { at: Timestamp::from_secs(second), wall }, found, |_| true);
 }
@@ -30,6 +30,7 @@ fn empty() -> Watch {
         name: "main".into(),
         channel_prefix: String::new(),
         update_interval: Duration::from_secs(10),
+        settle: Duration::ZERO,
         stop: true,
     });
     look(&mut watch, 0, status("playing", "1", "t0"));
@@ -84,8 +85,8 @@ fn a_zero_that_has_stood_for_too_long_stops_nothing() {
     command.valid_until = Timestamp::from_secs(1000);
     stops.on_command(Timestamp::from_secs(3), command);
     let raw = status("playing", "0", "t1");
-    assert_eq!(stops.judge(Timestamp::from_secs(30), "1", Some(&raw), &watch), Verdict::Publish);
-    assert_eq!(stops.judge(Timestamp::from_secs(31), "1", Some(&raw), &watch), Verdict::Wait);
+    assert_eq!(stops.judge(Timestamp::from_secs(10), "1", Some(&raw), &watch), Verdict::Publish);
+    assert_eq!(stops.judge(Timestamp::from_secs(11), "1", Some(&raw), &watch), Verdict::Wait);
 }
 
 #[test]
@@ -111,20 +112,39 @@ fn an_operators_forced_stop_asks_nobody() {
 }
 
 #[test]
-fn what_nobody_heard_is_published_again_and_what_was_heard_is_not_once_the_streamer_has_spoken() {
+fn what_nobody_heard_is_published_again_at_a_new_status_and_what_was_heard_never() {
     let watch = empty();
     let mut stops = Stops::default();
     let raw = status("playing", "0", "t1");
     let now = Timestamp::from_secs(5);
     stops.on_command(now, command(&watch, "1"));
-    stops.on_published("1", &raw, 0);
-    assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Publish);
-    stops.on_published("1", &raw, 1);
-    // The same command comes again while nothing has been said since.
+    stops.on_unheard("1", &raw);
+    // The streamer may be starting: while it says nothing new, nobody knows who has come.
+    assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Wait);
+    let news = status("playing", "0", "t2");
+    assert_eq!(stops.judge(now, "1", Some(&news), &watch), Verdict::Publish);
+    stops.on_published("1", &news);
+    // The same command comes again: a second stop might end what somebody has just begun.
     assert!(stops.on_command(now, command(&watch, "1")));
-    assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Publish);
-    // It plays again, or still: a second stop might end what somebody has just begun.
-    assert_eq!(stops.judge(now, "1", Some(&status("playing", "0", "t2")), &watch), Verdict::Wait);
+    for raw in [news, status("playing", "0", "t3")] {
+        assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Wait);
+    }
+}
+
+#[test]
+fn by_force_too_only_one_that_comes_back_to_nobody_is_stopped_once_more() {
+    let mut watch = empty();
+    let mut stops = Stops::default();
+    stops.on_command(Timestamp::from_secs(3), StopCommand { only_if: None, ..command(&watch, "1") });
+    stops.on_published("1", &status("playing", "7", "t1"));
+    look(&mut watch, 4, status("stopped", "0", "t2"));
+    stops.on_look(Timestamp::from_secs(4), &watch);
+    for (count, verdict) in [("3", Verdict::Wait), ("null", Verdict::Wait), ("0", Verdict::Publish)] {
+        let back = status("playing", count, "t3");
+        assert_eq!(stops.judge(Timestamp::from_secs(5), "1", Some(&back), &watch), verdict, "{count}");
+    }
+    look(&mut watch, 6, status("playing", "3", "t3"));
+    assert_eq!(outcomes(&stops.on_look(Timestamp::from_secs(6), &watch))[0].0, Outcome::Error);
 }
 
 /// A stop that has been published while nobody listened.
@@ -132,7 +152,7 @@ fn published(watch: &Watch) -> Stops {
     let mut stops = Stops::default();
     stops.on_command(Timestamp::from_secs(3), command(watch, "1"));
     assert!(stops.on_look(Timestamp::from_secs(3), watch).is_empty());
-    stops.on_published("1", &status("playing", "0", "t1"), 1);
+    stops.on_published("1", &status("playing", "0", "t1"));
     stops
 }
 
@@ -182,7 +202,7 @@ fn one_that_starts_again_by_itself_is_stopped_once_more_and_then_reported() {
         if second == 4 {
             assert_eq!(due, [Due::Again("1".into())]);
             assert_eq!(stops.judge(Timestamp::from_secs(6), "1", Some(&again), &watch), Verdict::Publish);
-            stops.on_published("1", &again, 1);
+            stops.on_published("1", &again);
         } else {
             assert_eq!(outcomes(&due), [(Outcome::Error, "source reconnected".to_owned())]);
         }

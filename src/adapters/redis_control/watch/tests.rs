@@ -9,6 +9,7 @@ fn watch() -> Watch {
         name: "main".into(),
         channel_prefix: String::new(),
         update_interval: Duration::from_secs(10),
+        settle: Duration::ZERO,
         stop: true,
     })
 }
@@ -19,7 +20,7 @@ fn at(seconds: u64) -> Now {
 
 fn found(id: &str, status: &str, listeners: &str, updated: &str) -> Found {
     let raw = format!(r#"{{"status":"{status}","updated_at":"{updated}","listeners_count":{listeners}}}"#);
-    Found { id: id.into(), raw: raw.into(), queue: Some(2) }
+    Found { id: id.into(), raw: Ok(raw.into()), queue: Some(2) }
 }
 
 /// Each report of a look: its state, its count, its session, and the second of its count.
@@ -134,9 +135,21 @@ fn pauses_and_gaps_are_told_as_such() {
 }
 
 #[test]
+fn nobody_counts_only_when_it_has_settled_and_a_listener_at_once() {
+    let mut watch = watch();
+    watch.scope.settle = Duration::from_secs(4);
+    let counts: Vec<_> = ["1", "1", "0", "0", "0", "2", "0"]
+        .iter()
+        .enumerate()
+        .map(|(n, count)| looked(&mut watch, n as u64 * 2, vec![found("a", "playing", count, &n.to_string())])[0].1)
+        .collect();
+    assert_eq!(counts, [None, Some(1), Some(1), Some(1), Some(0), Some(2), Some(2)]);
+}
+
+#[test]
 fn what_cannot_be_understood_is_named_once_and_spoils_nothing_else() {
     let mut watch = watch();
-    let rubbish = || Found { id: "b".into(), raw: b"\x00\xff".to_vec(), queue: None };
+    let rubbish = || Found { id: "b".into(), raw: Ok(b"\x00\xff".to_vec()), queue: None };
     let name = || found("a b/c", "playing", "0", "t0");
     let looked = watch.on_look(at(0), vec![found("a", "playing", "0", "t0"), rubbish(), name()], |_| false);
     assert_eq!((looked.reports.len(), looked.odd.len()), (1, 2));
