@@ -1,15 +1,20 @@
 //! A real nginx with nginx-rtmp, ffmpeg publishing and playing.
 
-use std::{fs, net::TcpStream, path::Path, process::Command};
+use std::{fs, net::TcpStream, path::Path, process::Command, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     again::Again,
-    patience::eventually,
+    patience::{eventually, let_pass},
     process::{Process, program},
     stage::{Stage, free_port},
 };
 
 stories!(NginxRtmp);
+
+/// nginx ends within five seconds of being told to.
+const LOOKS_AT_ITS_END: u32 = 250;
 
 /// The traps that only an nginx sets.
 mod traps;
@@ -21,8 +26,8 @@ pub struct NginxRtmp {
     second: u16,
     /// Put into the daemon's configuration.
     own: &'static str,
-    _server: Process,
-    _scratch: tempfile::TempDir,
+    server: Process,
+    scratch: tempfile::TempDir,
     publisher: Option<Process>,
     again: Option<Again>,
     players: Vec<Process>,
@@ -50,22 +55,30 @@ impl NginxRtmp {
         fs::write(&configuration, nginx_conf((rtmp, http, second), scratch.path(), workers, &pushing)).unwrap();
         let server = Process::start(Command::new(program("nginx")).arg("-c").arg(&configuration));
         eventually("nginx to answer", || TcpStream::connect(("127.0.0.1", http)).ok());
-        Self {
-            rtmp,
-            http,
-            second,
-            own,
-            _server: server,
-            _scratch: scratch,
-            publisher: None,
-            again: None,
-            players: Vec::new(),
-        }
+        Self { rtmp, http, second, own, server, scratch, publisher: None, again: None, players: Vec::new() }
     }
 
     fn stat(&self) -> String {
         let mut answer = ureq::get(format!("http://127.0.0.1:{}/stat", self.http)).call().unwrap();
         answer.body_mut().read_to_string().unwrap()
+    }
+}
+
+impl Drop for NginxRtmp {
+    /// Killed outright, nginx would leave its workers behind.
+    fn drop(&mut self) {
+        let pid =
+            fs::read_to_string(self.scratch.path().join("nginx.pid")).ok().and_then(|pid| pid.trim().parse().ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            // It may have ended by itself.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        for _ in 0..LOOKS_AT_ITS_END {
+            if !self.server.is_running() {
+                return;
+            }
+            let_pass(Duration::from_millis(20));
+        }
     }
 }
 
