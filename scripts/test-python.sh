@@ -18,15 +18,25 @@ pairs=(
 }
 command -v ffmpeg >/dev/null || { echo "the tests need ffmpeg: scripts/install.sh test installs it" >&2; exit 1; }
 
+# uv shares what the environments have in common; without it each takes half a minute.
+uv=$(command -v uv || true)
+if [ -z "$uv" ]; then
+    uv=$PWD/.venv-uv/bin/uv
+    if [ ! -x "$uv" ]; then
+        "$python" -m venv --clear .venv-uv
+        .venv-uv/bin/pip install --quiet --disable-pip-version-check uv || uv=
+    fi
+fi
+
 environment() { # environment PAIR: makes it unless it is as it should be
     local pair=$1 venv=.venv-$1 mark rest version
     mark=$venv/installed
     [ ! "$mark" -nt pyproject.toml ] || [ ! "$mark" -nt requirements-test.txt ] || return 0
     rest=${pair#py-tgcalls-} version=${rest%%-*}
     echo "installing $pair into clients/python/$venv (once)"
-    if command -v uv >/dev/null; then
-        uv venv --quiet --clear --python "$python" "$venv"
-        uv pip install --quiet --python "$venv/bin/python" -e ".[${rest#*-}]" "py-tgcalls==$version" -r requirements-test.txt
+    if [ -n "$uv" ]; then
+        "$uv" venv --quiet --clear --python "$python" "$venv"
+        "$uv" pip install --quiet --python "$venv/bin/python" -e ".[${rest#*-}]" "py-tgcalls==$version" -r requirements-test.txt
     else
         "$python" -m venv --clear "$venv"
         "$venv/bin/pip" install --quiet --disable-pip-version-check \
