@@ -117,6 +117,8 @@ struct Inner {
     string_ids: Cell<bool>,
     asked: Cell<u64>,
     seen: RefCell<Seen>,
+    /// Rooms whose forwarders are not listed for us, each told once.
+    unlisted: RefCell<HashSet<String>>,
 }
 
 /// What the looks so far have shown.
@@ -144,6 +146,7 @@ impl JanusAdapter {
             string_ids: Cell::new(false),
             asked: Cell::new(0),
             seen: RefCell::default(),
+            unlisted: RefCell::default(),
         }));
         let settings = Settings {
             name: settings.name,
@@ -309,7 +312,16 @@ impl Inner {
         let body = self.ask(request, LOOK_ANSWER_MAX).await?;
         match answer::forwarders(&body) {
             Ok(count) => Ok(count == 0),
-            Err(Refusal::Bridge { .. }) => Ok(false),
+            Err(refusal @ Refusal::Bridge { .. }) => {
+                let mut told = self.unlisted.borrow_mut();
+                if told.len() < answer::ROOMS_MAX && told.insert(room.to_string()) {
+                    tracing::warn!(
+                        %room, %refusal,
+                        "a room's forwarders cannot be listed, so nobody knows whether it is heard elsewhere and it is not ended; set room_secret_file to the room's secret"
+                    );
+                }
+                Ok(false)
+            }
             Err(other) => Err(other.into()),
         }
     }

@@ -128,10 +128,13 @@ fn nginx_rtmp(request: &str) -> Option<String> {
 
 const ROOM: &str = r#"{"janus":"success","plugindata":{"data":{"participants":[{"id":1000,"display":"radio"}]}}}"#;
 
+const FORWARDERS: &str = r#"{"janus":"success","plugindata":{"data":{"rtp_forwarders":[]}}}"#;
+
 fn janus(request: &str) -> Option<String> {
     match request {
         _ if request.contains("\"kick\"") => None,
         _ if request.contains("\"listparticipants\"") => Some(ROOM.to_owned()),
+        _ if request.contains("\"listforwarders\"") => Some(FORWARDERS.to_owned()),
         _ => Some(r#"{"janus":"success","data":{"id":5}}"#.to_owned()),
     }
 }

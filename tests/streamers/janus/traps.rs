@@ -61,13 +61,16 @@ fn a_room_that_is_made_anew_with_the_same_streamer_is_another_session() {
 }
 
 #[test]
-fn without_the_rooms_secret_the_stop_fails_and_says_what_to_do() {
+fn without_the_rooms_secret_nobody_knows_whether_it_is_forwarded_and_the_log_says_what_to_do() {
     let mut scene = Scene::begin(Janus::with_room_secret("wrong\n"));
     scene.stage.publish();
-    scene.until_at_last("stop_failed");
-    let why = scene.explained().to_string();
-    assert!(why.contains("room_secret_file"), "{why}");
+    let told = eventually("the room's secret to be asked for", || {
+        scene.daemon.logged(|line| line["message"].as_str().is_some_and(|text| text.contains("room_secret_file")))
+    });
+    assert_eq!(told["room"], ROOM.to_string());
+    let_pass(TIMEOUT + Duration::from_secs(2));
     assert!(scene.stage.is_live());
+    assert_eq!(scene.stream().unwrap()["listeners_known"], false);
     assert!(!scene.daemon.log().contains("wrong\""), "the secret is in the log");
 }
 
@@ -79,4 +82,23 @@ fn a_wrong_api_secret_is_told_and_nothing_is_known() {
         ready["dependencies"]["janus:rooms"]["detail"].as_str().map(str::to_owned)
     });
     assert!(told.contains("api_secret_file"), "{told}");
+}
+
+#[test]
+fn a_room_that_is_forwarded_may_be_heard_elsewhere_and_is_not_ended_while_it_is() {
+    let mut scene = Scene::begin(Janus::open());
+    scene.stage.publish();
+    scene.counts(0);
+    let forward = json!({ "request": "rtp_forward", "room": ROOM, "secret": "roomsec", "host": "127.0.0.1",
+        "host_family": "ipv4", "port": free_port() });
+    let answer = scene.stage.asks.say(forward);
+    scene.live.until_auto_end("frozen");
+    let_pass(TIMEOUT + Duration::from_secs(1));
+    assert!(scene.stage.is_live(), "{}", scene.explained());
+    let stream = answer["stream_id"].clone();
+    scene
+        .stage
+        .asks
+        .say(json!({ "request": "stop_rtp_forward", "room": ROOM, "secret": "roomsec", "stream_id": stream }));
+    scene.until_at_last("ended");
 }
