@@ -192,6 +192,45 @@ def test_where_the_listeners_cannot_be_counted_the_stop_is_refused(trouble: str)
 
 
 @story
+async def test_a_count_whose_connection_was_cancelled_is_tried_again_and_lets_no_stop_through() -> None:
+    radio = Radio()
+    connection: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
+    assert connection is not None
+    connection.cancel()
+
+    async def count() -> int | None:
+        if connection is not None:
+            await connection
+        return 3
+
+    radio.client.stream("jazz", stop=radio.stop, count=count)
+    await sleep(1)
+    radio.daemon.orders(radio.daemon.last())
+    await sleep(0.5)
+    assert radio.daemon.outcome() == "refused"
+    connection = None
+    await sleep(6)
+    assert radio.daemon.last()["listeners"] == 3
+
+
+@story
+async def test_a_stop_that_was_cancelled_halfway_is_an_error_and_is_not_run_again() -> None:
+    radio = Radio()
+    tries: list[str] = []
+
+    async def stop(command: StopCommand) -> None:
+        tries.append(command.id)
+        raise asyncio.CancelledError
+
+    radio.client.stream("jazz", stop=stop, count=radio.count)
+    await sleep(1)
+    radio.daemon.orders(radio.daemon.last())
+    await sleep(30)
+    assert radio.daemon.outcome() == "error"
+    assert tries == ["c1"]
+
+
+@story
 async def test_without_a_count_of_its_own_only_a_fresh_update_lets_a_stop_through() -> None:
     radio = Radio()
     stream = radio.play(counts=False)
