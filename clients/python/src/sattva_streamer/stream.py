@@ -58,7 +58,8 @@ class Stream:
         self._clock = clock
         self._changed = changed
         self._look = look
-        self._started: float | None = clock.now()
+        # Written down once: the daemon orders sessions by it, and the wall clock may be set.
+        self._started: str | None = clock.rfc3339(clock.now())
         self._seq = 0
         self._state = State.LIVE
         self._evidence = Evidence(None, None, clock.now())
@@ -170,7 +171,7 @@ class Stream:
             queue_size=self._queue_size,
             queue_ops=self._queue_ops,
             track=self._track,
-            started_at=None if self._started is None else self._clock.rfc3339(self._started),
+            started_at=self._started,
             observed_at=self._clock.rfc3339(evidence.taken_at),
             interval_seconds=max(self.interval, at_least_every),
         )
