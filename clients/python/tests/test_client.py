@@ -14,7 +14,7 @@ import pytest
 
 import virtual_time
 from memory_daemon import MemoryDaemon
-from sattva_streamer import Client, State, StopCommand, Stream, Track
+from sattva_streamer import Client, Evidence, State, StopCommand, Stream, Track
 from sattva_streamer.client import STOP_PATIENCE
 from sattva_streamer.outcomes import UNHEARD_MAX
 from sattva_streamer.transport import Rejected
@@ -111,6 +111,83 @@ async def test_what_cannot_be_is_unknown_and_nothing_raises() -> None:
         stream.update(listeners=wrong)  # type: ignore[arg-type]
         await sleep(1)
         assert radio.daemon.last()["listeners"] is None, wrong
+
+
+@pytest.mark.parametrize(
+    ("track", "told"),
+    [
+        (Track(None), None),  # type: ignore[arg-type]
+        (Track("x", id=42), {"title": "x", "id": "42"}),  # type: ignore[arg-type]
+        (Track("x", duration_seconds="210"), {"title": "x"}),  # type: ignore[arg-type]
+        (Track("x", duration_seconds=float("nan")), {"title": "x"}),
+        (Track("half \ud83d a smile"), {"title": "half ? a smile"}),
+        ("x", None),
+    ],
+    ids=repr,
+)
+def test_a_track_that_is_none_costs_neither_the_stream_nor_the_others_their_reports(track: Any, told: Any) -> None:
+    async def tale() -> None:
+        radio = Radio()
+        radio.play("rock")
+        stream = radio.play()
+        await sleep(1)
+        stream.update(track=track, queue_ops=None, state="live")  # type: ignore[arg-type]
+        radio.there = 3
+        await sleep(11)
+        assert radio.daemon.last("jazz").get("track") == told
+        json.dumps(radio.daemon.last("jazz"), ensure_ascii=False).encode()
+        for channel in ("jazz", "rock"):
+            assert radio.daemon.last(channel)["listeners"] == 3
+        await radio.client.close()
+        assert radio.daemon.closed
+
+    virtual_time.tell(tale)
+
+
+@story
+async def test_a_report_that_cannot_be_written_holds_up_neither_the_others_nor_the_end_of_the_program() -> None:
+    radio = Radio()
+
+    def look() -> Evidence:
+        raise ZeroDivisionError
+
+    radio.client.stream("bad", stop=radio.stop, look=look)
+    radio.play("good")
+    await sleep(12)
+    assert radio.daemon.last("good")["seq"] >= 3
+    assert {report["channel_id"] for report in radio.daemon.reports} == {"good"}
+    assert radio.daemon.requests < 20
+    radio.client.stream("worse", stop=radio.stop, look=look)
+    await radio.client.close()
+    assert radio.daemon.closed
+
+
+@story
+async def test_a_transport_that_breaks_at_the_last_words_is_closed_and_raises_nothing() -> None:
+    radio = Radio()
+    radio.play()
+    await sleep(1)
+
+    async def broken(body: Any, patience: float) -> object:
+        raise TypeError("a mistake")
+
+    radio.daemon.post = broken  # type: ignore[method-assign]
+    radio.play("rock")
+    await radio.client.close()
+    assert radio.daemon.closed
+
+
+@story
+async def test_a_count_of_the_future_is_unknown_and_does_not_keep_later_ones_out() -> None:
+    radio = Radio()
+    stream = radio.play(counts=False)
+    await sleep(1)
+    stream.update(listeners=0, counted_at=virtual_time.BEGINS_AT)
+    await sleep(1)
+    assert radio.daemon.last()["listeners"] is None
+    stream.update(listeners=2)
+    await sleep(1)
+    assert radio.daemon.last()["listeners"] == 2
 
 
 @story
@@ -738,3 +815,13 @@ def test_a_source_that_the_daemon_would_not_take_is_an_error_at_the_start(wrong:
 def test_an_address_that_is_none_is_an_error_at_the_start(wrong: str) -> None:
     with pytest.raises(ValueError, match="url"):
         Client(wrong, "radio-1")
+
+
+@pytest.mark.parametrize("wrong", ["5", 0, -1, 1e9, float("nan"), None])
+def test_an_interval_that_the_daemon_would_not_take_is_an_error_at_the_start(wrong: Any) -> None:
+    async def told() -> None:
+        radio = Radio()
+        with pytest.raises(ValueError, match="interval"):
+            radio.client.stream("jazz", stop=radio.stop, interval=wrong)
+
+    virtual_time.tell(told)
