@@ -58,8 +58,9 @@ def story(told: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 @story
 async def test_a_stream_is_reported_at_once_and_then_every_five_seconds() -> None:
     radio = Radio()
-    stream = radio.play()
-    stream.update(track=Track("So What", artist="Miles Davis"), queue_size=5, queue_ops={"add": 3, "dance": 1}, joins=0)
+    stream = radio.play(counts=False)
+    stream.update(listeners=0, joins=0, queue_size=5, queue_ops={"add": 3, "dance": 1})
+    stream.update(track=Track("So What", artist="Miles Davis"))
     await sleep(0.5)
     first = radio.daemon.last("jazz")
     assert first["state"] == "live"
@@ -91,6 +92,27 @@ async def test_a_change_is_told_at_once_and_a_flood_of_changes_together() -> Non
     await sleep(0.3)
     assert radio.daemon.last()["listeners"] == 999 % 7
     assert radio.daemon.requests - requests < 10
+
+
+@story
+async def test_every_count_is_told_when_it_is_taken_though_it_is_the_same() -> None:
+    radio = Radio()
+    radio.counting_takes = 1.0
+    radio.play()
+    await sleep(2)
+    before = len(radio.daemon.reports)
+    counts = []
+    began = virtual_time.now()
+    while virtual_time.now() - began < 60:
+        await sleep(0.05)
+        report = radio.daemon.last()
+        if not counts or counts[-1] != report["observed_at"]:
+            counts.append(report["observed_at"])
+            # It is as old as the counting took, and not up to a round older.
+            assert radio.clock.wall() - _seconds(report["observed_at"]) < 1.0 + 0.3 or len(counts) == 1
+    assert len(radio.daemon.reports) > before
+    # Every 5 s, also where the counting itself takes one of them.
+    assert 12 <= len(counts) <= 14
 
 
 @story

@@ -263,7 +263,7 @@ class Client:
             else:
                 failed = False
                 stream.update(listeners=listeners, counted_at=asked_at)
-            await asyncio.sleep(stream.interval)
+            await asyncio.sleep(max(0.0, stream.interval - (self.clock.now() - asked_at)))
 
     # -- talking to the daemon -------------------------------------------------------------------------
 
