@@ -101,7 +101,7 @@ async def test_every_count_is_told_when_it_is_taken_though_it_is_the_same() -> N
     radio.play()
     await sleep(2)
     before = len(radio.daemon.reports)
-    counts = []
+    counts: list[str] = []
     began = virtual_time.now()
     while virtual_time.now() - began < 60:
         await sleep(0.05)
