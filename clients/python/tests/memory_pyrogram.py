@@ -102,6 +102,8 @@ class MemoryClient(Client):
         if isinstance(query, functions.phone.GetGroupCall):
             if telegram.broken:
                 raise Missing("the servers do not answer")
+            if telegram.cancels:
+                raise asyncio.CancelledError
             await asyncio.sleep(telegram.slow)
             if channel is None:
                 gone = types.GroupCallDiscarded(id=number, access_hash=7, duration=1)

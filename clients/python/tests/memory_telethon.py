@@ -91,6 +91,8 @@ class MemoryClient(TelegramClient):
         if isinstance(request, functions.phone.GetGroupCallRequest):
             if telegram.broken:
                 raise Missing("the servers do not answer")
+            if telegram.cancels:
+                raise asyncio.CancelledError
             await asyncio.sleep(telegram.slow)
             if channel is None:
                 return SimpleNamespace(call=types.GroupCallDiscarded(number, 7, 1), participants=[])

@@ -7,13 +7,14 @@ import itertools
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 import virtual_time
 from memory_daemon import MemoryDaemon
-from sattva_streamer import Client, State, StopCommand, Stream, Track
+from sattva_streamer import Client, Evidence, State, StopCommand, Stream, Track
 from sattva_streamer.client import STOP_PATIENCE
 from sattva_streamer.outcomes import UNHEARD_MAX
 from sattva_streamer.transport import Rejected
@@ -57,8 +58,9 @@ def story(told: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 @story
 async def test_a_stream_is_reported_at_once_and_then_every_five_seconds() -> None:
     radio = Radio()
-    stream = radio.play()
-    stream.update(track=Track("So What", artist="Miles Davis"), queue_size=5, queue_ops={"add": 3, "dance": 1}, joins=0)
+    stream = radio.play(counts=False)
+    stream.update(listeners=0, joins=0, queue_size=5, queue_ops={"add": 3, "dance": 1})
+    stream.update(track=Track("So What", artist="Miles Davis"))
     await sleep(0.5)
     first = radio.daemon.last("jazz")
     assert first["state"] == "live"
@@ -93,6 +95,27 @@ async def test_a_change_is_told_at_once_and_a_flood_of_changes_together() -> Non
 
 
 @story
+async def test_every_count_is_told_when_it_is_taken_though_it_is_the_same() -> None:
+    radio = Radio()
+    radio.counting_takes = 1.0
+    radio.play()
+    await sleep(2)
+    before = len(radio.daemon.reports)
+    counts: list[str] = []
+    began = virtual_time.now()
+    while virtual_time.now() - began < 60:
+        await sleep(0.05)
+        report = radio.daemon.last()
+        if not counts or counts[-1] != report["observed_at"]:
+            counts.append(report["observed_at"])
+            # It is as old as the counting took, and not up to a round older.
+            assert radio.clock.wall() - _seconds(report["observed_at"]) < 1.0 + 0.3 or len(counts) == 1
+    assert len(radio.daemon.reports) > before
+    # Every 5 s, also where the counting itself takes one of them.
+    assert 12 <= len(counts) <= 14
+
+
+@story
 async def test_what_was_never_counted_is_null_and_never_zero() -> None:
     radio = Radio()
     radio.play(counts=False)
@@ -110,6 +133,83 @@ async def test_what_cannot_be_is_unknown_and_nothing_raises() -> None:
         stream.update(listeners=wrong)  # type: ignore[arg-type]
         await sleep(1)
         assert radio.daemon.last()["listeners"] is None, wrong
+
+
+@pytest.mark.parametrize(
+    ("track", "told"),
+    [
+        (Track(None), None),  # type: ignore[arg-type]
+        (Track("x", id=42), {"title": "x", "id": "42"}),  # type: ignore[arg-type]
+        (Track("x", duration_seconds="210"), {"title": "x"}),  # type: ignore[arg-type]
+        (Track("x", duration_seconds=float("nan")), {"title": "x"}),
+        (Track("half \ud83d a smile"), {"title": "half ? a smile"}),
+        ("x", None),
+    ],
+    ids=repr,
+)
+def test_a_track_that_is_none_costs_neither_the_stream_nor_the_others_their_reports(track: Any, told: Any) -> None:
+    async def tale() -> None:
+        radio = Radio()
+        radio.play("rock")
+        stream = radio.play()
+        await sleep(1)
+        stream.update(track=track, queue_ops=None, state="live")  # type: ignore[arg-type]
+        radio.there = 3
+        await sleep(11)
+        assert radio.daemon.last("jazz").get("track") == told
+        json.dumps(radio.daemon.last("jazz"), ensure_ascii=False).encode()
+        for channel in ("jazz", "rock"):
+            assert radio.daemon.last(channel)["listeners"] == 3
+        await radio.client.close()
+        assert radio.daemon.closed
+
+    virtual_time.tell(tale)
+
+
+@story
+async def test_a_report_that_cannot_be_written_holds_up_neither_the_others_nor_the_end_of_the_program() -> None:
+    radio = Radio()
+
+    def look() -> Evidence:
+        raise ZeroDivisionError
+
+    radio.client.stream("bad", stop=radio.stop, look=look)
+    radio.play("good")
+    await sleep(12)
+    assert radio.daemon.last("good")["seq"] >= 3
+    assert {report["channel_id"] for report in radio.daemon.reports} == {"good"}
+    assert radio.daemon.requests < 20
+    radio.client.stream("worse", stop=radio.stop, look=look)
+    await radio.client.close()
+    assert radio.daemon.closed
+
+
+@story
+async def test_a_transport_that_breaks_at_the_last_words_is_closed_and_raises_nothing() -> None:
+    radio = Radio()
+    radio.play()
+    await sleep(1)
+
+    async def broken(body: Any, patience: float) -> object:
+        raise TypeError("a mistake")
+
+    radio.daemon.post = broken  # type: ignore[method-assign]
+    radio.play("rock")
+    await radio.client.close()
+    assert radio.daemon.closed
+
+
+@story
+async def test_a_count_of_the_future_is_unknown_and_does_not_keep_later_ones_out() -> None:
+    radio = Radio()
+    stream = radio.play(counts=False)
+    await sleep(1)
+    stream.update(listeners=0, counted_at=virtual_time.BEGINS_AT)
+    await sleep(1)
+    assert radio.daemon.last()["listeners"] is None
+    stream.update(listeners=2)
+    await sleep(1)
+    assert radio.daemon.last()["listeners"] == 2
 
 
 @story
@@ -189,6 +289,45 @@ def test_where_the_listeners_cannot_be_counted_the_stop_is_refused(trouble: str)
         assert radio.daemon.outcome() == "refused"
 
     virtual_time.tell(told)
+
+
+@story
+async def test_a_count_whose_connection_was_cancelled_is_tried_again_and_lets_no_stop_through() -> None:
+    radio = Radio()
+    connection: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
+    assert connection is not None
+    connection.cancel()
+
+    async def count() -> int | None:
+        if connection is not None:
+            await connection
+        return 3
+
+    radio.client.stream("jazz", stop=radio.stop, count=count)
+    await sleep(1)
+    radio.daemon.orders(radio.daemon.last())
+    await sleep(0.5)
+    assert radio.daemon.outcome() == "refused"
+    connection = None
+    await sleep(6)
+    assert radio.daemon.last()["listeners"] == 3
+
+
+@story
+async def test_a_stop_that_was_cancelled_halfway_is_an_error_and_is_not_run_again() -> None:
+    radio = Radio()
+    tries: list[str] = []
+
+    async def stop(command: StopCommand) -> None:
+        tries.append(command.id)
+        raise asyncio.CancelledError
+
+    radio.client.stream("jazz", stop=stop, count=radio.count)
+    await sleep(1)
+    radio.daemon.orders(radio.daemon.last())
+    await sleep(30)
+    assert radio.daemon.outcome() == "error"
+    assert tries == ["c1"]
 
 
 @story
@@ -531,16 +670,23 @@ async def test_a_wall_clock_set_while_it_runs_makes_no_count_younger_or_older() 
         raise AssertionError
 
     stream = client.stream("jazz", stop=stop)
+    await sleep(1)
     stream.update(listeners=0)
     await sleep(1)
-    observed = daemon.last()["observed_at"]
-    ahead = 3600.0
-    await sleep(60)
-    assert daemon.last()["observed_at"] == observed
-    stream.update(listeners=0)
-    await sleep(5)
-    assert daemon.last()["observed_at"] == "2027-01-15T08:01:01.000Z"
+    first = daemon.last()
+    assert first["observed_at"] == "2027-01-15T08:00:01.000Z"
+    # By whichever clock it is written, it is as old as it is.
+    for ahead in (3600.0, -7200.0):
+        await sleep(10)
+        age = virtual_time.BEGINS_AT + daemon.heard_at[-1] + ahead - _seconds(daemon.last()["observed_at"])
+        assert abs(age - (daemon.heard_at[-1] - 1)) < 0.1, ahead
+        assert daemon.last()["started_at"] == first["started_at"]
+        assert daemon.last()["seq"] > first["seq"]
     await client.close()
+
+
+def _seconds(rfc3339: str) -> float:
+    return datetime.fromisoformat(rfc3339.replace("Z", "+00:00")).timestamp()
 
 
 @story
@@ -691,3 +837,13 @@ def test_a_source_that_the_daemon_would_not_take_is_an_error_at_the_start(wrong:
 def test_an_address_that_is_none_is_an_error_at_the_start(wrong: str) -> None:
     with pytest.raises(ValueError, match="url"):
         Client(wrong, "radio-1")
+
+
+@pytest.mark.parametrize("wrong", ["5", 0, -1, 1e9, float("nan"), None])
+def test_an_interval_that_the_daemon_would_not_take_is_an_error_at_the_start(wrong: Any) -> None:
+    async def told() -> None:
+        radio = Radio()
+        with pytest.raises(ValueError, match="interval"):
+            radio.client.stream("jazz", stop=radio.stop, interval=wrong)
+
+    virtual_time.tell(told)

@@ -280,6 +280,21 @@ async def test_a_server_that_takes_for_ever_is_as_good_as_none() -> None:
 
 
 @story
+async def test_a_disconnection_that_cancels_every_request_does_not_end_the_counting() -> None:
+    bot = Bot()
+    await bot.on_air()
+    bot.telegram.cancels = True
+    await sleep(20)
+    bot.orders_stop()
+    await sleep(1)
+    assert (bot.calls.left, bot.daemon.outcome()) == ([], "refused")
+    bot.telegram.cancels = False
+    bot.sneak(1001)
+    await sleep(30)
+    assert bot.listeners() == 1
+
+
+@story
 async def test_a_leave_that_leads_to_zero_while_telegram_is_mute_is_never_told_as_zero() -> None:
     bot = Bot()
     await bot.on_air()

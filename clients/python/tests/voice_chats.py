@@ -33,6 +33,8 @@ class Telegram:
     """Requests, by name."""
     broken: bool = False
     """Counts are not answered."""
+    cancels: bool = False
+    """Whoever waits for a count is cancelled, as by a client that disconnects."""
     slow: float = 0.0
     """Seconds that a count takes."""
     _numbers: int = 100

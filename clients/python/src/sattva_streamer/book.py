@@ -10,7 +10,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from .answer import Answer
-from .report import Report
 from .stream import Stream
 
 STREAMS_MAX = 10_000
@@ -163,8 +162,3 @@ class Book:
             or any(page.due for page in self._farewells.values())
             or any(page.due and channel not in self._farewells for channel, page in self._pages.items())
         )
-
-
-def reports_of(pages: list[Page], at_least_every: float) -> list[Report]:
-    """The snapshots of a batch, as things are now."""
-    return [page.stream.report(at_least_every) for page in pages]

@@ -16,7 +16,7 @@ from typing import Any
 
 from .answer import REPORT_EVERY, Answer, Garbage, read_answer
 from .backoff import Backoff
-from .book import Book, Page, reports_of
+from .book import Book, Page
 from .clock import Clock
 from .command import StopCommand, Unreadable
 from .guard import Decision, Verdict, judge, judge_claim
@@ -142,7 +142,7 @@ class Client:
             interval: seconds between two counts; each is believed for three of these.
 
         Raises:
-            ValueError: the channel's name cannot be right.
+            ValueError: the channel's name or the interval cannot be right.
         """
         stream = Stream(
             channel_id,
@@ -171,13 +171,14 @@ class Client:
         tasks = [*loops, *self._tasks]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if loops and (self._book.has_due or self._outcomes.unheard()):
-            try:
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if loops and (self._book.has_due or self._outcomes.unheard()):
                 await within(FAREWELL_PATIENCE, self._say_the_last_words())
-            except (Unreachable, Rejected, Garbage, asyncio.TimeoutError) as error:
-                log.warning("the daemon did not hear the last words: %s", error or type(error).__name__)
-        await self._transport.close()
+        except Exception as error:
+            log.warning("the daemon did not hear the last words: %s", str(error) or type(error).__name__)
+        finally:
+            await self._transport.close()
 
     # -- loops -----------------------------------------------------------------------------------------
 
@@ -235,7 +236,7 @@ class Client:
             began = self.clock.now()
             if self._book.streams():
                 try:
-                    await self._exchange([], [], LONG_POLL)
+                    await self._exchange([], [], [], LONG_POLL)
                 except (Unreachable, Rejected, Garbage) as error:
                     await asyncio.sleep(self._failed(backoff, error))
                     continue
@@ -262,18 +263,19 @@ class Client:
             else:
                 failed = False
                 stream.update(listeners=listeners, counted_at=asked_at)
-            await asyncio.sleep(stream.interval)
+            await asyncio.sleep(max(0.0, stream.interval - (self.clock.now() - asked_at)))
 
     # -- talking to the daemon -------------------------------------------------------------------------
 
     async def _send_batch(self) -> bool:
         """Sends what is due, at most a batch of it; True if more may follow at once."""
         acks = self._outcomes.unheard()
-        pages = self._book.next_batch()
+        due = self._book.next_batch()
+        pages, reports = self._written(due)
         if not pages and not acks:
             return False
         try:
-            await self._exchange(pages, acks, 0)
+            await self._exchange(pages, reports, acks, 0)
         except Rejected as error:
             self._book.failed(pages)
             if not self._set_aside(error, pages, acks):
@@ -282,7 +284,21 @@ class Client:
         except BaseException:
             self._book.failed(pages)
             raise
-        return len(pages) == self._book.batch or any(page.stream.is_over for page in pages)
+        return len(due) == self._book.batch or any(page.stream.is_over for page in pages)
+
+    def _written(self, due: list[Page]) -> tuple[list[Page], list[Json]]:
+        """The snapshots of a batch, as things are now; one that cannot be written does not hold up the others."""
+        pages, reports = [], []
+        for page in due:
+            try:
+                report = page.stream.report(self._report_every).to_json()
+            except Exception:
+                self._book.set_aside(page)
+                log.exception("%s: this report cannot be written, so the stream is unknown", page.stream.channel_id)
+            else:
+                pages.append(page)
+                reports.append(report)
+        return pages, reports
 
     async def _say_the_last_words(self) -> None:
         while self._book.has_due or self._outcomes.unheard():
@@ -305,12 +321,11 @@ class Client:
             return True
         return False
 
-    async def _exchange(self, pages: list[Page], acks: list[Ack], wait_seconds: int) -> None:
-        reports = reports_of(pages, self._report_every)
+    async def _exchange(self, pages: list[Page], reports: list[Json], acks: list[Ack], wait_seconds: int) -> None:
         sent_at = self.clock.now()
         body: Json = {
             "source": self.source,
-            "reports": [report.to_json() for report in reports],
+            "reports": reports,
             "acks": [ack.to_json() for ack in acks],
             "wait_seconds": wait_seconds,
         }

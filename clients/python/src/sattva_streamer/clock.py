@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 
@@ -16,22 +16,20 @@ def _since_boot() -> float:
 
 @dataclass(frozen=True)
 class Clock:
-    """Ages and deadlines come from `now`; the wall clock is read once and then carried along.
+    """Ages and deadlines come from `now`; the wall clock is read only to write a moment down.
 
-    So a wall clock that is set while we run neither ages a count nor makes it younger.
+    A moment is written as its age before the wall clock of right now. So a wall clock that is set while we run
+    neither ages a count nor makes it younger, and the daemon goes on believing what it is told.
     """
 
     now: Callable[[], float] = _since_boot
     """Seconds, never going back."""
     wall: Callable[[], float] = time.time
     """Seconds since the epoch."""
-    _offset: list[float] = field(default_factory=list)
 
     def wall_at(self, moment: float) -> float:
         """The wall time, in seconds since the epoch, of a moment of `now`."""
-        if not self._offset:
-            self._offset.append(self.wall() - self.now())
-        return self._offset[0] + moment
+        return self.wall() - (self.now() - moment)
 
     def rfc3339(self, moment: float) -> str:
         """A moment of `now` as the daemon reads it: UTC with milliseconds."""

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from .report import Json
+from .text import usable_text
 
 REMEMBERED_MAX = 1000
 """Outcomes remembered; the oldest is forgotten first. Commands live a minute, so this is plenty."""
@@ -37,8 +38,9 @@ class Ack:
     def to_json(self) -> Json:
         """The acknowledgement as the daemon reads it."""
         out: Json = {"id": self.id, "outcome": self.outcome.value}
-        if self.detail:
-            out["detail"] = self.detail[:DETAIL_MAX]
+        detail = usable_text(self.detail, DETAIL_MAX)
+        if detail:
+            out["detail"] = detail
         return out
 
 

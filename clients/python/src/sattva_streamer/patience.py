@@ -13,11 +13,16 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class Abandoned(Exception):
+    """The work was cancelled by somebody else: no reason for the one who waits for it to end too."""
+
+
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """What the work comes to.
 
     Raises:
         asyncio.TimeoutError: it took longer than these seconds. It is cancelled and not waited for.
+        Abandoned: it was cancelled, and we were not.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -28,6 +33,9 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     if not done:
         _abandon(task)
         raise asyncio.TimeoutError(f"no answer within {seconds:g} s")
+    if task.cancelled():
+        # Its CancelledError would be taken for our own cancellation.
+        raise Abandoned("the work was cancelled")
     return task.result()
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from .track import Track
+
 Json: TypeAlias = "dict[str, object]"
 
 LISTENERS_MAX = 10_000_000
 """More on one stream are a mistake; the daemon refuses them."""
 COUNTER_MAX = 1 << 53
-TEXT_MAX = 1000
-"""Characters of a track's texts that the daemon takes."""
 QUEUE_OPERATIONS = ("add", "remove", "move", "clear", "skip", "priority_add")
 
 
@@ -26,30 +26,6 @@ class State(enum.Enum):
     """Between two tracks: it goes on."""
     STOPPED = "stopped"
     """Over, for this session."""
-
-
-@dataclass(frozen=True)
-class Track:
-    """What is playing. Texts that are too long are cut."""
-
-    title: str
-    artist: str | None = None
-    id: str | None = None
-    url: str | None = None
-    duration_seconds: float | None = None
-
-    def to_json(self) -> Json:
-        """The track as the daemon reads it."""
-        out: Json = {"title": self.title[:TEXT_MAX]}
-        out.update(
-            (name, text[:TEXT_MAX])
-            for name, text in (("artist", self.artist), ("id", self.id), ("url", self.url))
-            if text is not None
-        )
-        seconds = self.duration_seconds
-        if seconds is not None and 0 <= seconds < 1e9:
-            out["duration_seconds"] = seconds
-        return out
 
 
 @dataclass(frozen=True)

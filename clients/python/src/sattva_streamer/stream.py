@@ -10,7 +10,8 @@ from .clock import Clock
 from .command import StopCommand
 from .guard import Evidence
 from .identity import check_channel, new_session
-from .report import COUNTER_MAX, LISTENERS_MAX, QUEUE_OPERATIONS, Report, State, Track, plausible
+from .report import COUNTER_MAX, LISTENERS_MAX, QUEUE_OPERATIONS, Report, State, plausible
+from .track import Track, usable_track
 
 
 class _Unchanged(enum.Enum):
@@ -30,6 +31,9 @@ Look: TypeAlias = Callable[[], Evidence]
 
 INTERVAL = 5.0
 """Seconds between two counts unless the stream says otherwise."""
+INTERVAL_MIN = 0.1
+INTERVAL_MAX = 3600.0
+"""What the daemon takes."""
 
 
 class Stream:
@@ -50,6 +54,8 @@ class Stream:
         interval: float = INTERVAL,
     ) -> None:
         """See `Client.stream`."""
+        if not isinstance(interval, (int, float)) or not INTERVAL_MIN <= interval <= INTERVAL_MAX:
+            raise ValueError(f"interval {interval!r}: use a number of seconds from {INTERVAL_MIN} to {INTERVAL_MAX}")
         self.channel_id = check_channel(channel_id)
         self.session = new_session()
         self.stop = stop
@@ -58,7 +64,8 @@ class Stream:
         self._clock = clock
         self._changed = changed
         self._look = look
-        self._started: float | None = clock.now()
+        # Written down once: the daemon orders sessions by it, and the wall clock may be set.
+        self._started: str | None = clock.rfc3339(clock.now())
         self._seq = 0
         self._state = State.LIVE
         self._evidence = Evidence(None, None, clock.now())
@@ -108,22 +115,27 @@ class Stream:
             return
         before = self._told()
         if not isinstance(listeners, _Unchanged):
-            at = self._clock.now() if counted_at is None else counted_at
+            now = self._clock.now()
+            at = now if counted_at is None else counted_at
+            known = plausible(listeners, LISTENERS_MAX)
+            if not isinstance(at, (int, float)) or not at <= now:
+                # By another clock: nobody can tell how old it is.
+                known, at = None, now
             if at >= self._evidence.taken_at:
-                known = None if listeners is None else plausible(listeners, LISTENERS_MAX)
                 self._evidence = Evidence(known, self._evidence.joins, at)
         if not isinstance(joins, _Unchanged):
-            usable = None if joins is None else plausible(joins, COUNTER_MAX)
-            self._evidence = Evidence(self._evidence.listeners, usable, self._evidence.taken_at)
-        if not isinstance(state, _Unchanged) and state is not State.STOPPED:
+            total = plausible(joins, COUNTER_MAX)
+            self._evidence = Evidence(self._evidence.listeners, total, self._evidence.taken_at)
+        if isinstance(state, State) and state is not State.STOPPED:
             self._state = state
         if not isinstance(queue_size, _Unchanged):
-            self._queue_size = None if queue_size is None else plausible(queue_size, LISTENERS_MAX)
+            self._queue_size = plausible(queue_size, LISTENERS_MAX)
         if not isinstance(queue_ops, _Unchanged):
-            totals = {name: plausible(queue_ops.get(name), COUNTER_MAX) for name in QUEUE_OPERATIONS}
+            said = queue_ops if isinstance(queue_ops, Mapping) else {}
+            totals = {name: plausible(said.get(name), COUNTER_MAX) for name in QUEUE_OPERATIONS}
             self._queue_ops = {name: total for name, total in totals.items() if total is not None}
         if not isinstance(track, _Unchanged):
-            self._track = track
+            self._track = usable_track(track)
         if self._told() != before:
             self._changed(self)
 
@@ -140,7 +152,10 @@ class Stream:
 
     def evidence(self) -> Evidence:
         """What is known of the listeners at this moment."""
-        return self._evidence if self._look is None else self._look()
+        if self._look is None:
+            return self._evidence
+        seen = self._look()
+        return Evidence(plausible(seen.listeners, LISTENERS_MAX), plausible(seen.joins, COUNTER_MAX), seen.taken_at)
 
     def renew(self) -> None:
         """Goes on as a new session without a start.
@@ -170,16 +185,15 @@ class Stream:
             queue_size=self._queue_size,
             queue_ops=self._queue_ops,
             track=self._track,
-            started_at=None if self._started is None else self._clock.rfc3339(self._started),
+            started_at=self._started,
             observed_at=self._clock.rfc3339(evidence.taken_at),
             interval_seconds=max(self.interval, at_least_every),
         )
 
     def _told(self) -> tuple[object, ...]:
-        evidence = self._evidence
+        # With the moment of the count: the daemon ends nothing for a zero that is older than one interval.
         return (
-            evidence.listeners,
-            evidence.joins,
+            self._evidence,
             self._state,
             self._queue_size,
             self._queue_ops,

@@ -11,8 +11,8 @@ from typing import Any
 from ..client import Client
 from ..clock import Clock
 from ..patience import Bell
-from ..report import Track
 from ..stream import UNCHANGED, Unchanged
+from ..track import Track
 from ..transport import Transport
 from .call import Call
 from .engine import Engine, is_about_somebody, is_about_the_call
