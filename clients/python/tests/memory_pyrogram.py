@@ -10,8 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from pyrogram import Client
+from pyrogram.errors import PeerIdInvalid
 from pyrogram.raw import functions, types
 
+from sattva_streamer.telegram.server import peer_id
 from voice_chats import ME, Missing, Telegram, VoiceChat
 
 
@@ -86,10 +88,12 @@ class MemoryClient(Client):
     async def get_me(self, *_: Any, **__: Any) -> Any:
         return SimpleNamespace(id=self.user)
 
-    async def resolve_peer(self, peer_id: Any, *_: Any, **__: Any) -> Any:
-        if peer_id > 0:
-            return types.InputPeerUser(user_id=peer_id, access_hash=1)
-        return types.InputPeerChannel(channel_id=-1_000_000_000_000 - peer_id, access_hash=9)
+    async def resolve_peer(self, peer: Any, *_: Any, **__: Any) -> Any:
+        if peer in self.telegram.strangers:
+            raise PeerIdInvalid
+        if peer > 0:
+            return types.InputPeerUser(user_id=peer, access_hash=1)
+        return types.InputPeerChannel(channel_id=-1_000_000_000_000 - peer, access_hash=9)
 
     async def invoke(self, query: Any, *_: Any, **__: Any) -> Any:
         telegram = self.telegram
@@ -123,7 +127,7 @@ class MemoryClient(Client):
             )
         if isinstance(query, functions.phone.GetGroupParticipants):
             chat = telegram.chats[channel or 0]
-            wanted = [getattr(peer, "user_id", 0) for peer in query.ids]
+            wanted = [peer_id(peer) for peer in query.ids]
             shown = chat.participants if wanted else telegram.shown(chat)
             members = [self._participant(u, s) for u, s in shown.items() if not wanted or u in wanted]
             return SimpleNamespace(participants=members, next_offset="")

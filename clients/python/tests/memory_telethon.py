@@ -13,6 +13,7 @@ from telethon import TelegramClient
 from telethon.sessions import StringSession
 from telethon.tl import functions, types
 
+from sattva_streamer.telegram.server import peer_id
 from voice_chats import ME, Missing, Telegram, VoiceChat
 
 
@@ -76,6 +77,8 @@ class MemoryClient(TelegramClient):
         return types.User(id=self.me, is_self=True, access_hash=1)
 
     async def get_input_entity(self, peer: int) -> Any:
+        if peer in self.telegram.strangers:
+            raise ValueError(f"Could not find the input entity for {peer}")
         if peer > 0:
             return types.InputPeerUser(peer, 1)
         return types.InputPeerChannel(-1_000_000_000_000 - peer, 9)
@@ -111,7 +114,7 @@ class MemoryClient(TelegramClient):
             )
         if isinstance(request, functions.phone.GetGroupParticipantsRequest):
             chat = telegram.chats[channel or 0]
-            wanted = [getattr(peer, "user_id", 0) for peer in request.ids]
+            wanted = [peer_id(peer) for peer in request.ids]
             shown = chat.participants if wanted else telegram.shown(chat)
             members = [self._participant(u, s) for u, s in shown.items() if not wanted or u in wanted]
             return SimpleNamespace(participants=members, next_offset="")

@@ -7,6 +7,7 @@ Telegram is answered from memory. Only the native engine is left out, because it
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -103,14 +104,15 @@ class Bot:
         self.daemon.orders(report, **changes)
 
 
-def story(told: Callable[[], Awaitable[None]]) -> Callable[[pytest.MonkeyPatch], None]:
+def story(told: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Runs a test in virtual time, which py-tgcalls' cache then keeps too."""
+    wants_the_log = bool(inspect.signature(told).parameters)
 
-    def run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         async def with_its_cache() -> None:
             loop = virtual_time.loop()
             monkeypatch.setattr("pytgcalls.types.cache.time", lambda: virtual_time.BEGINS_AT + loop.time())
-            await told()
+            await (told(caplog) if wants_the_log else told())
 
         virtual_time.tell(with_its_cache)
 
@@ -379,6 +381,61 @@ async def test_one_who_is_there_without_us_is_a_listener() -> None:
     bot.sneak(1001)
     await sleep(16)
     assert bot.listeners() == 1
+
+
+@story
+async def test_a_hidden_listener_where_we_are_no_longer_is_not_taken_for_us() -> None:
+    bot = Bot()
+    bot.telegram.chats[777].hidden = True
+    await bot.on_air()
+    assert bot.listeners() == 0
+    bot.vanish(ME)  # put out, and no update tells it
+    bot.sneak(1001)
+    bot.orders_stop()
+    await sleep(1)
+    assert (bot.calls.left, bot.daemon.outcome()) == ([], "refused")
+    assert bot.listeners() is None
+    bot.vanish(1001)
+    await sleep(16)
+    assert bot.listeners() is None
+    bot.sneak(ME)
+    await sleep(16)
+    assert bot.listeners() == 0
+
+
+@story
+async def test_a_recorder_and_a_listener_without_us_are_not_taken_for_the_recorder_and_us() -> None:
+    bot = Bot(not_listeners=[RECORDER])
+    bot.sneak(RECORDER)
+    await bot.on_air()
+    assert bot.listeners() == 0
+    bot.vanish(ME)
+    bot.sneak(1001)
+    bot.orders_stop()
+    await sleep(1)
+    assert (bot.calls.left, bot.daemon.outcome()) == ([], "refused")
+    await sleep(60)
+    assert bot.listeners() != 0
+
+
+@story
+async def test_one_id_that_nobody_knows_is_a_listener_and_does_not_end_the_counting(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bot = Bot(not_listeners=[RECORDER, 98])
+    bot.telegram.strangers.add(98)
+    bot.sneak(RECORDER)
+    await bot.on_air()
+    assert bot.listeners() == 0
+    bot.sneak(98)
+    await sleep(60)
+    assert bot.listeners() == 1
+    assert [record.getMessage()[:54] for record in caplog.records if "98" in record.getMessage()] == [
+        "not_listeners: the account does not know the user 98, "
+    ]
+    bot.telegram.strangers.clear()
+    await sleep(16)
+    assert bot.listeners() == 0
 
 
 @story

@@ -31,6 +31,8 @@ class Telegram:
     """By channel."""
     asked: Counter[str] = field(default_factory=Counter)
     """Requests, by name."""
+    strangers: set[int] = field(default_factory=set)
+    """Users whom the account has never met."""
     broken: bool = False
     """Counts are not answered."""
     cancels: bool = False

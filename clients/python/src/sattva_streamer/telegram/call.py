@@ -173,6 +173,12 @@ class Call:
             after = self._look()
             if after != before:
                 self.stream.touch()
+            if count.listeners() is None:
+                raise CannotCount(
+                    "its numbers contradict each other"
+                    if count.we_are_there
+                    else "we are not among those in the voice chat"
+                )
 
     # -- the last moment -------------------------------------------------------------------------------
 

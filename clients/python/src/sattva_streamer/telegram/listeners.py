@@ -41,11 +41,14 @@ class ServerCount:
     """How many of them are ourselves or known not to be listeners."""
     others_seen: int = 0
     """Listeners that the answer shows by name, if only a few."""
+    we_are_there: bool = True
+    """We are among the participants, and not only believe so."""
 
     def listeners(self) -> int | None:
-        """Who is left without ourselves; None where the numbers contradict each other."""
-        if self.participants < self.ours:
-            return None
+        """Who is left without ourselves; None where that cannot be told."""
+        if self.participants < self.ours or not self.we_are_there:
+            # Out of the voice chat we may no longer be told of everybody; whom we see is there all the same.
+            return self.others_seen or None
         return max(self.participants - self.ours, self.others_seen)
 
 
@@ -160,9 +163,12 @@ class Listeners:
         """The server answered what it was asked at that moment."""
         if asked_at < self._base_at and self._base is not None:
             return
-        self._failures = 0
         self._hidden = count.hidden
         listeners = count.listeners()
+        if listeners is None:
+            self.count_failed(asked_at)
+        else:
+            self._failures = 0
         expected = (self._base or 0) + sum(1 for at in self._arrived.values() if at < asked_at)
         if listeners is not None and listeners > expected:
             # Somebody came whom no event announced.

@@ -42,13 +42,16 @@ def peer_id(peer: Any) -> int | None:
     return -group if isinstance(group, int) else None
 
 
-def read_count(answer: Any, own: Collection[int], ours: int) -> ServerCount:
+def read_count(
+    answer: Any, own: Collection[int], not_listeners: Collection[int], present: Collection[int]
+) -> ServerCount:
     """Reads the answer to `phone.getGroupCall(limit=1)`, which all libraries shape alike.
 
     Args:
         answer: the answer.
         own: user ids that are ourselves.
-        ours: how many of the participants are not listeners.
+        not_listeners: user ids that do not count where they are there.
+        present: which of all these were seen there.
 
     Raises:
         CannotCount: the voice chat is over.
@@ -57,14 +60,14 @@ def read_count(answer: Any, own: Collection[int], ours: int) -> ServerCount:
     participants = getattr(call, "participants_count", None)
     if not isinstance(participants, int) or isinstance(participants, bool):
         raise CannotCount("the voice chat is over")
+    # The answer itself may show some of ours, and can then not have left them out.
+    ours = {*present, *present_of(answer, {*own, *not_listeners})}
     others = 0
     for participant in getattr(answer, "participants", None) or ():
-        is_ours = getattr(participant, "is_self", False) or peer_id(participant.peer) in own
-        if not is_ours and not getattr(participant, "left", False):
+        if not getattr(participant, "left", False) and peer_id(participant.peer) not in ours:
             others += 1
-    # Whoever is shown by name and not known to be ours may be one that does not count.
-    others = max(0, others - max(0, ours - 1))
-    return ServerCount(participants, bool(getattr(call, "listeners_hidden", False)), ours, others)
+    hidden = bool(getattr(call, "listeners_hidden", False))
+    return ServerCount(participants, hidden, len(ours), others, we_are_there=not ours.isdisjoint(own))
 
 
 def present_of(answer: Any, users: Collection[int]) -> set[int]:

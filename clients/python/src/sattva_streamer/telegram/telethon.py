@@ -9,6 +9,7 @@ from telethon.tl import functions, types
 
 from .listeners import ServerCount
 from .server import CannotCount, present_of, read_count
+from .strangers import Strangers
 
 
 class TelethonServer:
@@ -18,6 +19,7 @@ class TelethonServer:
         """The client is already connected, or will be."""
         self._client = client
         self._calls: dict[int, Any] = {}
+        self._strangers = Strangers()
 
     async def count(self, chat_id: int, own: Collection[int], not_listeners: Collection[int]) -> ServerCount:
         """See `Server.count`."""
@@ -25,11 +27,12 @@ class TelethonServer:
         if call is None:
             call = self._calls[chat_id] = await self._call(chat_id)
         try:
-            before = await self._present(call, not_listeners)
+            peers = await self._peers(own, not_listeners)
+            before = await self._present(call, peers)
             answer = await self._client(functions.phone.GetGroupCallRequest(call=call, limit=1))
             # Counted only if there before and after: otherwise a listener may have taken that place.
-            present = before & await self._present(call, not_listeners)
-            return read_count(answer, own, 1 + len(present))
+            present = before & await self._present(call, peers)
+            return read_count(answer, own, not_listeners, present)
         except BaseException:
             self.forget(chat_id)
             raise
@@ -51,11 +54,23 @@ class TelethonServer:
             raise CannotCount("there is no voice chat")
         return full.full_chat.call
 
-    async def _present(self, call: Any, users: Collection[int]) -> set[int]:
-        if not users:
+    async def _peers(self, own: Collection[int], not_listeners: Collection[int]) -> dict[int, Any]:
+        """Who is to be looked for, by user id."""
+        peers: dict[int, Any] = {}
+        for user in {*own, *not_listeners}:
+            try:
+                peers[user] = await self._client.get_input_entity(user)
+            except ValueError:
+                if user not in own:
+                    self._strangers.one_is(user)
+                elif user > 0:
+                    peers[user] = types.InputPeerSelf()
+        return peers
+
+    async def _present(self, call: Any, peers: dict[int, Any]) -> set[int]:
+        if not peers:
             return set()
-        peers = [await self._client.get_input_entity(user) for user in users]
         request = functions.phone.GetGroupParticipantsRequest(
-            call=call, ids=peers, sources=[], offset="", limit=len(peers)
+            call=call, ids=list(peers.values()), sources=[], offset="", limit=len(peers)
         )
-        return present_of(await self._client(request), users)
+        return present_of(await self._client(request), peers)
