@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import itertools
 import json
 import logging
@@ -14,7 +15,7 @@ import pytest
 
 import virtual_time
 from memory_daemon import MemoryDaemon
-from sattva_streamer import Client, Evidence, State, StopCommand, Stream, Track
+from sattva_streamer import Client, Evidence, OnlyIf, State, StopCommand, Stream, Track
 from sattva_streamer.client import STOP_PATIENCE
 from sattva_streamer.outcomes import UNHEARD_MAX
 from sattva_streamer.transport import Rejected
@@ -45,11 +46,12 @@ class Radio:
         return self.client.stream(channel, stop=self.stop, count=self.count if counts else None)
 
 
-def story(told: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+def story(told: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Runs a test in virtual time."""
+    wants_the_log = bool(inspect.signature(told).parameters)
 
-    def run() -> None:
-        virtual_time.tell(told)
+    def run(caplog: pytest.LogCaptureFixture) -> None:
+        virtual_time.tell(lambda: told(caplog) if wants_the_log else told())
 
     run.__name__, run.__doc__ = getattr(told, "__name__", "story"), told.__doc__
     return run
@@ -405,6 +407,42 @@ async def test_a_command_redelivered_to_a_restarted_program_stops_nothing() -> N
     radio.daemon.orders(before)
     await sleep(1)
     assert again.stopped == []
+    assert radio.daemon.outcome() == "refused"
+
+
+@story
+async def test_a_stop_for_another_program_of_the_same_name_is_left_to_that_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one = Radio()
+    one.play("jazz")
+    await sleep(3)
+    two = Radio(daemon=one.daemon)
+    two.play("rock")
+    await sleep(3)
+    await one.client._carry_out(_stop_of(one.daemon.last("rock")))
+    assert "Give each its own source" in caplog.text
+    one.daemon.orders(one.daemon.last("rock"))
+    await sleep(12)
+    assert (one.stopped, two.stopped) == ([], ["rock"])
+    assert [ack["outcome"] for ack in one.daemon.acks] == ["ok"]
+
+
+def _stop_of(report: Any) -> StopCommand:
+    return StopCommand("c0", report["channel_id"], report["session"], "no_listeners", OnlyIf(0), 1e6)
+
+
+@story
+async def test_a_stop_of_a_session_of_ours_that_is_over_is_refused() -> None:
+    radio = Radio()
+    stream = radio.play()
+    await sleep(1)
+    report = radio.daemon.last()
+    stream.ended()
+    await sleep(1)
+    radio.daemon.orders(report)
+    radio.play("rock")
+    await sleep(12)
     assert radio.daemon.outcome() == "refused"
 
 

@@ -20,6 +20,8 @@ BATCH = 500
 """Reports in one request; the rest goes with the next one."""
 RENEWALS_MAX = 3
 """New sessions tried for a stream that the daemon takes for an old one."""
+SESSIONS_MAX = 20_000
+"""Sessions remembered as ours; the oldest is forgotten first."""
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Book:
     _farewells: OrderedDict[str, Page] = field(default_factory=OrderedDict)
     _suspects: list[str] = field(default_factory=list)
     """Channels to be reported one by one, because one of a batch was a duplicate."""
+    _sessions: OrderedDict[str, None] = field(default_factory=OrderedDict)
     batch: int = BATCH
 
     def add(self, stream: Stream) -> bool:
@@ -53,7 +56,23 @@ class Book:
             before.stream.ended()
             self._say_farewell(before)
         self._pages[stream.channel_id] = Page(stream)
+        self._remember(stream.session)
         return True
+
+    def _remember(self, session: str) -> None:
+        self._sessions[session] = None
+        while len(self._sessions) > SESSIONS_MAX:
+            self._sessions.popitem(last=False)
+
+    def had(self, session: str) -> bool:
+        """The session is ours, or was."""
+        return session in self._sessions
+
+    def close(self) -> None:
+        """Nothing is on the air here any more; whose sessions were ours is still known."""
+        self._pages.clear()
+        self._farewells.clear()
+        self._suspects.clear()
 
     def changed(self, stream: Stream) -> None:
         """The stream has something to report."""
@@ -142,6 +161,7 @@ class Book:
             if not page.accepted and page.renewals < RENEWALS_MAX:
                 page.renewals += 1
                 page.stream.renew()
+                self._remember(page.stream.session)
                 page.due = True
                 renewed.append(page.stream)
             elif not page.contested:

@@ -400,6 +400,15 @@ class Client:
 
     async def _carry_out(self, command: StopCommand) -> Ack | None:
         stream = self._book.on_air(command.channel_id)
+        if stream is None and not self._book.had(command.session):
+            # The daemon would take a refusal for a listener. The one whom it is for gets it again.
+            log.error(
+                "%s: a stop of a session that this program never had is left to whoever has it: another program "
+                "reports under the name %s, or did before this one. Give each its own source",
+                command.channel_id,
+                self.source,
+            )
+            return None
         claim = judge_claim(
             command,
             now=self.clock.now(),
