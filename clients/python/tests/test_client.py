@@ -17,6 +17,7 @@ import virtual_time
 from memory_daemon import MemoryDaemon
 from sattva_streamer import Client, Evidence, OnlyIf, State, StopCommand, Stream, Track
 from sattva_streamer.client import STOP_PATIENCE
+from sattva_streamer.clock import Clock
 from sattva_streamer.outcomes import UNHEARD_MAX
 from sattva_streamer.transport import Rejected
 
@@ -833,6 +834,54 @@ async def test_closing_says_the_last_words_but_not_that_a_stream_is_over() -> No
     assert radio.daemon.closed
     assert radio.daemon.last("ends")["state"] == "stopped"
     assert radio.daemon.last("goes-on")["state"] == "live"
+
+
+@story
+async def test_after_closing_it_can_be_started_again_and_its_streams_made_anew() -> None:
+    radio = Radio()
+    before = radio.play()
+    await sleep(1)
+    await radio.client.close()
+    reports = len(radio.daemon.reports)
+    before.update(listeners=5)
+    await sleep(10)
+    assert len(radio.daemon.reports) == reports
+    radio.client.start()
+    radio.play()
+    radio.there = 2
+    await sleep(6)
+    assert radio.daemon.last()["session"] != before.session
+    assert radio.daemon.last()["listeners"] == 2
+    radio.there = 0
+    await sleep(6)
+    radio.daemon.orders(radio.daemon.last())
+    await sleep(1)
+    assert radio.stopped == ["jazz"]
+
+
+def test_a_stream_made_before_the_loop_runs_is_counted() -> None:
+    loop = virtual_time.VirtualLoop()
+    try:
+        daemon = MemoryDaemon()
+        client = Client("http://x", "r", transport=daemon, clock=Clock(now=loop.time))
+
+        async def count() -> int:
+            return 3
+
+        async def stop(_: StopCommand) -> None:
+            raise AssertionError
+
+        client.start(loop)
+        client.stream("jazz", stop=stop, count=count)
+
+        async def main() -> None:
+            await sleep(3)
+            await client.close()
+
+        loop.run_until_complete(main())
+        assert daemon.last("jazz")["listeners"] == 3
+    finally:
+        loop.close()
 
 
 @story

@@ -648,6 +648,28 @@ async def test_closing_the_monitor_does_not_say_that_what_plays_is_over() -> Non
     assert bot.daemon.last()["state"] == "live"
 
 
+@story
+async def test_a_monitor_that_was_closed_and_started_again_watches_as_before() -> None:
+    bot = Bot()
+    await bot.on_air()
+    first = bot.daemon.last()["session"]
+    await bot.monitor.close()
+    await sleep(5)
+    bot.monitor.start()
+    await sleep(3)
+    assert (bot.listeners(), bot.daemon.last()["state"]) == (0, "live")
+    assert bot.daemon.last()["session"] != first
+    await bot.client.join(777, 1001)
+    await sleep(0.5)
+    # Once: the handler was not added twice.
+    assert (bot.listeners(), bot.daemon.last()["joins"]) == (1, 1)
+    await bot.client.leave(777, 1001)
+    await sleep(2)
+    bot.orders_stop()
+    await sleep(1)
+    assert bot.calls.left == [CHAT]
+
+
 @pytest.mark.parametrize("seed", [0, 4, 5])
 def test_whatever_happens_nobody_is_cut_off_and_an_empty_chat_can_be_ended(
     seed: int, monkeypatch: pytest.MonkeyPatch

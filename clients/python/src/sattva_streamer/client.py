@@ -89,6 +89,7 @@ class Client:
         self._obeying: set[str] = set()
         self._report_every = REPORT_EVERY
         self._wake = Bell()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._loops: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._away_since: float | None = None
@@ -103,7 +104,7 @@ class Client:
         """
         if self._loops:
             return
-        loop = loop or asyncio.get_running_loop()
+        self._loop = loop = loop or asyncio.get_running_loop()
         self._loops = [
             loop.create_task(self._lasting(self._report_forever), name="sattva-reports"),
             loop.create_task(self._lasting(self._poll_forever), name="sattva-commands"),
@@ -165,7 +166,7 @@ class Client:
         """Says what is left to say, briefly, and stops reporting.
 
         Streams that have not `ended` are not reported as over: the daemon takes them for unknown and stops
-        nothing.
+        nothing. After another `start`, they are to be made anew.
         """
         loops, self._loops = self._loops, []
         tasks = [*loops, *self._tasks]
@@ -178,6 +179,9 @@ class Client:
         except Exception as error:
             log.warning("the daemon did not hear the last words: %s", str(error) or type(error).__name__)
         finally:
+            self._book.close()
+            self._obeying.clear()
+            self._away_since = None
             await self._transport.close()
 
     # -- loops -----------------------------------------------------------------------------------------
@@ -191,11 +195,15 @@ class Client:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            task = asyncio.get_running_loop().create_task(work)
+            loop = asyncio.get_running_loop()
         except RuntimeError:
-            work.close()
-            log.exception("a stream was added outside of the event loop; it is reported, but not counted")
-            return
+            if self._loop is None or self._loop.is_running():
+                work.close()
+                log.exception("a stream was added outside of the event loop; it is reported, but not counted")
+                return
+            # Started for a loop that does not run yet.
+            loop = self._loop
+        task = loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -80,6 +80,8 @@ class TelegramMonitor:
         self._said: dict[int, dict[str, Any]] = {}
         self._look_now = Bell()
         self._task: asyncio.Task[None] | None = None
+        self._hears = False
+        """py-tgcalls has our handler, and knows no way to take it back."""
         self._deaf = False
 
     def start(self) -> None:
@@ -93,20 +95,30 @@ class TelegramMonitor:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             loop = self._engine.loop
-        self._engine.on_update(self._on_update)
+        if not self._hears:
+            self._hears = True
+            self._engine.on_update(self._on_update)
         self.client.start(loop)
         self._task = loop.create_task(self._watch_forever(), name="sattva-telegram")
 
     async def close(self) -> None:
-        """Says what is left to say, briefly, and stops watching. What still plays is not reported as over."""
+        """Says what is left to say, briefly, and stops watching. What still plays is not reported as over.
+
+        It may be started again; what plays then is a new session.
+        """
         if self._task is None:
             return
-        await self._look_quietly()
-        tasks = [self._task, *self._watches.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.client.close()
+        try:
+            await self._look_quietly()
+            tasks = [self._task, *self._watches.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._task = None
+            self._calls.clear()
+            self._watches.clear()
+            await self.client.close()
 
     def say(
         self,
