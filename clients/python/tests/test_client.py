@@ -260,7 +260,7 @@ async def test_somebody_who_joins_while_it_is_counted_keeps_it_alive() -> None:
     radio = Radio()
     stream = radio.play()
     await sleep(6)
-    radio.counting_takes = 1.0
+    radio.counting_takes = 0.9
     radio.daemon.orders(radio.daemon.last())
     await sleep(0.5)
     stream.update(listeners=1)
@@ -484,6 +484,51 @@ async def test_a_command_that_came_while_the_loop_was_blocked_has_lapsed() -> No
     await sleep(2)
     assert radio.stopped == []
     assert radio.daemon.outcome() is None
+
+
+@story
+async def test_somebody_who_came_while_a_slow_count_was_under_way_keeps_it_alive() -> None:
+    radio = Radio()
+    takes = iter([4.0, 0.1])
+
+    async def count() -> int | None:
+        counted = radio.there
+        await sleep(next(takes, 0.1) if radio.counting_takes else 0.0)
+        return counted
+
+    radio.client.stream("jazz", stop=radio.stop, count=count)
+    await sleep(1)
+    radio.counting_takes = 1
+    radio.daemon.orders(radio.daemon.last())
+    await sleep(1)
+    radio.there = 1
+    await sleep(6)
+    assert radio.stopped == []
+    assert radio.daemon.outcome() == "refused"
+
+
+@pytest.mark.parametrize(("second", "outcome"), [(0.1, "ok"), (4.0, "refused")])
+def test_one_slow_count_before_a_stop_is_made_good_by_a_quick_one_and_two_are_not_enough(
+    second: float, outcome: str
+) -> None:
+    async def told() -> None:
+        radio = Radio()
+        radio.play()
+        await sleep(1)
+        stream = radio.client._book.on_air("jazz")
+        assert stream is not None
+        takes = iter([4.0, second])
+
+        async def count() -> int:
+            await sleep(next(takes))
+            return 0
+
+        stream.count = count
+        radio.daemon.orders(radio.daemon.last())
+        await sleep(10)
+        assert radio.daemon.outcome() == outcome
+
+    virtual_time.tell(told)
 
 
 @story
