@@ -6,6 +6,7 @@ Everything above its one network call is the real code: the dispatch of updates,
 from __future__ import annotations
 
 import asyncio
+from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,7 @@ class MemoryClient(Client):
         self.telegram = telegram
         self.user = me
         self.is_connected = True
+        self.waiting: list[Any] = []
 
     # -- what happens in the voice chats ----------------------------------------------------------------
 
@@ -95,7 +97,21 @@ class MemoryClient(Client):
             return types.InputPeerUser(user_id=peer, access_hash=1)
         return types.InputPeerChannel(channel_id=-1_000_000_000_000 - peer, access_hash=9)
 
-    async def invoke(self, query: Any, *_: Any, **__: Any) -> Any:
+    async def invoke(self, query: Any, retries: int = 10, timeout: float = 15, *_: Any, **__: Any) -> Any:
+        """Either library's way to give up; a request that is cancelled stays among those that wait."""
+        tries = retries if "retry_delay" in signature(Client.invoke).parameters else retries + 1
+        for _try in range(tries):
+            self.waiting.append(query)
+            answer = asyncio.ensure_future(self._answer(query))
+            done, _pending = await asyncio.wait({answer}, timeout=timeout)
+            self.waiting.remove(query)
+            if done:
+                return answer.result()
+            answer.cancel()
+            await asyncio.sleep(0.5)
+        raise TimeoutError("Request timed out")
+
+    async def _answer(self, query: Any) -> Any:
         telegram = self.telegram
         telegram.asked[type(query).__name__] += 1
         if isinstance(query, functions.channels.GetFullChannel):

@@ -296,6 +296,23 @@ async def test_a_disconnection_that_cancels_every_request_does_not_end_the_count
     assert bot.listeners() == 1
 
 
+@pytest.mark.parametrize("slow", [1.0, 1.4, 1.8, 3.0, 1e5])
+def test_a_count_that_is_given_up_leaves_nothing_waiting_in_the_library(slow: float) -> None:
+    async def told() -> None:
+        bot = Bot()
+        if not hasattr(bot.client, "waiting"):
+            pytest.skip("Telethon forgets a request that is cancelled")
+        await bot.on_air()
+        bot.telegram.slow = slow
+        await sleep(600)
+        bot.telegram.slow = 0
+        await sleep(30)
+        assert bot.client.waiting == []
+        assert bot.listeners() == 0
+
+    virtual_time.tell(told)
+
+
 @story
 async def test_a_leave_that_leads_to_zero_while_telegram_is_mute_is_never_told_as_zero() -> None:
     bot = Bot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
@@ -11,6 +12,12 @@ from pyrogram.raw import functions, types
 from .listeners import ServerCount
 from .server import CannotCount, present_of, read_count
 from .strangers import Strangers
+
+GIVES_UP_AFTER = 3.5
+"""Seconds for all requests of a count, less than what `Call` waits. The library forgets a request only when it
+gives it up itself: one that is cancelled stays in its table for ever."""
+RETRY_AFTER = 0.5
+"""Seconds that pyrofork waits before its one retry."""
 
 
 class PyrogramServer:
@@ -24,15 +31,16 @@ class PyrogramServer:
 
     async def count(self, chat_id: int, own: Collection[int], not_listeners: Collection[int]) -> ServerCount:
         """See `Server.count`."""
+        until = asyncio.get_running_loop().time() + GIVES_UP_AFTER
         call = self._calls.get(chat_id)
         if call is None:
-            call = self._calls[chat_id] = await self._call(chat_id)
+            call = self._calls[chat_id] = await self._call(chat_id, until)
         try:
             peers = await self._peers(own, not_listeners)
-            before = await self._present(call, peers)
-            answer = await self._client.invoke(functions.phone.GetGroupCall(call=call, limit=1))
+            before = await self._present(call, peers, until)
+            answer = await self._ask(functions.phone.GetGroupCall(call=call, limit=1), until)
             # Counted only if there before and after: otherwise a listener may have taken that place.
-            present = before & await self._present(call, peers)
+            present = before & await self._present(call, peers, until)
             return read_count(answer, own, not_listeners, present)
         except BaseException:
             self.forget(chat_id)
@@ -42,13 +50,21 @@ class PyrogramServer:
         """See `Server.forget`."""
         self._calls.pop(chat_id, None)
 
-    async def _call(self, chat_id: int) -> Any:
+    async def _ask(self, request: Any, until: float) -> Any:
+        left = until - asyncio.get_running_loop().time()
+        timeout = (left - RETRY_AFTER) / 2
+        if timeout <= 0:
+            raise asyncio.TimeoutError("Telegram answers too slowly")
+        # 1 is two tries for pyrofork and one for kurigram; 0 would be none at all for kurigram.
+        return await self._client.invoke(request, retries=1, timeout=timeout, sleep_threshold=0)
+
+    async def _call(self, chat_id: int, until: float) -> Any:
         peer = await self._client.resolve_peer(chat_id)
         if isinstance(peer, types.InputPeerChannel):
             channel = types.InputChannel(channel_id=peer.channel_id, access_hash=peer.access_hash)
-            full = await self._client.invoke(functions.channels.GetFullChannel(channel=channel))
+            full = await self._ask(functions.channels.GetFullChannel(channel=channel), until)
         elif isinstance(peer, types.InputPeerChat):
-            full = await self._client.invoke(functions.messages.GetFullChat(chat_id=peer.chat_id))
+            full = await self._ask(functions.messages.GetFullChat(chat_id=peer.chat_id), until)
         else:
             raise CannotCount(f"{chat_id} is neither a channel nor a group")
         if full.full_chat.call is None:
@@ -68,10 +84,10 @@ class PyrogramServer:
                     peers[user] = types.InputPeerSelf()
         return peers
 
-    async def _present(self, call: Any, peers: dict[int, Any]) -> set[int]:
+    async def _present(self, call: Any, peers: dict[int, Any], until: float) -> set[int]:
         if not peers:
             return set()
         request = functions.phone.GetGroupParticipants(
             call=call, ids=list(peers.values()), sources=[], offset="", limit=len(peers)
         )
-        return present_of(await self._client.invoke(request), peers)
+        return present_of(await self._ask(request, until), peers)
