@@ -39,7 +39,7 @@ class Radio:
         return self.listeners
 
     async def stop(self, command: StopCommand) -> None:
-        """Ends the stream. Nobody listens: that was checked an instant ago."""
+        """Ends the stream. Nobody listens: that was counted just now."""
         print(f"ending {command.channel_id}: {command.reason}", flush=True)
         self.over.set()
 

@@ -27,9 +27,12 @@ async def main(chat: int, file: str) -> None:
     monitor = TelegramMonitor(calls, "http://127.0.0.1:8080", source="radio-bot")
     monitor.start()
 
-    await calls.start()
-    await calls.play(chat, MediaStream(file, video_flags=MediaStream.Flags.IGNORE))
-    await client.run_until_disconnected()
+    try:
+        await calls.start()
+        await calls.play(chat, MediaStream(file, video_flags=MediaStream.Flags.IGNORE))
+        await client.run_until_disconnected()
+    finally:
+        await monitor.close()
 
 
 if __name__ == "__main__":
