@@ -38,8 +38,8 @@ CHANGE_GAP = 0.25
 """Seconds between two requests with reports at least: changes within them go together."""
 COUNT_PATIENCE = 5.0
 """Seconds to count the listeners anew before a stop; then it is refused."""
-COUNT_AGE_MAX = 1.0
-"""Seconds that counting may take where the count is to be the last look before a stop."""
+COUNT_AGE_MAX = 2.0
+"""Seconds that counting may take as the last look before a stop: three requests on a slow line."""
 COUNT_TRIES = 2
 """Counts before a stop; one may be slow."""
 STOP_PATIENCE = 20.0
