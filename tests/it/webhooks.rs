@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -28,6 +28,16 @@ fn config(receiver: &Receiver, more: &str) -> String {
 
 fn daemon(receiver: &Receiver, more: &str) -> Daemon {
     Plan::new(&config(receiver, more)).file("hook.secret", &format!("{SECRET}\n")).start()
+}
+
+/// The real program as a receiver; it ends with this value.
+struct Verifier(Child);
+
+impl Drop for Verifier {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Runs the receiver's part of the real program on one message.
@@ -198,14 +208,16 @@ fn the_programs_own_receiver_takes_what_is_proven_and_nothing_else() {
     let plan = Plan::new("");
     let house = plan.own_state_dir().parent().unwrap().to_owned();
     let plan = plan.file("hook.secret", SECRET);
-    let mut verifier = Command::new(env!("CARGO_BIN_EXE_sattva-monitor"))
-        .args(["webhook-verify", "--listen", "127.0.0.1:0", "--secret-file"])
-        .arg(house.join("hook.secret"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(verifier.stderr.take().unwrap());
+    let mut verifier = Verifier(
+        Command::new(env!("CARGO_BIN_EXE_sattva-monitor"))
+            .args(["webhook-verify", "--listen", "127.0.0.1:0", "--secret-file"])
+            .arg(house.join("hook.secret"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut said = BufReader::new(verifier.0.stderr.take().unwrap());
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
     let url =
@@ -218,8 +230,6 @@ fn the_programs_own_receiver_takes_what_is_proven_and_nothing_else() {
     eventually("the reload", || daemon.logged(|line| line["message"] == "configuration reloaded"));
     Streamer::new("radio-1", "jazz").hears(&daemon, 0);
     let mut printed = String::new();
-    BufReader::new(verifier.stdout.take().unwrap()).read_line(&mut printed).unwrap();
+    BufReader::new(verifier.0.stdout.take().unwrap()).read_line(&mut printed).unwrap();
     assert!(printed.starts_with("event_") && printed.contains("\"started\""), "{printed}");
-    verifier.kill().unwrap();
-    verifier.wait().unwrap();
 }
