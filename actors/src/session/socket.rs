@@ -269,7 +269,7 @@ mod tests {
     use futures_util::StreamExt;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpSocket},
     };
 
     use super::*;
@@ -280,11 +280,25 @@ mod tests {
         wire::MessageType,
     };
 
-    /// A socket, and its client.
+    /// A socket, and its client. Its kernel keeps a fixed amount: one that grows tells of room only when a
+    /// sixteenth of it is free, which may take a reader of a little many reads.
     async fn connected() -> (Socket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (client, server) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let client = TcpSocket::new_v4().unwrap();
+        client.set_recv_buffer_size(128 << 10).unwrap();
+        let (client, server) = tokio::join!(client.connect(listener.local_addr().unwrap()), listener.accept());
         (Socket::new(server.unwrap().0), client.unwrap())
+    }
+
+    /// A busy kernel tells of what was read a little later; and not of every part.
+    async fn moves(socket: &Socket, now: Timestamp) {
+        let taken = socket.0.state.borrow().taken;
+        for _ in 0..50 {
+            if socket.is_stalled(now) || socket.0.state.borrow().taken != taken {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     fn run(frames: &[(Bytes, Option<Replaces>)]) -> Run {
@@ -383,6 +397,7 @@ mod tests {
         while !socket.is_stalled(Timestamp::from_secs(second)) {
             read(&mut client, 64 << 10).await;
             second += 1;
+            moves(&socket, Timestamp::from_secs(second)).await;
         }
         assert_eq!(second, 30);
     }
