@@ -37,6 +37,7 @@ if [ "$what" = test ]; then
     package python3 python3
     package promtool prometheus
     package redis-server redis-server
+    package openssl openssl
 fi
 if [ ${#missing[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || { echo "sattva-monitor needs the packages ${missing[*]}, or what they are called here" >&2; exit 1; }

@@ -256,6 +256,8 @@ impl Adapters {
         for adapter in self.running.drain(..).filter_map(|had| had.adapter) {
             let _ = adapter.try_send(Leave);
         }
+        self.tidied = false;
+        self.health.set(Vec::new());
     }
 }
 

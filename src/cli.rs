@@ -120,7 +120,7 @@ fn simulate(args: simulate::Args) -> ExitCode {
 
 fn check_config(file: Option<PathBuf>) -> ExitCode {
     let loaded = config::load(&Sources::of_this_process(file, Flags::default()))
-        .and_then(|loaded| loaded.config.refuse_unservable(false).map(|()| loaded));
+        .and_then(|loaded| loaded.config.refuse_open_network(false).map(|()| loaded));
     match loaded {
         Ok(loaded) => {
             let mut text = match &loaded.file {

@@ -19,7 +19,7 @@ mod problem;
 mod schema;
 mod secret;
 mod sections;
-mod urls;
+pub mod urls;
 mod validate;
 
 #[cfg(test)]
@@ -80,18 +80,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Refuses what is well-formed but cannot be served. The configuration cannot know the tokens, so the
-    /// caller says whether there are any.
-    pub fn refuse_unservable(&self, has_tokens: bool) -> Result<(), ConfigError> {
-        if self.store.redis_url.is_some() {
-            let what = "this version keeps its state in the embedded store only";
-            let problem = Problem::new("store.redis_url", what).expected("no value");
-            return Err(problem.advice("unset it, and REDIS_URL too").into());
-        }
-        self.refuse_open_network(has_tokens)
-    }
-
-    /// Refuses a server that others can reach while nobody is asked for a token.
+    /// Refuses a server that others can reach while nobody is asked for a token. The configuration cannot know the
+    /// tokens, so the caller says whether there are any.
     pub fn refuse_open_network(&self, has_tokens: bool) -> Result<(), ConfigError> {
         let listen = self.http.listen;
         let private = listen.ip().to_canonical().is_loopback();

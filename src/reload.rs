@@ -67,7 +67,7 @@ impl Reloader {
     /// The new configuration and what it changes; an error has changed nothing.
     pub fn reload(&mut self, now_seconds: i64) -> Result<(Config, Changes), ConfigError> {
         let outcome = load(&self.sources).and_then(|loaded| {
-            loaded.config.refuse_unservable(false)?;
+            loaded.config.refuse_open_network(false)?;
             Ok(loaded)
         });
         match outcome {

@@ -18,11 +18,15 @@ use sattva_actors::{
         cell::Cells,
         policy::{Policy, Timeouts},
     },
-    clock::{BootId, Clock},
+    clock::{BootId, Clock, Now},
     house::{self, Foundations, House, HouseMetrics},
     protocol::{ApplyRules, Flush, Rulebook},
     stats::{LatestSample, Rhythm},
-    store::{StoreHealth, redb::RedbStore},
+    store::{
+        self, Store, StoreHealth,
+        redb::RedbStore,
+        redis::{Link, RedisStore},
+    },
     stream_control::CommandsWaiting,
 };
 use sd_notify::NotifyState;
@@ -33,7 +37,7 @@ use tokio::{
 
 use crate::{
     adapters::Adapters,
-    config::{Config, Loaded, Sources},
+    config::{Config, Loaded, Sources, urls},
     health::HealthBoard,
     http::{self, Front, FrontParts, Stage},
     log::LogLevel,
@@ -46,6 +50,8 @@ use crate::{
 const CLOSING_TIME: Duration = Duration::from_secs(3);
 /// Time for the store to write what it has on shutdown.
 const FLUSH_TIME: Duration = Duration::from_secs(10);
+/// How soon the adapters learn that the channels have come to this daemon, or gone to another.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 /// A client that takes nothing for this long is cut off by the kernel.
@@ -58,6 +64,8 @@ pub enum StartError {
     Config(#[from] crate::config::ConfigError),
     #[error("cannot listen on {address}: {why}")]
     Listen { address: SocketAddr, why: String },
+    #[error("store.redis_url: {0}")]
+    Redis(String),
     #[error("{0}")]
     Store(#[from] sattva_actors::store::StoreError),
     #[error("{path} cannot be read: {error}; systemd and containers must leave /proc visible")]
@@ -166,6 +174,8 @@ struct Daemon {
     log_level: LogLevel,
     reloader: Reloader,
     adapters: Adapters,
+    /// Whether any channel is this daemon's, as far as the adapters have been told.
+    has_channels: bool,
     webhooks: Webhooks,
 }
 
@@ -175,9 +185,12 @@ pub async fn serve(sources: Sources, loaded: Loaded, log_level: LogLevel) -> Res
     let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    let shared = loaded.config.store.redis_url.is_some();
     let mut daemon = Daemon::start(sources, loaded.config, log_level).await?;
+    let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
+            _ = look.tick(), if shared => daemon.follow_the_channels(),
             _ = hangup.recv() => daemon.reload(),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -191,7 +204,7 @@ impl Daemon {
     async fn start(sources: Sources, config: Config, log_level: LogLevel) -> Result<Self, StartError> {
         let clock = Clock::System;
         let started = clock.now();
-        config.refuse_unservable(false)?;
+        config.refuse_open_network(false)?;
         let boot = BootId::of_this_boot()
             .ok_or(StartError::NoBootId { path: "/proc/sys/kernel/random/boot_id".into(), error: "no boot id" })?;
         let room = room(&config);
@@ -199,7 +212,7 @@ impl Daemon {
         let listener = bind(config.http.listen)?;
         let address = listener.local_addr().map_err(StartError::Server)?;
         let metrics_listener = bind_metrics(&config);
-        let (store, mut loaded) = RedbStore::open(&config.store.state_dir, started.wall)?;
+        let (store, mut loaded) = open_store(&config, started)?;
         let store_notice = loaded.notice.take();
 
         let registry = registry()?;
@@ -212,7 +225,7 @@ impl Daemon {
             clock,
             boot,
             rules: Arc::new(rulebook(&config)),
-            store: Box::new(store),
+            store,
             loaded,
             rhythm: rhythm(&config),
             cells: Arc::clone(&cells),
@@ -280,10 +293,40 @@ impl Daemon {
         let status = format!("serving {} restored channels at http://{address}", house.restored);
         tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
         // The last to start: everything they report to is there.
-        let mut adapters = Adapters::new(house.clone(), clock, adapters_health);
-        adapters.apply(&config);
+        let adapters = Adapters::new(house.clone(), clock, adapters_health);
         let reloader = Reloader::new(sources, config, reload);
-        Ok(Self { front, house, core, server: handle, metrics_server, log_level, reloader, adapters, webhooks })
+        let mut daemon = Self {
+            front,
+            house,
+            core,
+            server: handle,
+            metrics_server,
+            log_level,
+            reloader,
+            adapters,
+            has_channels: false,
+            webhooks,
+        };
+        daemon.follow_the_channels();
+        Ok(daemon)
+    }
+
+    /// Servers are watched where the channels are: elsewhere they would be asked in vain, and what they were last
+    /// seen to run would not be known.
+    fn follow_the_channels(&mut self) {
+        let has_channels = self.front.store.slots() != Some(0);
+        if has_channels == self.has_channels {
+            return;
+        }
+        self.has_channels = has_channels;
+        if has_channels {
+            self.adapters.apply(&self.front.config.load());
+        } else {
+            self.adapters.stop();
+            // What they see is another daemon's to tell; nobody waits until they have gone.
+            let (reply, _) = oneshot::channel();
+            let _ = self.house.broker.try_send(CloseAll { for_good: false, reply });
+        }
     }
 
     /// Applies what a new configuration may change live; an invalid one changes nothing.
@@ -300,7 +343,9 @@ impl Daemon {
                 if self.house.stats.try_send(rhythm(&config)).is_err() {
                     tracing::error!("the statistics keep their old interval; send SIGHUP again");
                 }
-                self.adapters.apply(&config);
+                if self.has_channels {
+                    self.adapters.apply(&config);
+                }
                 self.webhooks.apply(&config.webhook);
                 self.log_level.set(&config.log.level);
                 self.front.config.store(Arc::new(config));
@@ -326,7 +371,7 @@ impl Daemon {
         self.adapters.stop();
         self.webhooks.stop();
         let (reply, closed) = oneshot::channel();
-        if self.house.broker.try_send(CloseAll { reply }).is_ok() {
+        if self.house.broker.try_send(CloseAll { for_good: true, reply }).is_ok() {
             let all_gone = async {
                 let _ = closed.await;
                 while self.front.places.taken() > 0 {
@@ -349,6 +394,31 @@ impl Daemon {
         self.core.stop();
         tracing::info!("stopped");
     }
+}
+
+/// The embedded store with what it holds, or a Redis, whose contents follow when it can be reached.
+fn open_store(config: &Config, started: Now) -> Result<(Box<dyn Store>, store::Loaded), StartError> {
+    let settings = &config.store;
+    let Some(url) = &settings.redis_url else {
+        let (store, loaded) = RedbStore::open(&settings.state_dir, started.wall)?;
+        return Ok((Box::new(store), loaded));
+    };
+    let refused = |why| StartError::Redis(why);
+    let link = Link {
+        password_file: settings.redis_password_file.clone(),
+        ca_file: settings.redis_ca_file.clone(),
+        sentinels: settings
+            .redis_sentinels
+            .iter()
+            .map(|text| urls::host_and_port(text))
+            .collect::<Result<_, _>>()
+            .map_err(refused)?,
+        ..Link::to(url).map_err(refused)?
+    };
+    let host = rustix::system::uname().nodename().to_string_lossy().replace(' ', "-");
+    let me = format!("{host}-{}-{}", std::process::id(), started.wall.as_millis());
+    tracing::info!(redis = link.address(), daemon = me, "the state is kept in a Redis");
+    Ok((Box::new(RedisStore::new(link, me, settings.redis_lease)), store::Loaded::default()))
 }
 
 fn registry() -> Result<Registry, StartError> {

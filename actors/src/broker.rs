@@ -149,6 +149,8 @@ struct Shard {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct CloseAll {
+    /// Whoever comes later is told to go too.
+    pub for_good: bool,
     pub reply: oneshot::Sender<usize>,
 }
 
@@ -566,7 +568,7 @@ impl Handler<CloseAll> for Broker {
     type Result = ();
 
     fn handle(&mut self, close: CloseAll, _: &mut Self::Context) {
-        self.closing = true;
+        self.closing |= close.for_good;
         self.flush();
         let everybody = Deliver::DismissEverybody(Dismiss::ShuttingDown);
         let told = self.shards.values().filter(|s| s.handle.deliver.try_send(everybody.clone()).is_ok());

@@ -46,6 +46,7 @@ use crate::{
         Ack, Action, ActionError, Durable, Inspection, KnownSession, Offer, Operation, Publication, Publish, Report,
         Retract, Rulebook, Save, Tally, phase_code,
     },
+    store::View,
     wire::{AutoEndChange, AutoEndEvent, AutoEndWarning, StreamEvent, StreamState, StreamUpdate},
     world::World,
 };
@@ -120,6 +121,11 @@ pub(crate) struct ForgetSource {
 #[rtype(result = "()")]
 pub(crate) struct Leave;
 
+/// The store has forgotten it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct SaveAnew;
+
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct RulesChanged(pub Arc<Rulebook>);
@@ -181,7 +187,7 @@ pub struct ChannelActor {
     policy: Arc<Policy>,
     world: Rc<World>,
     place: Place,
-    number: u64,
+    fence: Fence,
     shown: Shown,
     lost: bool,
     /// Restored from the store as counting, and not yet saved as standing still: its last certain zero.
@@ -197,7 +203,7 @@ impl ChannelActor {
         stream: Stream,
         pinned_zero: Option<Timestamp>,
         world: Rc<World>,
-        number: u64,
+        fence: Fence,
         place: Place,
     ) -> Self {
         let policy = Arc::clone(world.rules.borrow().policy_of(stream.id.as_str()));
@@ -206,7 +212,7 @@ impl ChannelActor {
             policy,
             world,
             place,
-            number,
+            fence,
             shown: Shown::default(),
             lost: false,
             pinned_zero,
@@ -221,9 +227,14 @@ impl ChannelActor {
         (now, self.world.continuity.observe(now))
     }
 
-    fn moment<'a>(policy: &'a Policy, world: &World, life: u64, (now, trusted_since): (Now, Timestamp)) -> Moment<'a> {
+    fn moment<'a>(
+        policy: &'a Policy,
+        world: &World,
+        fence: Fence,
+        (now, trusted_since): (Now, Timestamp),
+    ) -> Moment<'a> {
         let rules = Rules { policy, may_stop: world.continuity.may_stop() };
-        Moment { now, trusted_since, rules, fence: Fence { start: world.fence, life } }
+        Moment { now, trusted_since, rules, fence }
     }
 
     /// Runs one input through the stream and carries out what came of it.
@@ -234,7 +245,7 @@ impl ChannelActor {
         decide: impl FnOnce(&mut Stream, Moment<'_>) -> (Effects, bool),
     ) {
         let read = self.read_clock();
-        let m = Self::moment(&self.policy, &self.world, self.number, read);
+        let m = Self::moment(&self.policy, &self.world, self.fence, read);
         let sessions = self.stream.sessions();
         let (effects, save) = decide(&mut self.stream, m);
         // That a session has begun is told behind the last word on the one before, and before what is
@@ -407,7 +418,7 @@ impl ChannelActor {
     }
 
     fn decision(&mut self, read: (Now, Timestamp), event: &str, because: String, left: Option<Duration>) -> Decision {
-        let m = Self::moment(&self.policy, &self.world, self.number, read);
+        let m = Self::moment(&self.policy, &self.world, self.fence, read);
         let listeners = match self.stream.audience(m) {
             Audience::Known { listeners, .. } => Some(listeners),
             Audience::Unknown => None,
@@ -450,6 +461,7 @@ impl ChannelActor {
             channel: self.stream.id.clone(),
             record: Some(record),
             decisions,
+            view: self.world.shows.then(|| self.view(now)),
             tally: tally.cloned(),
             stop,
             queued: self.world.depths.store.enter(),
@@ -464,6 +476,16 @@ impl ChannelActor {
         self.hand_to_store(save);
     }
 
+    fn view(&self, now: Now) -> View {
+        let auto_end = self.stream.auto_end();
+        let timer = auto_end.began_at(&self.policy).zip(auto_end.remaining(now.at));
+        View {
+            at: now.wall,
+            held: auto_end.is_held(),
+            timer: timer.map(|(began, left)| (now.wall_of(began), left)).filter(|(_, left)| !left.is_zero()),
+        }
+    }
+
     fn hand_to_store(&mut self, save: Save) {
         if let Err(error) = self.world.outlets.store.try_send(save) {
             let (SendError::Full(mut save) | SendError::Closed(mut save)) = error;
@@ -476,7 +498,7 @@ impl ChannelActor {
     }
 
     fn offer(&mut self, read: (Now, Timestamp)) {
-        let m = Self::moment(&self.policy, &self.world, self.number, read);
+        let m = Self::moment(&self.policy, &self.world, self.fence, read);
         let commands = self.stream.offer(m);
         let all_sent = commands.into_iter().all(|command| self.world.outlets.offers.try_send(Offer(command)).is_ok());
         self.offer_at = (!all_sent).then(|| read.0.at.plus(OFFER_RETRY));
@@ -512,7 +534,7 @@ impl ChannelActor {
     }
 
     fn tell_changes(&mut self, read: (Now, Timestamp)) {
-        let m = Self::moment(&self.policy, &self.world, self.number, read);
+        let m = Self::moment(&self.policy, &self.world, self.fence, read);
         let evidences = self.stream.evidences();
         let over = evidences.is_over();
         let (listeners, listeners_known) = match self.stream.audience(m) {
@@ -583,11 +605,11 @@ impl ChannelActor {
 
     /// The place is given back by the supervisor once this actor writes to it no more.
     fn retire(&mut self, ctx: &mut Context<Self>) -> bool {
-        let retired = Retired { channel: self.stream.id.clone(), number: self.number };
+        let retired = Retired { channel: self.stream.id.clone(), number: self.fence.life };
         if self.world.outlets.retirement.try_send(retired).is_err() {
             return false;
         }
-        self.world.retiring.borrow_mut().insert(self.number);
+        self.world.retiring.borrow_mut().insert(self.fence.life);
         // Nobody is to be woken any more.
         self.world.alarms.clear(self.place.slot());
         ctx.stop();
@@ -707,7 +729,7 @@ impl Handler<Operated> for ChannelActor {
             None => {
                 let read = self.read_clock();
                 tracing::info!(channel_id = %self.stream.id, action = action.as_str(), "an operator acted");
-                Ok(self.stream.state(Self::moment(&self.policy, &self.world, self.number, read), self.lost))
+                Ok(self.stream.state(Self::moment(&self.policy, &self.world, self.fence, read), self.lost))
             }
         };
         drop(tally);
@@ -751,6 +773,14 @@ impl Handler<Leave> for ChannelActor {
     }
 }
 
+impl Handler<SaveAnew> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: SaveAnew, ctx: &mut Self::Context) {
+        self.input(ctx, None, |_, _| (Effects::new(), true));
+    }
+}
+
 impl Handler<RulesChanged> for ChannelActor {
     type Result = ();
 
@@ -775,7 +805,7 @@ impl Handler<Ask> for ChannelActor {
 
     fn handle(&mut self, ask: Ask, _: &mut Self::Context) {
         let read = self.read_clock();
-        let m = Self::moment(&self.policy, &self.world, self.number, read);
+        let m = Self::moment(&self.policy, &self.world, self.fence, read);
         match ask {
             Ask::State(gather) => {
                 let just_ended = self.stream.ended().is_some_and(|at| read.0.at.since(at) < ENDED_SHOWN_FOR);

@@ -239,6 +239,12 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// Moves a timestamp onto the scale of `here` as if no time had passed between the two readings.
+    pub fn at_once(self, at: Timestamp, here: Self) -> Timestamp {
+        let from_stamp = at.as_micros() as i64 - self.now.at.as_micros() as i64;
+        Timestamp::from_micros((here.now.at.as_micros() as i64).saturating_add(from_stamp).max(0) as u64)
+    }
+
     /// Moves a timestamp taken on this stamp's scale onto the scale of `here`: unchanged within one
     /// boot, by the wall clock across boots.
     pub fn carry(self, at: Timestamp, here: Self) -> Timestamp {

@@ -61,6 +61,12 @@ impl Continuity {
         self.trusted_since.set(now);
     }
 
+    /// The clock of the store that daemons share has jumped, or this machine's.
+    pub fn clock_doubted(&self, now: Timestamp) {
+        self.clock_anomalies.set(self.clock_anomalies.get() + 1);
+        self.trusted_since.set(now);
+    }
+
     pub fn may_stop(&self) -> bool {
         self.may_stop.get()
     }

@@ -1,6 +1,6 @@
 //! Builds the actors of one arbiter, in the order data flows, and hands out their addresses.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
 
 use actix::{Actor, Addr, AsyncContext};
 use prometheus::Registry;
@@ -17,6 +17,7 @@ use crate::{
     store::{Loaded, Store, StoreActor, StoreHealth, StoreMetrics},
     stream_control::{CommandsWaiting, StreamControl},
     supervisor::{StoreOutlets, Supervisor, SupervisorMetrics},
+    territory::Territory,
     world::{Attention, Outlets, World},
 };
 
@@ -73,6 +74,10 @@ pub struct House {
 /// Starts everything on the current arbiter.
 pub fn build(f: Foundations) -> House {
     let started = f.clock.now();
+    if f.store.is_shared() {
+        // Nothing is held before it has been asked for.
+        f.health.set_slots(0);
+    }
     let parts = Rc::new(RefCell::new(None));
     let made = Rc::clone(&parts);
     let supervisor = Supervisor::create(move |ctx| {
@@ -92,18 +97,25 @@ pub fn build(f: Foundations) -> House {
         let stats = stats.start();
         let world = Rc::new(RefCell::new(None));
         let shared = Rc::clone(&world);
+        let health = Arc::clone(&f.health);
         let store = StoreActor::create(|ctx| {
             let outlets = Outlets {
                 broker: broker.clone().recipient(),
                 offers: control.clone().recipient(),
                 retractions: control.clone().recipient(),
                 store: ctx.address().recipient(),
-                retirement: me.recipient(),
+                retirement: me.clone().recipient(),
             };
+            let told = (me.clone().recipient(), me.recipient());
             let world = Rc::new(World {
                 clock: f.clock,
                 boot: f.boot,
-                fence: f.loaded.fence,
+                shows: f.store.is_shared(),
+                territory: RefCell::new(if f.store.is_shared() {
+                    Territory::Slots(BTreeMap::new())
+                } else {
+                    Territory::Whole { fence: f.loaded.fence }
+                }),
                 continuity: Continuity::new(started),
                 alarms: Alarms::default(),
                 cells: f.cells,
@@ -115,13 +127,14 @@ pub fn build(f: Foundations) -> House {
                 retiring: RefCell::default(),
             });
             shared.replace(Some(Rc::clone(&world)));
-            StoreActor::new(f.store, world, f.health, f.metrics.store)
+            StoreActor::new(f.store, world, health, f.metrics.store, told)
         });
         let Some(world) = world.take() else { unreachable!("the store's context has just been created") };
         let outlets = StoreOutlets {
             records: store.clone().recipient(),
             erasures: store.clone().recipient(),
             pulses: store.clone().recipient(),
+            health: Arc::clone(&f.health),
         };
         let on_pulse = f.on_pulse.map(|tell| tell as Box<dyn Fn()>);
         let mut supervisor = Supervisor::new(world, f.metrics.supervisor, outlets).on_pulse(on_pulse);

@@ -5,7 +5,7 @@
 //!      ▲                   one child       owns listeners,           encodes once,       one per thread,
 //!      │                   per stream      auto-end                  for all             a SessionActor per socket
 //!      └──── StreamControl ◀──Offer────────┘   │  │                    └◀── StatsActor (5 s)
-//!            delivers stops                    │  └──Save──▶ StoreActor (groups, redb)
+//!            delivers stops                    │  └──Save──▶ StoreActor (groups, redb or Redis)
 //!                                              └──▶ cells: figures that GET /metrics reads
 //! ```
 //!
@@ -28,5 +28,6 @@ pub mod stats;
 pub mod store;
 pub mod stream_control;
 pub mod supervisor;
+pub mod territory;
 pub mod wire;
 mod world;

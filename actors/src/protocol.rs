@@ -24,6 +24,7 @@ use crate::{
     identity::{ChannelId, SessionId, SourceId},
     mailbox::Queued,
     session::deflate::Encoding,
+    store::View,
     wire::{self, MessageType, StreamState, SystemStats, Track},
 };
 
@@ -108,6 +109,7 @@ pub struct Tally {
     duplicates: AtomicU32,
     busy: AtomicBool,
     refused: AtomicU32,
+    elsewhere: AtomicBool,
     offered: AtomicBool,
     volatile: AtomicBool,
     reply: Mutex<Option<oneshot::Sender<BatchAnswer>>>,
@@ -121,6 +123,8 @@ pub struct BatchAnswer {
     pub busy: bool,
     /// Reports of channels that were new while there was no room for more.
     pub refused: u32,
+    /// Some reports are of channels that another daemon has.
+    pub elsewhere: bool,
     /// A command came of it, which may be collected at once.
     pub offered: bool,
     /// The store fails: what came of it is in memory only.
@@ -135,6 +139,7 @@ impl Tally {
             duplicates: AtomicU32::new(0),
             busy: AtomicBool::new(false),
             refused: AtomicU32::new(0),
+            elsewhere: AtomicBool::new(false),
             offered: AtomicBool::new(false),
             volatile: AtomicBool::new(false),
             reply: Mutex::new(Some(reply)),
@@ -158,6 +163,10 @@ impl Tally {
         self.refused.fetch_add(1, Relaxed);
     }
 
+    pub fn elsewhere(&self) {
+        self.elsewhere.store(true, Relaxed);
+    }
+
     pub fn offered(&self) {
         self.offered.store(true, Relaxed);
     }
@@ -174,6 +183,7 @@ impl Drop for Tally {
             duplicates: self.duplicates.load(Relaxed),
             busy: self.busy.load(Relaxed),
             refused: self.refused.load(Relaxed),
+            elsewhere: self.elsewhere.load(Relaxed),
             offered: self.offered.load(Relaxed),
             volatile: self.volatile.load(Relaxed),
         };
@@ -361,6 +371,8 @@ pub enum ActionError {
     StoreFailing,
     #[error("the daemon is too busy; try again in a second")]
     Busy,
+    #[error("another daemon has this channel")]
+    Elsewhere,
 }
 
 #[derive(Debug, Message)]
@@ -622,6 +634,8 @@ pub struct Save {
     /// The encoded record; `None` leaves it as it is.
     pub record: Option<Vec<u8>>,
     pub decisions: Vec<Decision>,
+    /// What other programs may read of it; `None` where the store shows nothing.
+    pub view: Option<View>,
     /// Who waits for the answer to the reports that caused this.
     pub tally: Option<Arc<Tally>>,
     /// A stop that may only be offered once it is on disk. The tally goes with it, so that the answer can

@@ -3,6 +3,7 @@
 
 pub mod memory;
 pub mod redb;
+pub mod redis;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -10,7 +11,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -21,10 +22,11 @@ use tokio::sync::oneshot;
 
 use crate::{
     channel::journal::Decision,
-    clock::{Stamp, Timestamp},
+    clock::{Stamp, Timestamp, WallTime},
     identity::ChannelId,
     mailbox::deliver,
-    protocol::{Durable, Erase, Flush, Pulse, ReadJournal, ReadRecord, Save, Tally},
+    protocol::{Action, Durable, Erase, Flush, Operate, Pulse, ReadJournal, ReadRecord, Save, Tally},
+    territory::{Slot, Territory},
     world::World,
 };
 
@@ -34,6 +36,8 @@ pub const MAILBOX: usize = 262_144;
 const COMMIT_SPACING: Duration = Duration::from_millis(1);
 /// A store that failed is tried again after this.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A shared store is visited this often though nothing is to be written: others may have changed something.
+const VISIT_EVERY: Duration = Duration::from_millis(250);
 /// Decisions kept in memory while the store fails; the oldest are dropped and counted.
 const DECISIONS_WAITING: usize = 100_000;
 
@@ -53,19 +57,28 @@ pub struct Group {
     /// Channels whose journal is erased before any of the decisions below is written.
     pub forgotten: HashSet<ChannelId>,
     pub decisions: VecDeque<(ChannelId, Decision)>,
+    /// What other programs may read of channels, where a store shows it to them.
+    pub views: HashMap<ChannelId, View>,
     /// When, and until when every stored countdown was certain of its zero.
     pub pulse: Option<(Stamp, Timestamp)>,
 }
 
 impl Group {
     fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.forgotten.is_empty() && self.decisions.is_empty() && self.pulse.is_none()
+        self.records.is_empty()
+            && self.forgotten.is_empty()
+            && self.decisions.is_empty()
+            && self.views.is_empty()
+            && self.pulse.is_none()
     }
 
     /// Puts a group that could not be written in front of what has come since.
     fn put_back(&mut self, earlier: Self) -> usize {
         for (channel, record) in earlier.records {
             self.records.entry(channel).or_insert(record);
+        }
+        for (channel, view) in earlier.views {
+            self.views.entry(channel).or_insert(view);
         }
         let mut decisions = earlier.decisions;
         // Forgotten while they were on their way.
@@ -80,7 +93,17 @@ impl Group {
     }
 }
 
-/// What a store hands out when the daemon starts.
+/// What other programs may read of a channel's auto-end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    pub at: WallTime,
+    /// An operator's pause holds.
+    pub held: bool,
+    /// Since when a countdown runs, and what is left of it.
+    pub timer: Option<(WallTime, Duration)>,
+}
+
+/// What a store hands out when the daemon starts, or when it takes over what was another daemon's.
 #[derive(Debug, Default)]
 pub struct Loaded {
     pub records: Vec<(ChannelId, Vec<u8>)>,
@@ -91,14 +114,51 @@ pub struct Loaded {
     pub notice: Option<String>,
 }
 
+/// What became of a group, and what others did meanwhile.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// Not written: these channels are another daemon's by now.
+    pub refused: HashSet<ChannelId>,
+    /// In their order.
+    pub handovers: Vec<Handover>,
+    /// Another program has paused or resumed them.
+    pub wishes: Vec<(ChannelId, Action)>,
+    /// The store's clock and this machine's disagree.
+    pub clock_jumped: bool,
+}
+
+/// Slots changed hands.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Handover {
+    /// What is this daemon's from here on.
+    pub territory: Territory,
+    pub lost: Vec<Slot>,
+    /// What was left in the slots that were gained.
+    pub gained: Vec<Loaded>,
+    /// The store has forgotten what was in them; what is in memory is to be written once more.
+    pub anew: Vec<Slot>,
+}
+
 /// Keeps records and journals. Called from one thread at a time; every call may block.
 pub trait Store: Send + 'static {
-    fn commit(&mut self, group: &Group) -> Result<(), StoreError>;
+    /// Other daemons may write to it too: it is visited though there is nothing to write.
+    fn is_shared(&self) -> bool {
+        false
+    }
+    /// An error leaves it open how much of the group was written; it comes again.
+    fn commit(&mut self, group: &Group) -> Result<Committed, StoreError>;
     fn record(&mut self, channel: &ChannelId) -> Result<Option<Vec<u8>>, StoreError>;
     /// The newest decisions, oldest first.
     fn journal(&mut self, channel: &ChannelId) -> Result<Vec<Decision>, StoreError>;
     /// After an error: makes a fresh attempt possible.
     fn reopen(&mut self) -> Result<(), StoreError>;
+    /// The daemon ends: what is its own may be another's at once.
+    fn close(&mut self) {}
+}
+
+fn failed(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Failed(error.to_string())
 }
 
 /// What others may know of the store's health.
@@ -106,9 +166,20 @@ pub trait Store: Send + 'static {
 pub struct StoreHealth {
     failing: AtomicBool,
     detail: Mutex<String>,
+    /// Slots of a shared store that are this daemon's, and one more; 0 where the store is its own.
+    slots: AtomicUsize,
 }
 
 impl StoreHealth {
+    /// How many slots of a shared store this daemon holds; `None` where the store is its own.
+    pub fn slots(&self) -> Option<usize> {
+        self.slots.load(Relaxed).checked_sub(1)
+    }
+
+    pub(crate) fn set_slots(&self, slots: usize) {
+        self.slots.store(slots + 1, Relaxed);
+    }
+
     /// Why it fails, or nothing.
     pub fn failure(&self) -> Option<String> {
         self.failing
@@ -157,7 +228,7 @@ impl StoreMetrics {
 #[derive(Default)]
 struct Waiting {
     tallies: Vec<Arc<Tally>>,
-    stops: Vec<(Durable, Recipient<Durable>)>,
+    stops: Vec<(ChannelId, Durable, Recipient<Durable>)>,
     flushes: Vec<oneshot::Sender<()>>,
 }
 
@@ -176,11 +247,24 @@ pub struct StoreActor {
     waiting: Waiting,
     reads: VecDeque<Read>,
     turn_planned: bool,
+    shared: bool,
+    territory: Recipient<Handover>,
+    wishes: Recipient<Operate>,
 }
 
 impl StoreActor {
-    pub fn new(store: Box<dyn Store>, world: Rc<World>, health: Arc<StoreHealth>, metrics: StoreMetrics) -> Self {
+    /// `territory` and `wishes` are told of what others do to a shared store.
+    pub fn new(
+        store: Box<dyn Store>,
+        world: Rc<World>,
+        health: Arc<StoreHealth>,
+        metrics: StoreMetrics,
+        (territory, wishes): (Recipient<Handover>, Recipient<Operate>),
+    ) -> Self {
         Self {
+            shared: store.is_shared(),
+            territory,
+            wishes,
             store: Some(store),
             world,
             health,
@@ -209,15 +293,22 @@ impl StoreActor {
         let waiting = std::mem::take(&mut self.waiting);
         let reads = std::mem::take(&mut self.reads);
         let failing = self.health.failing.load(Relaxed);
+        let nothing = group.is_empty() && !self.shared;
+        let closes = !waiting.flushes.is_empty();
+        // Whoever is visited no more takes nothing back that has been given away.
+        self.shared &= !closes;
         let visit = tokio::task::spawn_blocking(move || {
             let began = Instant::now();
-            let written = if group.is_empty() {
-                Ok(())
+            let written = if nothing {
+                Ok(Committed::default())
             } else {
                 let reopened = if failing { store.reopen() } else { Ok(()) };
                 reopened.and_then(|()| store.commit(&group))
             };
             let took = began.elapsed();
+            if closes {
+                store.close();
+            }
             for read in reads {
                 answer(store.as_mut(), &group, read);
             }
@@ -243,20 +334,24 @@ impl StoreActor {
         ctx: &mut Context<Self>,
         group: Group,
         waiting: Waiting,
-        written: Result<(), StoreError>,
+        written: Result<Committed, StoreError>,
         took: Duration,
     ) {
         let ok = written.is_ok();
+        let mut refused = HashSet::new();
         match written {
-            Ok(()) if group.is_empty() => {}
-            Ok(()) => {
-                self.metrics.commits.observe(took.as_secs_f64());
+            Ok(_) if group.is_empty() && !self.shared => {}
+            Ok(committed) => {
+                if !group.is_empty() {
+                    self.metrics.commits.observe(took.as_secs_f64());
+                }
                 if self.health.failing.load(Relaxed) {
                     tracing::info!("the store takes writes again; evidence is to be reported anew");
                     self.health.set(None);
                     self.metrics.failing.set(0);
                     self.world.continuity.store_recovered(self.world.clock.now().at);
                 }
+                refused = self.learn(ctx, committed);
             }
             Err(error) => {
                 self.metrics.errors.inc();
@@ -269,9 +364,14 @@ impl StoreActor {
                 self.metrics.dropped_decisions.inc_by(self.group.put_back(group) as u64);
             }
         }
-        for (durable, recipient) in waiting.stops {
+        for (channel, durable, recipient) in waiting.stops {
             // A stop must learn whether it may be offered.
-            deliver(ctx, &recipient, Durable { written: ok, ..durable });
+            let written = ok && !refused.contains(&channel);
+            deliver(ctx, &recipient, Durable { written, ..durable });
+        }
+        if !refused.is_empty() {
+            // Whose it is now is to hear it: what is sent again twice does no harm.
+            waiting.tallies.iter().for_each(|tally| tally.busy());
         }
         // Answers that waited go out with the tallies; while the store fails they are not held back.
         if !ok {
@@ -283,6 +383,31 @@ impl StoreActor {
         }
         if !self.group.is_empty() || !self.reads.is_empty() || !self.waiting.flushes.is_empty() {
             self.plan_turn(ctx, if ok { COMMIT_SPACING } else { RETRY_AFTER });
+        }
+    }
+
+    /// Passes on what others did to a shared store; answers which channels are not ours any more.
+    fn learn(&mut self, ctx: &mut Context<Self>, committed: Committed) -> HashSet<ChannelId> {
+        if committed.clock_jumped {
+            self.world.continuity.clock_doubted(self.world.clock.now().at);
+        }
+        for handover in committed.handovers {
+            deliver(ctx, &self.territory, handover);
+        }
+        for (channel, action) in committed.wishes {
+            // Nobody waits for the answer: what has not come true is told again.
+            let (reply, _) = oneshot::channel();
+            let _ = self.wishes.try_send(Operate { channel, action, reply });
+        }
+        committed.refused
+    }
+
+    /// A shared store is visited though nothing is to be written.
+    fn visit(&mut self, ctx: &mut Context<Self>) {
+        if self.shared {
+            let failing = self.health.failing.load(Relaxed);
+            self.plan_turn(ctx, if failing { RETRY_AFTER } else { Duration::ZERO });
+            ctx.run_later(VISIT_EVERY, Self::visit);
         }
     }
 }
@@ -309,6 +434,9 @@ impl Actor for StoreActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        if self.shared {
+            self.visit(ctx);
+        }
     }
 }
 
@@ -320,6 +448,9 @@ impl Handler<Save> for StoreActor {
             self.group.records.insert(save.channel.clone(), Some(record));
         }
         self.group.decisions.extend(save.decisions.into_iter().map(|d| (save.channel.clone(), d)));
+        if let Some(view) = save.view {
+            self.group.views.insert(save.channel.clone(), view);
+        }
         // A failing store is visited at its own pace, and no answer waits for it.
         let failing = self.health.failing.load(Relaxed);
         let tally = match save.tally {
@@ -331,7 +462,7 @@ impl Handler<Save> for StoreActor {
         };
         match save.stop {
             Some((generation, recipient)) => {
-                self.waiting.stops.push((Durable { generation, written: false, tally }, recipient));
+                self.waiting.stops.push((save.channel, Durable { generation, written: false, tally }, recipient));
             }
             None => self.waiting.tallies.extend(tally),
         }
@@ -344,6 +475,7 @@ impl Handler<Erase> for StoreActor {
 
     fn handle(&mut self, erase: Erase, ctx: &mut Self::Context) {
         self.group.decisions.retain(|(channel, _)| *channel != erase.channel);
+        self.group.views.remove(&erase.channel);
         self.group.forgotten.insert(erase.channel.clone());
         self.group.records.insert(erase.channel, None);
         self.plan_turn(ctx, COMMIT_SPACING);

@@ -5,7 +5,7 @@ mod alarm_clock;
 mod children;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -26,7 +26,9 @@ use self::{
 use crate::{
     channel::{
         Acked, Ask, ChannelActor, CommandDelivered, DoubtSource, ForgetSource, Gather, Leave, Mail, Operated, Reports,
-        Retired, RulesChanged, Wake, stop::Stop, stream::Stream,
+        Retired, RulesChanged, SaveAnew, Wake,
+        stop::{Fence, Stop},
+        stream::{Absence, Stream},
     },
     clock::{Now, Stamp, Timestamp},
     identity::{ChannelId, SourceId},
@@ -36,6 +38,8 @@ use crate::{
         Pulse, ReadRecord,
     },
     source_clock::SourceClock,
+    store::{Handover, StoreHealth},
+    territory::{Slot, Territory},
     world::World,
 };
 
@@ -98,9 +102,12 @@ pub struct Supervisor {
     known_doubts: (u64, u64),
     /// Channels that died or are being forgotten: whoever reports one must wait until that is over.
     between_lives: HashSet<ChannelId>,
+    /// Slots that are to change hands, in their order; the first of them is doing so.
+    handovers: VecDeque<Handover>,
     records: Recipient<ReadRecord>,
     erasures: Recipient<Erase>,
     pulses: Recipient<Pulse>,
+    health: Arc<StoreHealth>,
     /// Called once per pulse: proof that this arbiter is alive.
     on_pulse: Option<Box<dyn Fn()>>,
 }
@@ -110,6 +117,8 @@ pub struct StoreOutlets {
     pub records: Recipient<ReadRecord>,
     pub erasures: Recipient<Erase>,
     pub pulses: Recipient<Pulse>,
+    /// Told how many slots of a shared store are held.
+    pub health: Arc<StoreHealth>,
 }
 
 impl Supervisor {
@@ -126,9 +135,11 @@ impl Supervisor {
             known_trust,
             known_doubts: (0, 0),
             between_lives: HashSet::new(),
+            handovers: VecDeque::new(),
             records: store.records,
             erasures: store.erasures,
             pulses: store.pulses,
+            health: store.health,
             on_pulse: None,
         }
     }
@@ -163,10 +174,13 @@ impl Supervisor {
         let rules = Rc::clone(&self.world);
         let rules = rules.rules.borrow();
         let policy = rules.policy_of(id.as_str());
-        match Stream::restore(id.clone(), record, pulse, here, policy) {
+        let absence = if self.world.shows { Absence::StoodStill } else { Absence::WallClock };
+        match Stream::restore(id.clone(), record, pulse, here, absence, policy) {
             Ok(mut restored) => {
                 restored.stream.share_names(names);
-                self.start(restored.stream, restored.pinned_zero);
+                if self.start(restored.stream, restored.pinned_zero).is_none() {
+                    tracing::warn!(channel_id = %id, "a stored channel is another daemon's by now and is left to it");
+                }
             }
             Err(error) => {
                 tracing::error!(channel_id = %id, %error, "a stored channel cannot be read; it starts anew with its next report");
@@ -174,15 +188,18 @@ impl Supervisor {
         }
     }
 
-    fn start(&mut self, stream: Stream, pinned_zero: Option<Timestamp>) -> usize {
+    /// Its place; `None` for a channel that another daemon has.
+    fn start(&mut self, stream: Stream, pinned_zero: Option<Timestamp>) -> Option<usize> {
         let id = stream.id.clone();
+        let start = self.world.territory.borrow().fence_of(id.as_str())?;
         let place = self.world.cells.add(id.clone());
         let slot = place.slot();
         let number = self.next_number;
         self.next_number += 1;
-        let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), number, place).start();
+        let fence = Fence { start, life: number };
+        let addr = ChannelActor::new(stream, pinned_zero, Rc::clone(&self.world), fence, place).start();
         self.children.insert(slot, Child { id, addr, number, mark: (0, 0) });
-        slot
+        Some(slot)
     }
 
     fn remove(&mut self, channel: &str) -> bool {
@@ -307,6 +324,13 @@ impl Supervisor {
         }
     }
 
+    fn no_such(&self, channel: &ChannelId) -> ActionError {
+        match self.world.territory.borrow().fence_of(channel.as_str()) {
+            Some(_) => ActionError::NoSuchChannel,
+            None => ActionError::Elsewhere,
+        }
+    }
+
     /// Sources that the configuration declares gone leave the sums of these channels.
     fn retire_sources<'a>(&self, ctx: &mut Context<Self>, channels: impl IntoIterator<Item = &'a Child>) {
         let rules = Arc::clone(&self.world.rules.borrow());
@@ -379,7 +403,13 @@ impl Handler<Batch> for Supervisor {
                     tally.refused();
                     continue;
                 }
-                None => self.start(Stream::new(channel.clone()), None),
+                None => match self.start(Stream::new(channel.clone()), None) {
+                    Some(slot) => slot,
+                    None => {
+                        tally.elsewhere();
+                        continue;
+                    }
+                },
             };
             let Some(child) = self.children.at_mut(slot) else { continue };
             let own = (index as u32, at);
@@ -419,6 +449,73 @@ impl Handler<Batch> for Supervisor {
     }
 }
 
+impl Supervisor {
+    /// What is lost leaves first: only then may what is gained begin, for it may be the same.
+    fn hand_over(&mut self, ctx: &mut Context<Self>) {
+        let Some(handover) = self.handovers.front() else { return };
+        let lost: BTreeSet<Slot> = handover.lost.iter().copied().collect();
+        if let Territory::Slots(slots) = &mut *self.world.territory.borrow_mut() {
+            slots.retain(|slot, _| !lost.contains(slot));
+        }
+        let leaving = self.children.iter().filter(|child| lost.contains(&Slot::of(child.id.as_str())));
+        let leaving: Vec<ChannelId> = leaving.map(|child| child.id.clone()).collect();
+        if !lost.is_empty() {
+            tracing::info!(slots = lost.len(), channels = leaving.len(), "slots have gone to another daemon");
+        }
+        let mut gone = Vec::with_capacity(leaving.len());
+        for id in leaving {
+            let Some((slot, child)) = self.children.remove(id.as_str()) else { continue };
+            self.between_lives.insert(id.clone());
+            gone.push(async move {
+                // One that has died has left too.
+                let _ = child.addr.send(Leave).await;
+                (slot, id)
+            });
+        }
+        let all_gone = futures_util::future::join_all(gone).into_actor(self);
+        ctx.spawn(all_gone.map(|gone, supervisor, ctx| {
+            for (slot, id) in gone {
+                supervisor.release(slot);
+                supervisor.between_lives.remove(&id);
+            }
+            if let Some(handover) = supervisor.handovers.pop_front() {
+                supervisor.take_over(ctx, handover);
+            }
+            supervisor.hand_over(ctx);
+        }));
+    }
+
+    fn take_over(&mut self, ctx: &mut Context<Self>, handover: Handover) {
+        let slots = handover.territory.slots();
+        self.world.territory.replace(handover.territory);
+        let before = self.children.len();
+        for loaded in handover.gained {
+            self.restore(loaded.records, loaded.pulse);
+        }
+        if self.children.len() > before {
+            tracing::info!(channels = self.children.len() - before, "channels were taken over");
+            self.retire_sources(ctx, self.children.iter());
+        }
+        let anew: BTreeSet<Slot> = handover.anew.into_iter().collect();
+        for child in self.children.iter().filter(|child| anew.contains(&Slot::of(child.id.as_str()))) {
+            deliver(ctx, &child.addr.clone().recipient(), SaveAnew);
+        }
+        // Only now: whoever asks from here on finds the channels there.
+        self.health.set_slots(slots);
+    }
+}
+
+impl Handler<Handover> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, handover: Handover, ctx: &mut Self::Context) {
+        self.handovers.push_back(handover);
+        if self.handovers.len() == 1 {
+            self.hand_over(ctx);
+        }
+    }
+}
+
 impl Handler<Delivered> for Supervisor {
     type Result = ();
 
@@ -433,7 +530,7 @@ impl Handler<Operate> for Supervisor {
 
     fn handle(&mut self, Operate { channel, action, reply }: Operate, _: &mut Self::Context) {
         let Some(child) = self.children.get(channel.as_str()) else {
-            let _ = reply.send(Err(ActionError::NoSuchChannel));
+            let _ = reply.send(Err(self.no_such(&channel)));
             return;
         };
         if let Err(error) = child.addr.try_send(Operated { action, reply }) {
@@ -448,7 +545,7 @@ impl Handler<Forget> for Supervisor {
 
     fn handle(&mut self, Forget { channel, source, reply }: Forget, ctx: &mut Self::Context) {
         let Some(child) = self.children.get(channel.as_str()) else {
-            let _ = reply.send(Err(ActionError::NoSuchChannel));
+            let _ = reply.send(Err(self.no_such(&channel)));
             return;
         };
         let Some(source) = source else {

@@ -19,14 +19,17 @@ use crate::{
     continuity::Continuity,
     mailbox::MailboxDepths,
     protocol::{Offer, Publish, Retract, Rulebook, Save},
+    territory::Territory,
 };
 
 #[derive(Debug)]
 pub struct World {
     pub clock: Clock,
     pub boot: BootId,
-    /// Numbers the starts of the daemon.
-    pub fence: u64,
+    /// Which channels are this daemon's.
+    pub territory: RefCell<Territory>,
+    /// Whether other programs may read of the channels in the store.
+    pub shows: bool,
     pub continuity: Continuity,
     pub alarms: Alarms,
     pub cells: Arc<Cells>,

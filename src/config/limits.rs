@@ -29,6 +29,7 @@ pub const REPORT_INTERVAL: Durations = millis(100, 10 * MINUTE);
 pub const FORGET_ENDED_AFTER: Durations = seconds(1, 365 * DAY);
 pub const HEARTBEAT: Durations = seconds(1, HOUR);
 pub const POLL_INTERVAL: Durations = millis(100, 10 * MINUTE);
+pub const REDIS_LEASE: Durations = seconds(2, MINUTE);
 pub const SETTLE: Durations = seconds(0, 10 * MINUTE);
 
 pub const CHANNEL_ID_PATTERN: &str = "^[A-Za-z0-9_.:@-]{1,64}$";

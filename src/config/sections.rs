@@ -164,15 +164,37 @@ impl Default for Ingest {
 pub struct Store {
     /// Directory of the embedded store; systemd's `$STATE_DIRECTORY` where that is set. Restart.
     pub state_dir: PathBuf,
-    /// A Redis to keep the state in, shared by several daemons: `redis://:password@host:6379/0`. Restart.
+    /// A Redis to keep the state in instead: `redis://user@host:6379/0`, or `rediss://` for TLS. With `redis_sentinels`,
+    /// the host is the name they know the primary by. Restart.
     #[serde(serialize_with = "secret::serialize_masked", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub redis_url: Option<String>,
+    /// File whose first line is the password of the Redis, read at each connection. Restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub redis_password_file: Option<PathBuf>,
+    /// File with the authorities (PEM) whose certificates are believed of a `rediss://`; absent = the system's. Restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub redis_ca_file: Option<PathBuf>,
+    /// The Sentinels that know where the primary is, each `host:port`. Restart.
+    pub redis_sentinels: Vec<String>,
+    /// How long a daemon that has fallen silent keeps its channels from the others, from 2s to 1m. Restart.
+    #[serde(with = "duration::one")]
+    #[schemars(with = "duration::Spelling")]
+    pub redis_lease: Duration,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { state_dir: PathBuf::from("./.state"), redis_url: None }
+        Self {
+            state_dir: PathBuf::from("./.state"),
+            redis_url: None,
+            redis_password_file: None,
+            redis_ca_file: None,
+            redis_sentinels: Vec::new(),
+            redis_lease: Duration::from_secs(15),
+        }
     }
 }
 
@@ -181,6 +203,10 @@ impl fmt::Debug for Store {
         f.debug_struct("Store")
             .field("state_dir", &self.state_dir)
             .field("redis_url", &self.redis_url.as_deref().map(secret::mask_url))
+            .field("redis_password_file", &self.redis_password_file)
+            .field("redis_ca_file", &self.redis_ca_file)
+            .field("redis_sentinels", &self.redis_sentinels)
+            .field("redis_lease", &self.redis_lease)
             .finish()
     }
 }

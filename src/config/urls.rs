@@ -19,9 +19,6 @@ pub fn redis_url(text: &str) -> Result<(), String> {
     let Some(url) = redis::parse_redis_url(text) else {
         return Err("this is not a Redis URL (not shown: it may hold a password)".to_owned());
     };
-    if matches!(url.scheme(), "rediss" | "valkeys") {
-        return Err(format!("{}: TLS is not built in; use a tunnel such as stunnel", url.scheme()));
-    }
     let valid = url.into_connection_info().is_ok();
     if valid {
         Ok(())
@@ -40,6 +37,17 @@ pub fn webhook(text: &str) -> Result<(), String> {
         return Err("user and password do not belong into the URL; the messages are signed".to_owned());
     }
     Ok(())
+}
+
+/// Where a Sentinel is.
+pub fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    match parts {
+        Some((host, port)) if !host.is_empty() && port > 0 && !host.contains(['/', '@', ' ']) => {
+            Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
+        }
+        _ => Err(format!("`{}` is not a host and port such as 10.0.0.1:26379", text.escape_debug())),
+    }
 }
 
 /// Where a Redis is whose password is in a file.

@@ -44,6 +44,11 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     if let Some(url) = &config.store.redis_url {
         checks.that("store.redis_url", urls::redis_url(url));
     }
+    for (index, sentinel) in config.store.redis_sentinels.iter().enumerate() {
+        let key = Key::from("store.redis_sentinels").index(index);
+        checks.that(key, urls::host_and_port(sentinel).map(|_| ()));
+    }
+    checks.duration("store.redis_lease", config.store.redis_lease, limits::REDIS_LEASE);
     if let Some(port) = config.metrics.port {
         checks.port("metrics.port", port.into());
     }

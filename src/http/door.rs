@@ -1,9 +1,10 @@
-//! Who may come in: pages of other origins may not act on, nor listen to, this daemon.
+//! Who may come in: pages of other origins may not act on, nor listen to, this daemon; and on standby nobody is told
+//! of channels, for it has none.
 
 use std::net::IpAddr;
 
 use actix_web::{
-    Error,
+    Error, ResponseError,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{Method, header},
@@ -45,6 +46,12 @@ pub async fn check<B: MessageBody>(
         // It asks for what GET would answer; the body is left out where the answer is written.
         request.head_mut().method = Method::GET;
     }
+    let on_standby = request.app_data::<web::Data<Front>>().is_some_and(|front| front.store.slots() == Some(0));
+    if on_standby && (request.path().starts_with("/api/") || request.path().starts_with("/ws/")) {
+        let problem =
+            Problem::busy("elsewhere", "another daemon has the channels, or none yet: ask it, or ask again", 1);
+        return Ok(request.into_response(ResponseError::error_response(&problem)).map_into_right_body());
+    }
     let reads = matches!(*request.method(), Method::GET | Method::OPTIONS);
     if reads && !upgrades && !request.path().starts_with("/ws/") {
         return Ok(next.call(request).await?.map_into_left_body());
@@ -62,8 +69,7 @@ pub async fn check<B: MessageBody>(
                 "origin_not_allowed",
                 "a page of this origin may not use this daemon; if it should, or if the daemon is reached by a name, add the origin to http.allowed_origins",
             );
-            let response = actix_web::ResponseError::error_response(&problem);
-            return Ok(request.into_response(response).map_into_right_body());
+            return Ok(request.into_response(ResponseError::error_response(&problem)).map_into_right_body());
         }
     }
     Ok(next.call(request).await?.map_into_left_body())

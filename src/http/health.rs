@@ -1,4 +1,4 @@
-//! `/healthz`: the process answers. `/readyz`: what it rests on, each by name.
+//! `/healthz`: the process answers. `/readyz`: what it rests on, each by name, and whether reports are to come here.
 
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub async fn readyz(front: web::Data<Front>) -> HttpResponse {
     }
     let failing = dependencies.values().any(|d| d["status"] != "ok");
     let (code, status) = match front.stage() {
+        // Another daemon has everything: reports are to go there.
+        Stage::Serving if front.store.slots() == Some(0) => (StatusCode::SERVICE_UNAVAILABLE, "standby"),
         Stage::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         Stage::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         Stage::Serving if failing => (StatusCode::OK, "degraded"),

@@ -85,6 +85,10 @@ async fn take_in(
     let batch = Batch { source: source.clone(), received, reports, acks, tally };
     front.house.supervisor.try_send(batch).map_err(|_| busy())?;
     let counted = match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(counted)) if counted.elsewhere => {
+            let detail = "another daemon has this channel, or none yet; send it again, that is safe";
+            return Err(Problem::busy("elsewhere", detail, 1));
+        }
         Ok(Ok(counted)) if !counted.busy => counted,
         _ => return Err(busy()),
     };

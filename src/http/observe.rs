@@ -7,6 +7,7 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::Method,
+    http::StatusCode,
     middleware::Next,
     web,
 };
@@ -68,7 +69,8 @@ pub async fn observe(
     let endpoint = endpoint.as_deref().map_or("other", |pattern| if pattern.is_empty() { "other" } else { pattern });
     metrics.requests.with_label_values(&[method, endpoint, status.as_str()]).inc();
     metrics.duration.with_label_values(&[method, endpoint]).observe(took);
-    if status.is_server_error() {
+    // One that says `busy`, `stopping`, `elsewhere` is no defect, and would be a line for each of many.
+    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(method, endpoint, status = status.as_u16(), "a request was answered with an error of ours");
     }
     response

@@ -166,6 +166,7 @@ fn refused(channel: &ChannelId, error: ActionError) -> Problem {
         ActionError::AlreadyStopping => Problem::conflict("already_stopping", detail),
         ActionError::StoreFailing => Problem::busy("store_failing", detail, 5),
         ActionError::Busy => Problem::busy("busy", detail, 1),
+        ActionError::Elsewhere => Problem::busy("elsewhere", detail, 1),
     }
 }
 

@@ -87,6 +87,13 @@ impl Plan {
     }
 
     pub fn start(self) -> Daemon {
+        let mut daemon = self.start_on_standby();
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// It answers, but perhaps not yet as one that is ready.
+    pub fn start_on_standby(self) -> Daemon {
         fs::write(self.house.path().join("config.toml"), &self.config).unwrap();
         let state_dir = self.own_state_dir();
         let Self { house, environment, open_files, .. } = self;
@@ -107,7 +114,7 @@ impl Plan {
             agent: config.into(),
             starts: 1,
         };
-        daemon.wait_until_ready();
+        daemon.wait_until_serving();
         daemon
     }
 
@@ -173,7 +180,7 @@ impl Daemon {
         Plan::new(config).start()
     }
 
-    fn wait_until_ready(&mut self) {
+    fn wait_until_serving(&mut self) {
         self.address = eventually("the log line that names the address", || {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("the daemon ended while it started, {status}: {}", self.log());
@@ -182,6 +189,10 @@ impl Daemon {
             let url = said["url"].as_str()?.to_owned();
             url.strip_prefix("http://")?.split('/').next()?.parse().ok()
         });
+    }
+
+    pub fn wait_until_ready(&mut self) {
+        self.wait_until_serving();
         eventually("the daemon to be ready", || (self.get("/readyz").status == 200).then_some(()));
     }
 
@@ -362,6 +373,12 @@ impl Answer {
             assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member} in {problem}");
         }
         problem
+    }
+
+    /// Checks the status of the answer and the `status` in it.
+    #[track_caller]
+    pub fn ok_with(&self, status: u16, word: &str) {
+        assert_eq!((self.status, self.json()["status"].as_str()), (status, Some(word)), "{}", self.text);
     }
 
     #[track_caller]

@@ -15,6 +15,8 @@ mod live;
 mod patience;
 mod raw_socket;
 mod receiver;
+#[path = "../../actors/tests/store/redis_server.rs"]
+mod redis_server;
 #[path = "../../actors/tests/store/small_disk.rs"]
 mod small_disk;
 mod streamer;
@@ -32,9 +34,11 @@ mod kill_and_restart;
 mod metrics_exposition;
 mod operator_actions;
 mod redis_control;
+mod redis_store;
 mod reload;
 mod seed_shapes;
 mod simple_report;
+mod standby_proxy;
 mod start_errors;
 mod upgrades;
 mod webhooks;

@@ -1,64 +1,24 @@
 //! The original streamer's Redis, when it or what is in it is wrong: unknown, a clear line, no stop.
 
-use std::{
-    net::TcpListener,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
-use redis::{Client, Commands, Connection};
+use redis::{Commands, Connection};
 use serde_json::json;
 
 use crate::{
     daemon::{Daemon, Plan},
     patience::{eventually, let_pass},
+    redis_server::RedisServer,
 };
 
-struct Redis {
-    port: u16,
-    child: Child,
-}
-
-impl Redis {
-    fn start_at(port: u16) -> Self {
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let redis = Self { port, child };
-        eventually("redis to answer", || redis.client().get_connection().ok());
-        redis
-    }
-
-    fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self::start_at(free)
-    }
-
-    fn client(&self) -> Client {
-        Client::open(format!("redis://127.0.0.1:{}/", self.port)).unwrap()
-    }
-
-    fn connection(&self) -> Connection {
-        self.client().get_connection().unwrap()
-    }
-
-    fn watched(&self) -> Daemon {
-        let url = format!("redis://127.0.0.1:{}", self.port);
-        Plan::new(&format!(
-            "[auto_end]\ntimeout = 2\nwarnings = [1]\n[[redis_control]]\nname = \"main\"\nurl = \"{url}\"\n\
-             poll_interval = \"200ms\"\nupdate_interval = \"2s\"\n"
-        ))
-        .start()
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A daemon that watches it.
+fn watching(redis: &RedisServer) -> Daemon {
+    let url = format!("redis://127.0.0.1:{}", redis.port);
+    Plan::new(&format!(
+        "[auto_end]\ntimeout = 2\nwarnings = [1]\n[[redis_control]]\nname = \"main\"\nurl = \"{url}\"\n\
+         poll_interval = \"200ms\"\nupdate_interval = \"2s\"\n"
+    ))
+    .start()
 }
 
 fn write(connection: &mut Connection, channel: &str, n: u32, listeners: &serde_json::Value) {
@@ -84,13 +44,13 @@ fn writes_until(connection: &mut Connection, channel: &str, what: &str, done: im
 
 #[test]
 fn rubbish_beside_a_channel_spoils_nothing_and_is_named_once() {
-    let redis = Redis::start();
+    let redis = RedisServer::start();
     let mut connection = redis.connection();
     let _: () = connection.set("stream:status:odd", "no json \u{0} at all").unwrap();
     let _: () = connection.set("stream:status:a b/c", r#"{"status":"playing"}"#).unwrap();
     let _: () = connection.lpush("stream:status:list", "x").unwrap();
     let _: () = connection.set("stream_queue:jazz", "not a list").unwrap();
-    let daemon = redis.watched();
+    let daemon = watching(&redis);
     writes_until(&mut connection, "jazz", "jazz to be known", || knows(&daemon, "jazz"));
     assert!(daemon.stream("jazz")["queue_size"].is_null());
     let named = daemon.log().lines().filter(|line| line.contains("cannot be understood")).count();
@@ -99,9 +59,9 @@ fn rubbish_beside_a_channel_spoils_nothing_and_is_named_once() {
 
 #[test]
 fn a_zero_that_nobody_writes_anew_ends_nothing() {
-    let redis = Redis::start();
+    let redis = RedisServer::start();
     let mut connection = redis.connection();
-    let daemon = redis.watched();
+    let daemon = watching(&redis);
     writes_until(&mut connection, "jazz", "jazz to be known", || knows(&daemon, "jazz"));
     // The streamer hangs; its last word was that nobody listens.
     eventually("the count to be unknown", || (!knows(&daemon, "jazz")).then_some(()));
@@ -111,9 +71,9 @@ fn a_zero_that_nobody_writes_anew_ends_nothing() {
 
 #[test]
 fn a_stop_that_no_streamer_hears_fails_loudly() {
-    let redis = Redis::start();
+    let redis = RedisServer::start();
     let mut connection = redis.connection();
-    let daemon = redis.watched();
+    let daemon = watching(&redis);
     writes_until(&mut connection, "jazz", "the stop to be published in vain", || {
         daemon.log().contains("no streamer hears stream:control")
     });
@@ -122,10 +82,10 @@ fn a_stop_that_no_streamer_hears_fails_loudly() {
 
 #[test]
 fn a_redis_that_is_down_makes_everything_unknown_and_is_watched_again_when_it_is_back() {
-    let redis = Redis::start();
+    let redis = RedisServer::start();
     let port = redis.port;
     let mut connection = redis.connection();
-    let daemon = redis.watched();
+    let daemon = watching(&redis);
     writes_until(&mut connection, "jazz", "jazz to be known", || knows(&daemon, "jazz"));
     write(&mut connection, "jazz", 1000, &json!(3));
     drop((connection, redis));
@@ -135,7 +95,7 @@ fn a_redis_that_is_down_makes_everything_unknown_and_is_watched_again_when_it_is
     });
     assert!(ready["dependencies"]["redis_control:main"]["detail"].is_string(), "{ready}");
     eventually("the count to be unknown", || (!knows(&daemon, "jazz")).then_some(()));
-    let redis = Redis::start_at(port);
+    let redis = RedisServer::at(port, &["--save", ""]);
     let mut connection = redis.connection();
     // It has come back empty: nothing is known, and nothing is taken for ended.
     eventually("the trouble to be over", || (daemon.json("/readyz")["status"] == "ready").then_some(()));

@@ -473,7 +473,7 @@ async fn a_session_that_comes_when_everybody_has_been_told_to_go_is_told_too() {
     let scene = Scene::begin();
     let one = scene.subscribed(1).await;
     let (reply, told) = oneshot::channel();
-    scene.broker.send(CloseAll { reply }).await.unwrap();
+    scene.broker.send(CloseAll { for_good: true, reply }).await.unwrap();
     assert_eq!(told.await, Ok(1));
     let two = scene.subscribe(2).await;
     until(&one, "ShuttingDown").await;

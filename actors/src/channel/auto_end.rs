@@ -849,6 +849,14 @@ impl AutoEnd {
         }
     }
 
+    /// When a running countdown would have begun had it never stood still.
+    pub fn began_at(&self, policy: &Policy) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Counting(c) => Some(c.deadline.minus(policy.timeouts.of(c.reason).saturating_add(c.extra))),
+            _ => None,
+        }
+    }
+
     /// The last known zero of a running countdown.
     pub fn zero_at(&self) -> Option<Timestamp> {
         match self.phase {

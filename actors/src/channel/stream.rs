@@ -64,6 +64,15 @@ pub struct Reaction {
     pub session_changed: bool,
 }
 
+/// How the time is counted that went by on another clock: before a reboot, or on another machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// By the wall clock, which went on through the reboot.
+    WallClock,
+    /// A countdown stood still: no clock of another machine is trusted with one.
+    StoodStill,
+}
+
 #[derive(Debug)]
 pub struct Restored {
     pub stream: Stream,
@@ -99,6 +108,7 @@ impl Stream {
         record: &[u8],
         pulse: Option<(Stamp, Timestamp)>,
         here: Stamp,
+        absence: Absence,
         policy: &Policy,
     ) -> Result<Restored, RecordError> {
         match record.first() {
@@ -108,7 +118,7 @@ impl Stream {
         let (_, stamp, mut kept): (u8, Stamp, Kept) = postcard::from_bytes(record)?;
         // A pulse of another boot than the record's is on another clock.
         let certain_until = pulse.filter(|(at, _)| at.boot == stamp.boot).map(|(_, until)| until);
-        let pinned_zero = kept.auto_end.zero_at().map(|zero| zero.max(certain_until.unwrap_or(zero)));
+        let mut pinned_zero = kept.auto_end.zero_at().map(|zero| zero.max(certain_until.unwrap_or(zero)));
         // A configuration that changed meanwhile moves what is left, as a reload would have.
         let then = Policy { timeouts: kept.timeouts, ..policy.clone() };
         kept.auto_end.on_restore(pinned_zero.unwrap_or(Timestamp::ZERO), &then);
@@ -119,14 +129,24 @@ impl Stream {
             stop.withdraw(&id);
         }
         if stamp.boot != here.boot {
-            let carry = |at: Timestamp| stamp.carry(at, here);
+            let by_wall = |at: Timestamp| stamp.carry(at, here);
+            // The last proof of life was given just now.
+            let alive = pulse.map(|(at, _)| at).filter(|at| at.boot == stamp.boot).unwrap_or(stamp);
+            let stood_still = |at: Timestamp| alive.at_once(at, here);
             let now = here.now.at;
-            kept.auto_end = kept.auto_end.carried(now, carry);
-            kept.stop = kept.stop.map(|stop| Box::new(stop.carried(now, carry)));
-            kept.ended = kept.ended.map(|at| carry(at).min(now));
+            kept.auto_end = match absence {
+                Absence::WallClock => kept.auto_end.carried(now, by_wall),
+                Absence::StoodStill => kept.auto_end.carried(now, stood_still),
+            };
+            // What may be delivered no longer is not made to last by it.
+            kept.stop = kept.stop.map(|stop| Box::new(stop.carried(now, by_wall)));
+            kept.ended = kept.ended.map(|at| by_wall(at).min(now));
+            pinned_zero = pinned_zero.map(|zero| match absence {
+                Absence::WallClock => by_wall(zero).min(now),
+                Absence::StoodStill => stood_still(zero).min(now),
+            });
         }
         let unknown_since = (!kept.evidences.is_over()).then_some(here.now.at);
-        let pinned_zero = pinned_zero.map(|zero| stamp.carry(zero, here).min(here.now.at));
         Ok(Restored { stream: Self { id, kept, unknown_since, sessions: 0 }, pinned_zero })
     }
 

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Group, Loaded, Store, StoreError};
+use super::{Committed, Group, Loaded, Store, StoreError};
 use crate::{
     channel::journal::{DECISIONS_KEPT, Decision},
     clock::{Stamp, Timestamp},
@@ -49,7 +49,7 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn commit(&mut self, group: &Group) -> Result<(), StoreError> {
+    fn commit(&mut self, group: &Group) -> Result<Committed, StoreError> {
         let mut kept = self.kept();
         if kept.fails {
             return Err(StoreError::Failed("told to fail".into()));
@@ -75,7 +75,7 @@ impl Store for MemoryStore {
             journal.push(decision.clone());
         }
         kept.pulse = group.pulse.or(kept.pulse);
-        Ok(())
+        Ok(Committed::default())
     }
 
     fn record(&mut self, channel: &ChannelId) -> Result<Option<Vec<u8>>, StoreError> {

@@ -10,7 +10,7 @@ use std::{
 
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::{Group, Loaded, Store, StoreError};
+use super::{Committed, Group, Loaded, Store, StoreError, failed};
 use crate::{
     channel::journal::{DECISIONS_KEPT, Decision},
     clock::{Stamp, Timestamp, WallTime},
@@ -164,10 +164,6 @@ impl RedbStore {
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Failed(error.to_string())
-}
-
 #[derive(Debug)]
 enum Opening {
     Locked,
@@ -222,10 +218,11 @@ fn put_aside(path: &Path, wall: WallTime) -> std::io::Result<PathBuf> {
 }
 
 impl Store for RedbStore {
-    fn commit(&mut self, group: &Group) -> Result<(), StoreError> {
+    fn commit(&mut self, group: &Group) -> Result<Committed, StoreError> {
         // The journal first: a stop that is on disk always has its decision beside it.
         self.commit_journal(group)?;
-        self.commit_state(group)
+        self.commit_state(group)?;
+        Ok(Committed::default())
     }
 
     fn record(&mut self, channel: &ChannelId) -> Result<Option<Vec<u8>>, StoreError> {

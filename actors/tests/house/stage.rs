@@ -29,7 +29,7 @@ use sattva_actors::{
     },
     session::{deflate::Encoding, outbox::Overflow},
     stats::{LatestSample, Rhythm},
-    store::{Group, Store, StoreError, StoreHealth, memory::MemoryStore},
+    store::{Committed, Group, Store, StoreError, StoreHealth, memory::MemoryStore},
     stream_control::CommandsWaiting,
     wire::StreamState,
 };
@@ -118,7 +118,7 @@ impl Gate {
 }
 
 impl Store for Disk {
-    fn commit(&mut self, group: &Group) -> Result<(), StoreError> {
+    fn commit(&mut self, group: &Group) -> Result<Committed, StoreError> {
         self.gate.pass(|event| group.decisions.iter().any(|(_, decision)| decision.event == event));
         self.kept.commit(group)
     }

@@ -124,6 +124,41 @@ proptest! {
     }
 
     #[test]
+    fn law_16_on_another_machine_a_countdown_goes_on_with_what_was_left_whatever_the_clocks_there_say(
+        elapsed in 1u64..58, after in 0u64..600, uptime in 1u64..100_000, step in -100_000i64..100_000, joins: bool,
+    ) {
+        let elapsed = elapsed * 5;
+        let report = || if joins { says(0).joins(4) } else { says(0) };
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&report(), secs(elapsed));
+        jazz.taken_over(secs(after), secs(uptime), step * 1000);
+        prop_assert_eq!(stops(&jazz.pass(secs(3))), 0);
+        jazz.say(report());
+        let left = secs((300 - elapsed).max(10));
+        let waited = if joins { secs(3) } else { secs(0) };
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus((left - waited).max(secs(10)))));
+    }
+
+    #[test]
+    fn law_16_a_stop_that_another_machine_takes_over_keeps_its_id_and_lasts_no_longer(
+        after in 0u64..50, uptime in 1000u64..100_000, step in -1_000_000i64..1_000_000,
+    ) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).joins(5), secs(302));
+        let first = jazz.last_command();
+        jazz.taken_over(secs(after), secs(uptime), step * 1000);
+        jazz.say(says(0).joins(5));
+        for (at, again) in jazz.offered.iter().skip(1) {
+            if again.id == first.id {
+                prop_assert!(again.valid_until <= at.plus(secs(60)));
+            }
+        }
+        if step == 0 {
+            prop_assert_eq!(&jazz.last_command().id, &first.id);
+        }
+    }
+
+    #[test]
     fn law_10_after_a_restart_the_last_warning_is_sent_again_and_goes_by_in_full(down in 0u64..1000) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0).joins(0), secs(295));

@@ -7,7 +7,7 @@ use sattva_actors::{
         auto_end::{Effect, Effects, Rules},
         policy::Policy,
         stop::Fence,
-        stream::{Moment, Reaction, Stream},
+        stream::{Absence, Moment, Reaction, Stream},
     },
     clock::{BootId, Now, Stamp, Timestamp, WallTime},
     identity::{ChannelId, SourceId},
@@ -302,7 +302,7 @@ impl Subject {
     pub fn restart(&mut self, down: Duration, certain: Option<Timestamp>) {
         let pulse = certain.map(|certain| (self.stamp(), certain));
         self.sleep(down);
-        self.rise(pulse);
+        self.rise(pulse, Absence::WallClock);
     }
 
     /// The machine reboots: its boot clock starts anew, and its wall clock may have been set.
@@ -312,16 +312,27 @@ impl Subject {
         self.boot += 1;
         self.now = Timestamp::ZERO.plus(uptime);
         self.wall += wall_step;
-        self.rise(pulse);
+        self.rise(pulse, Absence::WallClock);
     }
 
-    fn rise(&mut self, pulse: Option<(Stamp, Timestamp)>) {
+    /// The daemon dies, having given a sign of life just before, and `after` that another machine takes the channel
+    /// over, up for so long and with another wall clock.
+    pub fn taken_over(&mut self, after: Duration, uptime: Duration, wall_step: i64) {
+        let pulse = Some((self.stamp(), self.now));
+        self.sleep(after);
+        self.boot += 1;
+        self.now = Timestamp::ZERO.plus(uptime);
+        self.wall += wall_step;
+        self.rise(pulse, Absence::StoodStill);
+    }
+
+    fn rise(&mut self, pulse: Option<(Stamp, Timestamp)>, absence: Absence) {
         self.fence += 1;
         self.dying = false;
         self.trusted_since = self.now;
         let id = self.stream.id.clone();
         self.stream = match &self.disk {
-            Some(record) => Stream::restore(id, record, pulse, self.stamp(), &self.policy).unwrap().stream,
+            Some(record) => Stream::restore(id, record, pulse, self.stamp(), absence, &self.policy).unwrap().stream,
             None => Stream::new(id),
         };
     }

@@ -41,7 +41,7 @@ fn on_a_full_disk_writes_fail_and_with_room_again_everything_committed_is_there(
     let me = "full_disk::on_a_full_disk_writes_fail_and_with_room_again_everything_committed_is_there";
     SmallDisk::tell(DISK_KIB, me, |disk| {
         let (mut store, _) = open(disk.path());
-        (0..5).for_each(|n| store.commit(&group(n)).unwrap());
+        (0..5).for_each(|n| drop(store.commit(&group(n)).unwrap()));
         let mut next = 5;
         for _ in 0..3 {
             disk.fill_but(100_000);
@@ -93,7 +93,7 @@ fn write_with_holes(file: &Path, bytes: &[u8]) {
 fn starts_on_a_full_disk(disk: &SmallDisk, killed: bool) {
     let write = |count: u32| {
         let (mut store, _) = open(disk.path());
-        (0..count).for_each(|n| store.commit(&group(n)).unwrap());
+        (0..count).for_each(|n| drop(store.commit(&group(n)).unwrap()));
         let files = ["state.redb", "journal.redb"].map(|name| disk.path().join(name));
         let read = || files.clone().map(|file| fs::read(file).unwrap());
         let open = read();

@@ -29,7 +29,7 @@ fn no_error_shows_a_secret_of_the_file() {
         "[store]\nredis_url = redis://:hunter2@localhost",
         "[store]\nredis_url = \"redis://:hunter2@localhost",
         "[store]\nredis_url = [\"hunter2\"]",
-        "[store]\nredis_url = \"rediss://:hunter2@localhost\"",
+        "[store]\nredis_url = \"rediss://:hunter2@localhost/jazz\"",
         "[store]\nredis_ulr = \"redis://:hunter2@localhost\"",
         "[store]\nstate_dir = 1\nredis_url = \"\"\"\nredis://:hunter2@localhost\"\"\"\"\"\"",
         "store = { redis_url = \"hunter2\", state_dir = 5 }",

@@ -81,11 +81,19 @@ fn a_log_level_must_be_one() {
 
 #[test]
 fn a_redis_url_must_be_one() {
-    for url in ["localhost", "http://localhost", "redis://", "redis://h/jazz", "rediss://h", "redis://h:99999"] {
+    for url in ["localhost", "http://localhost", "redis://", "redis://h/jazz", "redis://h:99999"] {
         check(&format!("[store]\nredis_url = \"{url}\""), "2:13", &["store.redis_url"]);
     }
     check("[store]\nstate_dir = \"\"", "2:13", &["store.state_dir", "empty"]);
     check("[store]\nredis_url = 5", "2:13", &["store.redis_url"]);
+    check("[store]\nredis_lease = \"1s\"", "2:15", &["store.redis_lease", "2s"]);
+    for sentinel in ["localhost", ":26379", "h:0", "redis://h:1", "h:99999"] {
+        check(
+            &format!("[store]\nredis_sentinels = [\"h:26379\", \"{sentinel}\"]"),
+            "2:31",
+            &["store.redis_sentinels[1]"],
+        );
+    }
 }
 
 #[test]

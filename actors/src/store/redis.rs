@@ -1,0 +1,347 @@
+//! The store that several daemons share: a Redis. Whatever is written there is written by a script, on Redis's own
+//! clock and under the fences of the slots it is in; what belongs to another daemon by now is refused.
+
+mod leases;
+mod link;
+mod wishes;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use redis::{FromRedisValue, Script, ScriptInvocation};
+
+pub use self::link::Link;
+use self::{leases::Leases, link::Line, wishes::Wishes};
+use super::{Committed, Group, Handover, Loaded, Store, StoreError, failed};
+use crate::{
+    channel::journal::{DECISIONS_KEPT, Decision},
+    clock::{Stamp, Timestamp},
+    identity::ChannelId,
+    territory::{SLOTS, Slot},
+};
+
+const LEASES: &str = "sattva:leases";
+const PULSES: &str = "sattva:pulses";
+const FENCE: &str = "sattva:fence";
+const BORN: &str = "sattva:born";
+/// The channels whose paused key was written by a daemon.
+const MIRROR: &str = "sattva:paused";
+const RECORDS: &str = "sattva:records:";
+const JOURNAL: &str = "sattva:journal:";
+
+/// Leases are renewed, and free slots taken, this often.
+const RENEW_EVERY: Duration = Duration::from_millis(500);
+/// After Redis has lost its data, whoever held a slot has this long to come back before others take it.
+const GRACE: Duration = Duration::from_secs(3);
+/// What one call writes at most: more would keep Redis from everybody else for too long.
+const OPERATIONS_TOGETHER: usize = 1000;
+/// Redis's clock may run apart from this machine's by so much between two looks.
+const CLOCK_STEP: Duration = Duration::from_secs(2);
+
+static TENURE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/tenure.lua")));
+static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/commit.lua")));
+static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/release.lua")));
+
+pub struct RedisStore {
+    link: Link,
+    /// This start of this daemon.
+    me: String,
+    lease: Duration,
+    line: Option<Line>,
+    leases: Leases,
+    wishes: Wishes,
+    pulse: Option<(Stamp, Timestamp)>,
+    renewed: Option<Instant>,
+    clock: RemoteClock,
+    started: Instant,
+    /// What has come about and not been told, because something else failed meanwhile.
+    untold: Committed,
+}
+
+impl RedisStore {
+    /// Nothing is asked of Redis yet: a daemon starts without it, and waits. `me` names this start of the daemon,
+    /// without spaces.
+    pub fn new(link: Link, me: String, lease: Duration) -> Self {
+        Self {
+            link,
+            me,
+            lease,
+            line: None,
+            leases: Leases::default(),
+            wishes: Wishes::default(),
+            pulse: None,
+            renewed: None,
+            clock: RemoteClock::default(),
+            started: Instant::now(),
+            untold: Committed::default(),
+        }
+    }
+
+    fn line(&mut self) -> Result<&mut Line, StoreError> {
+        if self.line.is_none() {
+            self.line = Some(self.link.connect()?);
+            // What was changed meanwhile has not been told of.
+            self.wishes.look_into(self.leases.slots());
+        }
+        self.line.as_mut().ok_or_else(|| StoreError::Failed("the connection to Redis is closed".into()))
+    }
+
+    fn call<T: FromRedisValue>(&mut self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
+        let answer = call.invoke(&mut self.line()?.connection);
+        self.answered(answer)
+    }
+
+    /// A connection on which anything went wrong is not used again: its next answer might be an older one.
+    fn answered<T>(&mut self, answer: redis::RedisResult<T>) -> Result<T, StoreError> {
+        answer.map_err(|error| {
+            self.line = None;
+            StoreError::Failed(self.link.explain(&error))
+        })
+    }
+
+    /// Takes note of Redis's clock; one that jumps is told of.
+    fn read_clock(&mut self, redis: i64) {
+        self.untold.clock_jumped |= self.clock.jumped(redis, self.started.elapsed());
+    }
+
+    // ---- what is ours ----
+
+    fn renew(&mut self) -> Result<(), StoreError> {
+        if self.renewed.is_some_and(|at| at.elapsed() < RENEW_EVERY) {
+            return Ok(());
+        }
+        let pulse = self.pulse.as_ref().map(postcard::to_stdvec).transpose().map_err(failed)?.unwrap_or_default();
+        let mut call = TENURE.prepare_invoke();
+        call.key(LEASES).key(PULSES).key(FENCE).key(BORN);
+        call.arg(&self.me).arg(self.lease.as_millis() as u64).arg(GRACE.as_millis() as u64).arg(pulse).arg(SLOTS);
+        for (slot, fence) in self.leases.held() {
+            call.arg(slot.number()).arg(fence);
+        }
+        let (now, slots): (i64, Vec<(u16, u64, String)>) = self.call(&call)?;
+        self.read_clock(now);
+        self.renewed = Some(Instant::now());
+        let change = self.leases.renewed(slots);
+        let new: Vec<Slot> = self.leases.unread().collect();
+        // What is lost is told of even where what is new cannot be read.
+        if !change.lost.is_empty() || !change.anew.is_empty() {
+            let territory = self.leases.territory();
+            self.untold.handovers.push(Handover {
+                territory,
+                lost: change.lost,
+                anew: change.anew,
+                gained: Vec::new(),
+            });
+        }
+        if !new.is_empty() {
+            let gained = new.iter().map(|slot| self.load(*slot)).collect::<Result<Vec<_>, _>>()?;
+            self.leases.read(&new);
+            self.wishes.look_into(new);
+            let territory = self.leases.territory();
+            self.untold.handovers.push(Handover { territory, gained, lost: Vec::new(), anew: Vec::new() });
+        }
+        Ok(())
+    }
+
+    /// What was left in a slot that has just been taken.
+    fn load(&mut self, slot: Slot) -> Result<Loaded, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.hget(PULSES, slot.number()).hgetall(format!("{RECORDS}{}", slot.number()));
+        let answer = pipe.query(&mut self.line()?.connection);
+        let (pulse, records): (Option<Vec<u8>>, BTreeMap<String, Vec<u8>>) = self.answered(answer)?;
+        let mut loaded =
+            Loaded { pulse: pulse.and_then(|bytes| postcard::from_bytes(&bytes).ok()), ..Loaded::default() };
+        for (id, record) in records {
+            match ChannelId::new(&id) {
+                Ok(id) => loaded.records.push((id, record)),
+                Err(error) => tracing::error!(%error, "a stored channel has an impossible name and is left out"),
+            }
+        }
+        Ok(loaded)
+    }
+
+    // ---- what is written ----
+
+    fn write(&mut self, group: &Group) -> Result<(), StoreError> {
+        let mut operations = Vec::new();
+        let mut refused = Vec::new();
+        let mut add = |channel: &ChannelId, what| match self.leases.fence_of(channel) {
+            Some((slot, fence)) => operations.push(Operation { slot, fence, channel: channel.clone(), what }),
+            None => refused.push(channel.clone()),
+        };
+        // The journal first: a stop that is kept always has its decision beside it.
+        group.forgotten.iter().for_each(|channel| add(channel, What::Forget));
+        for (channel, decision) in &group.decisions {
+            add(channel, What::Decide(serde_json::to_vec(decision).map_err(failed)?));
+        }
+        for (channel, record) in &group.records {
+            add(channel, record.as_ref().map_or(What::Erase, |record| What::Record(record)));
+        }
+        for (channel, view) in &group.views {
+            add(channel, What::View(view));
+        }
+        self.untold.refused.extend(refused);
+        for together in operations.chunks(OPERATIONS_TOGETHER) {
+            self.write_together(together)?;
+        }
+        Ok(())
+    }
+
+    fn write_together(&mut self, operations: &[Operation<'_>]) -> Result<(), StoreError> {
+        let slots: BTreeMap<Slot, u64> = operations.iter().map(|operation| (operation.slot, operation.fence)).collect();
+        let mut call = COMMIT.prepare_invoke();
+        call.key(LEASES).key(MIRROR).arg(&self.me).arg(slots.len());
+        for (slot, fence) in &slots {
+            call.arg(slot.number()).arg(*fence);
+        }
+        operations.iter().for_each(|operation| operation.write_to(&mut call));
+        let (now, lost, wishes): (i64, BTreeSet<u16>, Vec<(String, String)>) = self.call(&call)?;
+        self.read_clock(now);
+        let lost: BTreeSet<Slot> = lost.into_iter().filter_map(Slot::numbered).collect();
+        self.untold.refused.extend(
+            operations
+                .iter()
+                .filter(|operation| lost.contains(&operation.slot))
+                .map(|operation| operation.channel.clone()),
+        );
+        let lost = self.leases.lose(&lost);
+        if !lost.is_empty() {
+            let territory = self.leases.territory();
+            self.untold.handovers.push(Handover { territory, lost, gained: Vec::new(), anew: Vec::new() });
+        }
+        self.untold.wishes.extend(self.wishes.told(wishes));
+        Ok(())
+    }
+}
+
+/// Redis's clock beside this machine's, at the last look.
+#[derive(Debug, Default)]
+struct RemoteClock(Option<(i64, Duration)>);
+
+impl RemoteClock {
+    /// `redis` is what it shows, in milliseconds, `here` the time on a clock of ours that nobody can set.
+    fn jumped(&mut self, redis: i64, here: Duration) -> bool {
+        let Some((redis_then, then)) = self.0.replace((redis, here)) else { return false };
+        let passed = here.saturating_sub(then).as_millis() as i64;
+        (redis - redis_then - passed).unsigned_abs() > CLOCK_STEP.as_millis() as u64
+    }
+}
+
+/// One thing that is written.
+struct Operation<'a> {
+    slot: Slot,
+    fence: u64,
+    channel: ChannelId,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    Forget,
+    Decide(Vec<u8>),
+    Record(&'a [u8]),
+    Erase,
+    View(&'a super::View),
+}
+
+impl Operation<'_> {
+    /// As `commit.lua` reads it.
+    fn write_to(&self, call: &mut ScriptInvocation<'_>) {
+        let name = match self.what {
+            What::Forget => "forget",
+            What::Decide(_) => "decide",
+            What::Record(_) => "record",
+            What::Erase => "erase",
+            What::View(_) => "view",
+        };
+        call.arg(name).arg(self.slot.number()).arg(self.channel.as_str());
+        match &self.what {
+            What::Forget | What::Erase => {}
+            What::Decide(decision) => {
+                call.arg(decision).arg(DECISIONS_KEPT);
+            }
+            What::Record(record) => {
+                call.arg(*record);
+            }
+            What::View(view) => {
+                call.arg(u8::from(view.held)).arg(view.at.to_string());
+                match view.timer {
+                    Some((since, left)) => {
+                        // Rounded up, and never so little that it would be none.
+                        call.arg(since.to_string()).arg(left.as_millis().div_ceil(1000).max(1) as u64);
+                    }
+                    None => {
+                        call.arg("").arg(0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Store for RedisStore {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn commit(&mut self, group: &Group) -> Result<Committed, StoreError> {
+        self.pulse = group.pulse.or(self.pulse);
+        self.write(group)?;
+        self.renew()?;
+        self.look_for_wishes()?;
+        Ok(std::mem::take(&mut self.untold))
+    }
+
+    fn record(&mut self, channel: &ChannelId) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = format!("{RECORDS}{}", Slot::of(channel.as_str()).number());
+        let answer = redis::cmd("HGET").arg(key).arg(channel.as_str()).query(&mut self.line()?.connection);
+        self.answered(answer)
+    }
+
+    fn journal(&mut self, channel: &ChannelId) -> Result<Vec<Decision>, StoreError> {
+        let range = redis::cmd("LRANGE").arg(format!("{JOURNAL}{channel}")).arg(0).arg(-1).to_owned();
+        let answer = range.query(&mut self.line()?.connection);
+        let rows: Vec<Vec<u8>> = self.answered(answer)?;
+        let decisions: Result<Vec<Decision>, _> = rows.iter().map(|row| serde_json::from_slice(row)).collect();
+        let mut decisions = decisions.map_err(failed)?;
+        decisions.sort_by_key(|decision| (decision.at, decision.seq));
+        // What was written and not answered has been written once more.
+        decisions.dedup_by_key(|decision| (decision.at, decision.seq));
+        Ok(decisions)
+    }
+
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        self.line = None;
+        self.line().map(|_| ())
+    }
+
+    fn close(&mut self) {
+        let mut call = RELEASE.prepare_invoke();
+        call.key(LEASES).arg(&self.me);
+        for (slot, fence) in self.leases.held() {
+            call.arg(slot.number()).arg(fence);
+        }
+        if let Err(error) = self.call::<()>(&call) {
+            tracing::warn!(%error, "the slots could not be given back; they are free when their lease ends");
+        }
+        self.leases = Leases::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clock_that_goes_otherwise_than_ours_has_jumped() {
+        let mut clock = RemoteClock::default();
+        let secs = Duration::from_secs;
+        assert!(!clock.jumped(1_000_000, secs(5)));
+        assert!(!clock.jumped(1_010_000, secs(15)), "as time goes by");
+        assert!(!clock.jumped(1_011_500, secs(15)), "an answer that took long");
+        assert!(clock.jumped(1_041_500, secs(16)), "set forward");
+        assert!(!clock.jumped(1_042_500, secs(17)), "and goes on from there");
+        assert!(clock.jumped(1_000_000, secs(18)), "set back");
+    }
+}

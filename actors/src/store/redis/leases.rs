@@ -1,0 +1,135 @@
+//! Which slots a daemon holds, as Redis told it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    identity::ChannelId,
+    territory::{Slot, Territory},
+};
+
+#[derive(Debug, Default)]
+pub struct Leases(BTreeMap<Slot, Lease>);
+
+#[derive(Debug)]
+struct Lease {
+    fence: u64,
+    /// What was left there has been read: from here on the truth is in this daemon's memory.
+    read: bool,
+}
+
+/// What a renewal changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    pub lost: Vec<Slot>,
+    /// Held as before, but Redis has forgotten what is in them.
+    pub anew: Vec<Slot>,
+}
+
+impl Leases {
+    /// The slots whose truth is here, with their fences.
+    pub fn held(&self) -> impl Iterator<Item = (Slot, u64)> {
+        self.0.iter().filter(|(_, lease)| lease.read).map(|(slot, lease)| (*slot, lease.fence))
+    }
+
+    pub fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.held().map(|(slot, _)| slot)
+    }
+
+    pub fn territory(&self) -> Territory {
+        Territory::Slots(self.held().collect())
+    }
+
+    pub fn fence_of(&self, channel: &ChannelId) -> Option<(Slot, u64)> {
+        let slot = Slot::of(channel.as_str());
+        self.0.get(&slot).filter(|lease| lease.read).map(|lease| (slot, lease.fence))
+    }
+
+    /// Takes in the slots that Redis says are held, each with its fence and how it is held: see `tenure.lua`.
+    pub fn renewed(&mut self, slots: Vec<(u16, u64, String)>) -> Change {
+        let slots = slots.into_iter().filter_map(|(slot, fence, how)| Some((Slot::numbered(slot)?, (fence, how))));
+        let slots: BTreeMap<Slot, (u64, String)> = slots.collect();
+        let mut change = Change::default();
+        self.0.retain(|slot, lease| {
+            let stays = match slots.get(slot) {
+                Some((fence, how)) if how == "anew" && lease.read => {
+                    lease.fence = *fence;
+                    change.anew.push(*slot);
+                    true
+                }
+                Some((fence, _)) => *fence == lease.fence,
+                None => false,
+            };
+            if !stays && lease.read {
+                change.lost.push(*slot);
+            }
+            stays
+        });
+        for (slot, (fence, _)) in slots {
+            self.0.entry(slot).or_insert(Lease { fence, read: false });
+        }
+        change
+    }
+
+    /// The slots whose contents are still to be read.
+    pub fn unread(&self) -> impl Iterator<Item = Slot> {
+        self.0.iter().filter(|(_, lease)| !lease.read).map(|(slot, _)| *slot)
+    }
+
+    pub fn read(&mut self, slots: &[Slot]) {
+        for slot in slots {
+            if let Some(lease) = self.0.get_mut(slot) {
+                lease.read = true;
+            }
+        }
+    }
+
+    /// Another daemon has them: answers those that were held.
+    pub fn lose(&mut self, slots: &BTreeSet<Slot>) -> Vec<Slot> {
+        slots.iter().filter(|slot| self.0.remove(slot).is_some()).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(number: u16) -> Slot {
+        Slot::numbered(number).unwrap()
+    }
+
+    fn told(slots: &[(u16, u64, &str)]) -> Vec<(u16, u64, String)> {
+        slots.iter().map(|(slot, fence, how)| (*slot, *fence, (*how).to_owned())).collect()
+    }
+
+    fn holding(slots: &[(u16, u64)]) -> Leases {
+        let mut leases = Leases::default();
+        leases.renewed(slots.iter().map(|(slot, fence)| (*slot, *fence, "taken".to_owned())).collect());
+        let unread: Vec<Slot> = leases.unread().collect();
+        leases.read(&unread);
+        leases
+    }
+
+    #[test]
+    fn a_slot_is_held_only_when_what_was_left_in_it_has_been_read() {
+        let mut leases = Leases::default();
+        assert_eq!(leases.renewed(told(&[(3, 10, "taken")])), Change::default());
+        assert_eq!((leases.held().count(), leases.unread().collect::<Vec<_>>()), (0, vec![slot(3)]));
+        leases.read(&[slot(3)]);
+        assert_eq!(leases.held().collect::<Vec<_>>(), [(slot(3), 10)]);
+    }
+
+    #[test]
+    fn what_redis_does_not_name_or_names_under_another_fence_is_lost() {
+        let mut leases = holding(&[(1, 10), (2, 11), (3, 12)]);
+        let change = leases.renewed(told(&[(1, 10, "kept"), (2, 20, "taken")]));
+        assert_eq!(change, Change { lost: vec![slot(2), slot(3)], anew: vec![] });
+        assert_eq!(leases.unread().collect::<Vec<_>>(), [slot(2)], "to be read again: another had it meanwhile");
+    }
+
+    #[test]
+    fn what_redis_has_forgotten_stays_as_it_is_in_memory() {
+        let mut leases = holding(&[(1, 10)]);
+        assert_eq!(leases.renewed(told(&[(1, 30, "anew")])), Change { lost: vec![], anew: vec![slot(1)] });
+        assert_eq!(leases.held().collect::<Vec<_>>(), [(slot(1), 30)]);
+    }
+}
