@@ -8,6 +8,9 @@ SHELL := /bin/bash
 LISTEN ?= 127.0.0.1:8080
 STATE_DIR ?= .state
 CHANNELS ?= 12
+RUNS ?= 200
+SEED ?=
+PARALLEL ?= 4
 
 .PHONY: help
 help: ## What there is
@@ -36,6 +39,10 @@ frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find 
 .PHONY: test
 test: ## Install what the tests need and run all of them
 	@scripts/test.sh
+
+.PHONY: torture
+torture: ## Let everything fail around several daemons on one Redis, again and again (RUNS=200; RUNS=1 SEED=n: once more)
+	@scripts/torture.sh "$(RUNS)" "$(SEED)" "$(PARALLEL)"
 
 .PHONY: bench
 bench: frontend ## Measure the daemon against its peers and write docs/benchmarks.md (half an hour)

@@ -1,0 +1,196 @@
+//! What goes wrong, and when: drawn from the seed, so that a run can be played again.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use rand::{Rng, rngs::StdRng};
+
+use crate::{
+    proxy::Passage,
+    world::{DAEMONS, World},
+};
+
+/// From when until when faults begin, counted from the first report.
+const BEGIN: Range<u64> = 1_000..18_000;
+const APART: Range<u64> = 1_000..3_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// kill -9; started again when it is over.
+    Kill {
+        daemon: usize,
+    },
+    /// SIGSTOP; mostly for longer than its lease.
+    Sleep {
+        daemon: usize,
+    },
+    Network {
+        daemon: usize,
+        passage: Passage,
+    },
+    RedisSleeps,
+    /// Killed; back and empty when it is over.
+    RedisLost,
+    RedisClock {
+        milliseconds: i64,
+    },
+}
+
+/// A fault begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    pub at: Duration,
+    pub lasts: Duration,
+    pub fault: Fault,
+}
+
+impl Fault {
+    /// What is counted together.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Kill { .. } => "kill",
+            Self::Sleep { .. } => "sleep",
+            Self::Network { passage: Passage::Nothing, .. } => "cut",
+            Self::Network { .. } => "stall",
+            Self::RedisSleeps => "redis sleeps",
+            Self::RedisLost => "redis lost",
+            Self::RedisClock { .. } => "clock",
+        }
+    }
+
+    /// What can suffer only one fault at a time: a process, or a network.
+    const fn victim(&self) -> Option<(&'static str, usize)> {
+        match *self {
+            Self::Kill { daemon } | Self::Sleep { daemon } => Some(("daemon", daemon)),
+            Self::Network { daemon, .. } => Some(("network", daemon)),
+            Self::RedisSleeps | Self::RedisLost => Some(("redis", 0)),
+            Self::RedisClock { .. } => None,
+        }
+    }
+
+    fn draw(random: &mut StdRng) -> (Self, Duration) {
+        let daemon = random.random_range(0..DAEMONS);
+        let (fault, lasts) = match random.random_range(0..16) {
+            0..3 => (Self::Kill { daemon }, 0..3_000),
+            3..6 => (Self::Sleep { daemon }, 1_000..6_000),
+            6..8 => (Self::Network { daemon, passage: Passage::Nothing }, 1_000..5_000),
+            8..10 => {
+                let (requests, answers) = [(true, true), (true, false), (false, true)][random.random_range(0..3)];
+                (Self::Network { daemon, passage: Passage::Late { requests, answers } }, 1_000..5_000)
+            }
+            10..12 => (Self::RedisSleeps, 1_000..4_000),
+            12..14 => (Self::RedisLost, 0..2_000),
+            _ => {
+                // As many of seconds as of minutes or of an hour.
+                let seconds = 3.0 * 1_200_f64.powf(random.random());
+                let milliseconds = (seconds * 1000.0) as i64 * if random.random() { 1 } else { -1 };
+                (Self::RedisClock { milliseconds }, 0..1)
+            }
+        };
+        (fault, Duration::from_millis(random.random_range(lasts)))
+    }
+
+    pub fn begin(&self, world: &mut World) {
+        match *self {
+            Self::Kill { daemon } => world.daemons[daemon].kill(),
+            Self::Sleep { daemon } => world.daemons[daemon].sleep(),
+            Self::Network { daemon, passage } => world.networks[daemon].let_pass(passage),
+            Self::RedisSleeps => world.redis.sleep(),
+            Self::RedisLost => world.redis.kill(),
+            Self::RedisClock { milliseconds } => world.redis.clock.jump(milliseconds),
+        }
+    }
+
+    pub fn end(&self, world: &mut World) {
+        match *self {
+            Self::Kill { daemon } => world.daemons[daemon].start_again(),
+            Self::Sleep { daemon } => world.daemons[daemon].wake(),
+            Self::Network { daemon, .. } => world.networks[daemon].let_pass(Passage::Everything),
+            Self::RedisSleeps => world.redis.wake(),
+            Self::RedisLost => world.redis.start_again(),
+            Self::RedisClock { .. } => {}
+        }
+    }
+}
+
+/// The faults of one run, in their order.
+pub fn draw(random: &mut StdRng) -> Vec<Event> {
+    let mut busy_until = BTreeMap::new();
+    let mut events = Vec::new();
+    let mut at = BEGIN.start + random.random_range(APART);
+    while at < BEGIN.end {
+        let begins = Duration::from_millis(at);
+        let (fault, lasts) = Fault::draw(random);
+        let victim = fault.victim();
+        let busy = victim.and_then(|victim| busy_until.get(&victim).copied()).is_some_and(|until| until > begins);
+        if busy {
+            // Something else, a little later.
+            at += 50;
+            continue;
+        }
+        if let Some(victim) = victim {
+            busy_until.insert(victim, begins + lasts);
+        }
+        events.push(Event { at: begins, lasts, fault });
+        at += random.random_range(APART);
+    }
+    events
+}
+
+/// Lets the faults of a run happen at their time.
+pub struct Course {
+    began: Instant,
+    ahead: std::vec::IntoIter<Event>,
+    next: Option<Event>,
+    open: Vec<(Duration, Fault)>,
+    pub happened: Vec<Event>,
+}
+
+impl Course {
+    pub fn new(began: Instant, events: Vec<Event>) -> Self {
+        let mut ahead = events.into_iter();
+        let next = ahead.next();
+        Self { began, ahead, next, open: Vec::new(), happened: Vec::new() }
+    }
+
+    /// Ends what is over, begins what is due; true when nothing is left to come.
+    pub fn go_on(&mut self, world: &mut World) -> bool {
+        let now = self.began.elapsed();
+        self.open.retain(|(until, fault)| {
+            let over = *until <= now;
+            if over {
+                fault.end(world);
+            }
+            !over
+        });
+        while let Some(mut event) = self.next.take_if(|event| event.at <= now) {
+            event.fault.begin(world);
+            event.at = self.began.elapsed();
+            self.open.push((event.at + event.lasts, event.fault));
+            self.happened.push(event);
+            self.next = self.ahead.next();
+        }
+        self.next.is_none() && self.open.is_empty()
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (at, lasts) = (self.at.as_secs_f64(), self.lasts.as_secs_f64());
+        write!(f, "{at:7.3}  ")?;
+        match self.fault {
+            Fault::Kill { daemon } => write!(f, "daemon {daemon} is killed, and started again after {lasts:.3} s"),
+            Fault::Sleep { daemon } => write!(f, "daemon {daemon} is stopped for {lasts:.3} s"),
+            Fault::Network { daemon, passage } => {
+                write!(f, "between daemon {daemon} and Redis passes {passage:?} for {lasts:.3} s")
+            }
+            Fault::RedisSleeps => write!(f, "Redis is stopped for {lasts:.3} s"),
+            Fault::RedisLost => write!(f, "Redis is killed, and back and empty after {lasts:.3} s"),
+            Fault::RedisClock { milliseconds } => write!(f, "Redis's clock jumps by {milliseconds} ms"),
+        }
+    }
+}

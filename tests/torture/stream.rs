@@ -1,0 +1,325 @@
+//! A streamer, as docs/streamers.md asks for one: it reports what is so, obeys what still holds, and says what it did.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    net::SocketAddr,
+    ops::Range,
+    sync::Arc,
+    thread::sleep,
+    time::{Duration, SystemTime},
+};
+
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use serde_json::{Value, json};
+
+use crate::{
+    daemon::Door,
+    oracle::{Command, Ledger, Said},
+    run::Progress,
+    truth::{Kind, Truth},
+    world::DAEMONS,
+};
+
+const REPORTS_EVERY: Duration = Duration::from_millis(400);
+const INTERVAL_SECONDS: f64 = 1.0;
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Some take so long, in milliseconds, between a command and the last look before they obey.
+const HESITATES: Range<u64> = 1..700;
+/// How long some of the reports have their answer held back until there is a command.
+const HELD_BACK_SECONDS: u64 = 1;
+/// One whose stream is over asks so often whether there is still something for it.
+const ASKS_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Sessions of a stream that returns, and until when it begins one.
+const SESSIONS: u32 = 4;
+const LAST_BEGINNING: Duration = Duration::from_secs(20);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Live,
+    /// It has obeyed, and no daemon knows that the stream is over.
+    Ended,
+    Over {
+        begins_again: Option<Duration>,
+    },
+}
+
+pub struct Stream {
+    index: usize,
+    kind: Kind,
+    channel: String,
+    random: StdRng,
+    doors: Vec<Door>,
+    agent: ureq::Agent,
+    progress: Arc<Progress>,
+    ledger: Ledger,
+
+    stage: Stage,
+    truth: Truth,
+    number: u32,
+    session: String,
+    started_at: Option<String>,
+    seq: u64,
+    /// Before the first report that said so.
+    empty_since: Option<Duration>,
+    /// What each daemon has taken in last, by the address it had: a new process may know nothing of it.
+    heard_by: Vec<Option<(SocketAddr, Said)>>,
+    acks: Vec<Value>,
+    /// What became of each command: one that comes again is answered as before.
+    outcomes: BTreeMap<String, &'static str>,
+    next_report: Duration,
+    missed: bool,
+}
+
+impl Stream {
+    pub fn new(index: usize, kind: Kind, random: &mut StdRng, doors: Vec<Door>, progress: Arc<Progress>) -> Self {
+        let mut random = StdRng::seed_from_u64(random.random());
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER_WITHIN)).build();
+        let channel = format!("{index}-{kind:?}");
+        let next_report = Duration::from_millis(random.random_range(0..400));
+        let truth = Truth::draw(kind, Duration::ZERO, &mut random);
+        Self {
+            index,
+            kind,
+            ledger: Ledger::of(&channel),
+            channel,
+            random,
+            doors,
+            agent: config.into(),
+            progress,
+            stage: Stage::Live,
+            truth,
+            number: 0,
+            session: String::new(),
+            started_at: None,
+            seq: 0,
+            empty_since: None,
+            heard_by: vec![None; DAEMONS],
+            acks: Vec::new(),
+            outcomes: BTreeMap::new(),
+            next_report,
+            missed: false,
+        }
+    }
+
+    pub fn play(mut self) -> Ledger {
+        self.begin(Duration::ZERO);
+        while !self.progress.is_over() {
+            let now = self.progress.now();
+            match self.stage {
+                Stage::Live => self.live(now),
+                Stage::Ended => self.tell_the_end(now),
+                Stage::Over { begins_again: Some(at) } if at <= now => self.begin(now),
+                Stage::Over { .. } => self.ask(now),
+            }
+            self.progress.settle(self.index, self.is_settled());
+            sleep(LOOK_EVERY);
+        }
+        self.ledger
+    }
+
+    fn begin(&mut self, now: Duration) {
+        self.number += 1;
+        if self.number > 1 {
+            self.truth = Truth::draw(self.kind, now, &mut self.random);
+            self.next_report = now;
+        }
+        self.session = format!("s{}", self.number);
+        // Half of the streamers know when they began.
+        self.started_at =
+            self.index.is_multiple_of(2).then(|| humantime::format_rfc3339_millis(SystemTime::now()).to_string());
+        (self.seq, self.empty_since, self.stage) = (0, None, Stage::Live);
+        self.ledger.note(now, format_args!("session {} begins", self.session));
+    }
+
+    /// As it is to be in the end, unless something goes wrong after all.
+    fn is_settled(&self) -> bool {
+        match self.stage {
+            Stage::Live => self.missed || (self.truth.next_change().is_none() && self.truth.listeners > 0),
+            Stage::Ended => false,
+            Stage::Over { begins_again } => begins_again.is_none(),
+        }
+    }
+
+    fn advance(&mut self, now: Duration) {
+        if self.truth.advance(now) {
+            self.empty_since = None;
+        }
+    }
+
+    // ---- what it says ----
+
+    fn live(&mut self, now: Duration) {
+        let changes = self.truth.next_change().is_some_and(|at| at <= now);
+        self.advance(now);
+        if let (Some(since), Some(calm), false) = (self.empty_since, self.progress.calm(), self.missed) {
+            self.missed = self.ledger.still_runs(now, since, calm);
+        }
+        // Not every change is reported at once: the next report tells of it.
+        if now < self.next_report && !(changes && self.random.random()) {
+            return;
+        }
+        if self.truth.listeners == 0 {
+            self.empty_since.get_or_insert(now);
+        }
+        let said = self.said(false);
+        self.next_report = now + REPORTS_EVERY;
+        let report = self.report("live", &said);
+        self.send(now, Some((report, said)));
+        // Some ask once more without a report, of which a daemon may think that it knows what is so.
+        if self.stage == Stage::Live && self.random.random_ratio(1, 6) {
+            let now = self.progress.now();
+            self.advance(now);
+            self.send(now, None);
+        }
+    }
+
+    fn tell_the_end(&mut self, now: Duration) {
+        if now < self.next_report {
+            return;
+        }
+        self.next_report = now + REPORTS_EVERY;
+        // The answer to the command may go ahead alone, or together with the end.
+        let alone = !self.acks.is_empty() && self.random.random();
+        let said = self.said(true);
+        let report = (!alone).then(|| (self.report("stopped", &said), said));
+        if !self.send(now, report) || alone {
+            return;
+        }
+        let rest = Duration::from_millis(self.random.random_range(200..3_000));
+        let returns = self.kind == Kind::Returns && self.number < SESSIONS && now + rest < LAST_BEGINNING;
+        self.stage = Stage::Over { begins_again: returns.then_some(now + rest) };
+    }
+
+    /// Nothing may come for what is over.
+    fn ask(&mut self, now: Duration) {
+        if now < self.next_report {
+            return;
+        }
+        self.next_report = now + ASKS_EVERY;
+        self.send(now, None);
+    }
+
+    fn said(&self, over: bool) -> Said {
+        let Truth { listeners, joins, .. } = self.truth;
+        Said { session: self.session.clone(), listeners, joins, over }
+    }
+
+    fn report(&mut self, state: &str, said: &Said) -> Value {
+        self.seq += 1;
+        let mut report = json!({
+            "channel_id": self.channel, "session": self.session, "seq": self.seq, "state": state,
+            "listeners": said.listeners, "joins": said.joins, "interval_seconds": INTERVAL_SECONDS,
+        });
+        if let Some(started_at) = &self.started_at {
+            report["started_at"] = json!(started_at);
+        }
+        report
+    }
+
+    /// To one daemon after the other, until one takes it. What comes back is heard at once.
+    fn send(&mut self, now: Duration, report: Option<(Value, Said)>) -> bool {
+        let mut line = match &report {
+            Some((r, _)) => {
+                format!("{} {} {}: {} of {}", r["session"], r["seq"], r["state"], r["listeners"], r["joins"])
+            }
+            None => "nothing to report".to_owned(),
+        };
+        if !self.acks.is_empty() {
+            let _ = write!(line, ", acks {}", json!(self.acks));
+        }
+        let (reports, said) = report.unzip();
+        let wait = if self.stage == Stage::Live && self.random.random_ratio(1, 4) { HELD_BACK_SECONDS } else { 0 };
+        let body = json!({
+            "source": format!("of-{}", self.channel), "reports": Vec::from_iter(reports), "acks": self.acks,
+            "wait_seconds": wait,
+        });
+        let mut order: Vec<usize> = (0..self.doors.len()).collect();
+        order.shuffle(&mut self.random);
+        for daemon in order {
+            let address = self.doors[daemon].address();
+            let answer = address.ok_or_else(|| "is away".to_owned()).and_then(|at| Ok((at, self.post(at, &body)?)));
+            match answer {
+                Ok((address, answer)) => {
+                    let _ = write!(line, "; {daemon} takes it at {:.3}", self.progress.now().as_secs_f64());
+                    self.ledger.note(now, line);
+                    self.taken(daemon, address, said, &answer);
+                    return true;
+                }
+                Err(why) => {
+                    // It may have taken it in all the same, and not been able to say so.
+                    self.heard_by[daemon] = None;
+                    let _ = write!(line, "; {daemon} {why}");
+                }
+            }
+        }
+        self.ledger.note(now, line);
+        false
+    }
+
+    fn post(&self, address: SocketAddr, body: &Value) -> Result<Value, String> {
+        let request = self.agent.post(format!("http://{address}/api/v1/ingest"));
+        let answer = request.header("content-type", "application/json").send(body.to_string());
+        let mut answer = answer.map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
+        let answer: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        match status {
+            200 => Ok(answer),
+            503 => Err(answer["code"].to_string()),
+            _ => panic!("a streamer that reports as it should got {status}: {text}"),
+        }
+    }
+
+    // ---- what it is told ----
+
+    fn taken(&mut self, daemon: usize, address: SocketAddr, said: Option<Said>, answer: &Value) {
+        self.acks.clear();
+        if self.stage == Stage::Ended {
+            self.ledger.end_is_known(&self.session);
+        }
+        if let Some(said) = said {
+            self.heard_by[daemon] = Some((address, said));
+        }
+        let known = self.heard_by[daemon].clone().filter(|(at, _)| *at == address).map(|(_, said)| said);
+        for command in answer["commands"].as_array().unwrap() {
+            self.hear(&command_in(command), known.as_ref());
+        }
+    }
+
+    fn hear(&mut self, command: &Command, known: Option<&Said>) {
+        let now = self.progress.now();
+        self.ledger.delivered(now, command, known);
+        if let Some(outcome) = self.outcomes.get(&command.id) {
+            return self.acknowledge(command, outcome);
+        }
+        if self.random.random_ratio(1, 3) {
+            sleep(Duration::from_millis(self.random.random_range(HESITATES)));
+        }
+        let now = self.progress.now();
+        self.advance(now);
+        let Truth { listeners, joins, .. } = self.truth;
+        let lives = self.stage == Stage::Live && command.session == self.session;
+        if lives && listeners == 0 && command.joins == Some(joins) {
+            self.ledger.executed(now, command, self.empty_since, self.progress.calm());
+            self.stage = Stage::Ended;
+            self.acknowledge(command, "ok");
+        } else {
+            let why = if lives { "somebody has come" } else { "there is no such session" };
+            self.ledger.refused(now, format_args!("{why}, {listeners} of {joins}"));
+            self.acknowledge(command, "refused");
+        }
+    }
+
+    fn acknowledge(&mut self, command: &Command, outcome: &'static str) {
+        self.acks.push(json!({ "id": command.id, "outcome": outcome }));
+        self.outcomes.insert(command.id.clone(), outcome);
+    }
+}
+
+fn command_in(said: &Value) -> Command {
+    let text = |name: &str| said[name].as_str().unwrap().to_owned();
+    Command { id: text("id"), session: text("session"), joins: said["only_if"]["joins"].as_u64() }
+}
