@@ -85,6 +85,8 @@ impl RedisStore {
             self.line = Some(self.link.connect()?);
             // What was changed meanwhile has not been told of.
             self.wishes.look_into(self.leases.slots());
+            // It may have lost its data, and is first to hear what is ours.
+            self.renewed = None;
         }
         self.line.as_mut().ok_or_else(|| StoreError::Failed("the connection to Redis is closed".into()))
     }
@@ -189,6 +191,7 @@ impl RedisStore {
         Ok(())
     }
 
+    /// An error where Redis has forgotten what is ours: it is told so before this is written again.
     fn write_together(&mut self, operations: &[Operation<'_>]) -> Result<(), StoreError> {
         let slots: BTreeMap<Slot, u64> = operations.iter().map(|operation| (operation.slot, operation.fence)).collect();
         let mut call = COMMIT.prepare_invoke();
@@ -197,7 +200,8 @@ impl RedisStore {
             call.arg(slot.number()).arg(*fence);
         }
         operations.iter().for_each(|operation| operation.write_to(&mut call));
-        let (now, lost, wishes): (i64, BTreeSet<u16>, Vec<(String, String)>) = self.call(&call)?;
+        type Answer = (i64, BTreeSet<u16>, BTreeSet<u16>, Vec<(String, String)>);
+        let (now, lost, forgotten, wishes): Answer = self.call(&call)?;
         self.read_clock(now);
         let lost: BTreeSet<Slot> = lost.into_iter().filter_map(Slot::numbered).collect();
         self.untold.refused.extend(
@@ -212,7 +216,11 @@ impl RedisStore {
             self.untold.handovers.push(Handover { territory, lost, gained: Vec::new(), anew: Vec::new() });
         }
         self.untold.wishes.extend(self.wishes.told(wishes));
-        Ok(())
+        if forgotten.is_empty() {
+            return Ok(());
+        }
+        self.renewed = None;
+        Err(StoreError::Failed(format!("the Redis at {} has lost its data; it is written anew", self.link.address())))
     }
 }
 
@@ -286,9 +294,11 @@ impl Store for RedisStore {
     }
 
     fn commit(&mut self, group: &Group) -> Result<Committed, StoreError> {
-        self.pulse = group.pulse.or(self.pulse);
-        self.write(group)?;
+        self.line()?;
         self.renew()?;
+        self.write(group)?;
+        // Goes out with the next renewal: what it vouches for is to be there before it.
+        self.pulse = group.pulse.or(self.pulse);
         self.look_for_wishes()?;
         Ok(std::mem::take(&mut self.untold))
     }

@@ -407,3 +407,44 @@ fn by_tls_only_a_redis_whose_authority_is_known_is_believed() {
         server.connection().hget(format!("sattva:records:{}", Slot::of("jazz").number()), "jazz").unwrap();
     assert_eq!(plain, b"one");
 }
+
+#[test]
+fn what_is_written_first_to_a_redis_that_has_lost_its_data_is_not_taken_for_anothers() {
+    let mut server = RedisServer::start().long_in_use();
+    let mut hand = Hand::at(&server, "a", LEASE).holds_everything();
+    server.kill();
+    server.start_again();
+    // The connection is dead, and the next one is the first that the new one sees.
+    while hand.commit(&records(&[("jazz", b"one")])).is_err() {}
+    assert_eq!((hand.lost.len(), hand.anew.len()), (0, usize::from(SLOTS)));
+    // It loses everything, and no connection tells of it.
+    redis::cmd("FLUSHALL").query::<()>(&mut server.connection()).unwrap();
+    let refused = hand.commit(&records(&[("jazz", b"two")]));
+    assert!(refused.as_ref().is_err_and(|why| why.contains("lost its data")) || hand.anew.len() > usize::from(SLOTS));
+    assert!(hand.commit(&records(&[("jazz", b"two")])).unwrap().refused.is_empty());
+    assert_eq!((hand.lost.len(), hand.store.record(&id("jazz")).unwrap().unwrap()), (0, b"two".to_vec()));
+}
+
+#[test]
+fn a_redis_whose_clock_was_set_back_keeps_nothing_from_anybody_for_longer() {
+    let server = RedisServer::start();
+    let mut other = server.connection();
+    let mut first = Hand::at(&server, "first", LEASE).holds_everything();
+    // As an hour that has not come yet would have written it.
+    let ahead = |millis: &str| (millis.parse::<u64>().unwrap() + 3_600_000).to_string();
+    for number in 0..SLOTS {
+        let row: String = other.hget("sattva:leases", number).unwrap();
+        let mut words: Vec<String> = row.split(' ').map(str::to_owned).collect();
+        words[2] = ahead(&words[2]);
+        let _: () = other.hset("sattva:leases", number, words.join(" ")).unwrap();
+    }
+    let born: String = other.get("sattva:born").unwrap();
+    let _: () = other.set("sattva:born", ahead(&born)).unwrap();
+    first.commit(&records(&[("jazz", b"one")])).unwrap();
+    drop(first);
+    let silent = Instant::now();
+    let mut second = Hand::at(&server, "second", LEASE);
+    second.until("every slot", |hand| hand.slots == usize::from(SLOTS));
+    assert!(silent.elapsed() < LEASE + Duration::from_secs(1), "{:?}", silent.elapsed());
+    assert_eq!(second.shelf(), ["jazz"]);
+}

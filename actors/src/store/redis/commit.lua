@@ -6,18 +6,24 @@
 --   record  slot channel record
 --   erase   slot channel
 --   view    slot channel held(0|1) now timer_started_at("" = no timer) seconds_left
--- Answers: now (ms), the slots that are another's by now, channel and wish ("pause", "resume") of each channel that
+-- Answers: now (ms), the slots that are another's by now, those of which Redis has forgotten whose they are, channel and wish ("pause", "resume") of each channel that
 -- another program has paused or resumed
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local me, count = ARGV[1], tonumber(ARGV[2])
-local ours, lost, wishes = {}, {}, {}
+local ours, lost, forgotten, wishes = {}, {}, {}, {}
 local at = 3
 for _ = 1, count do
   local slot, fence = ARGV[at], ARGV[at + 1]
-  local row = redis.call('HGET', KEYS[1], slot) or ''
-  local who, held = string.match(row, '^(%S+) (%d+) ')
-  if who == me and held == fence then ours[slot] = true else lost[#lost + 1] = tonumber(slot) end
+  local row = redis.call('HGET', KEYS[1], slot)
+  local who, held = string.match(row or '', '^(%S+) (%d+) ')
+  if not row then
+    forgotten[#forgotten + 1] = tonumber(slot)
+  elseif who == me and held == fence then
+    ours[slot] = true
+  else
+    lost[#lost + 1] = tonumber(slot)
+  end
   at = at + 2
 end
 local function paused(channel) return 'auto_end:' .. channel .. ':paused' end
@@ -60,4 +66,4 @@ while at <= #ARGV do
     end
   end
 end
-return { now, lost, wishes }
+return { now, lost, forgotten, wishes }

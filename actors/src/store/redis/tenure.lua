@@ -1,6 +1,6 @@
 -- Renews this daemon's leases and takes what is free, on Redis's own clock.
--- A row of the leases is "daemon fence until from": who holds a slot, under which fence, until when (ms), and
--- the fence it was held under before Redis lost its data, or "-".
+-- A row of the leases is "daemon fence until from lease": who holds a slot, under which fence, until when (ms), the
+-- fence it was held under before Redis lost its data, or "-", and for how long it was leased (ms).
 -- KEYS: leases, pulses, fence, born
 -- ARGV: daemon, lease (ms), grace (ms), pulse or "", slots, then slot and fence of each slot it believes it holds
 -- Answers: now (ms), and of each slot that it holds from here on: slot, fence, how ("kept", "taken", "anew")
@@ -8,9 +8,13 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local me, lease, grace, pulse, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local born = tonumber(redis.call('GET', KEYS[4]) or nil)
-if not born then
+if not born or born > now then
+  -- From the future: Redis's clock was set back.
   born = now
   redis.call('SET', KEYS[4], string.format('%.0f', now))
+end
+local function row(who, fence, till, from, whole)
+  return who .. ' ' .. fence .. ' ' .. string.format('%.0f', till) .. ' ' .. from .. ' ' .. whole
 end
 local rows, mine, highest = {}, {}, 0
 local flat = redis.call('HGETALL', KEYS[1])
@@ -24,8 +28,8 @@ local fresh = math.max(now, last + 1, highest + 1)
 local held, took = {}, false
 for n = 0, slots - 1 do
   local slot = tostring(n)
-  local who, fence, till, from
-  if rows[slot] then who, fence, till, from = string.match(rows[slot], '^(%S+) (%d+) (%d+) (%S+)$') end
+  local who, fence, till, from, whole
+  if rows[slot] then who, fence, till, from, whole = string.match(rows[slot], '^(%S+) (%d+) (%d+) (%S+) (%d+)$') end
   local how
   if who == me and fence == mine[slot] then
     how = 'kept'
@@ -41,12 +45,12 @@ for n = 0, slots - 1 do
     end
   elseif who == me or tonumber(till) <= now then
     how, fence, from = 'taken', string.format('%.0f', fresh), '-'
-  elseif tonumber(till) > now + 2 * math.max(lease, 60000) then
-    -- Redis's clock was set back: nobody holds a slot for that long.
-    redis.call('HSET', KEYS[1], slot, who .. ' ' .. fence .. ' ' .. string.format('%.0f', now + lease) .. ' ' .. from)
+  elseif tonumber(till) > now + tonumber(whole) then
+    -- Redis's clock was set back.
+    redis.call('HSET', KEYS[1], slot, row(who, fence, now + tonumber(whole), from, whole))
   end
   if how then
-    redis.call('HSET', KEYS[1], slot, me .. ' ' .. fence .. ' ' .. string.format('%.0f', now + lease) .. ' ' .. from)
+    redis.call('HSET', KEYS[1], slot, row(me, fence, now + lease, from, ARGV[2]))
     if pulse ~= '' and how ~= 'taken' then redis.call('HSET', KEYS[2], slot, pulse) end
     if tonumber(fence) > last then last, took = tonumber(fence), true end
     held[#held + 1] = { n, fence, how }
