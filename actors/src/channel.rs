@@ -459,6 +459,7 @@ impl ChannelActor {
         });
         let mut save = Save {
             channel: self.stream.id.clone(),
+            tenure: self.fence.start,
             record: Some(record),
             decisions,
             view: self.world.shows.then(|| self.view(now)),

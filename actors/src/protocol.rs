@@ -631,6 +631,8 @@ pub struct Unsubscribe {
 #[rtype(result = "()")]
 pub struct Save {
     pub channel: ChannelId,
+    /// The fence under which the channel lives: what an earlier life of it wants kept is refused.
+    pub tenure: u64,
     /// The encoded record; `None` leaves it as it is.
     pub record: Option<Vec<u8>>,
     pub decisions: Vec<Decision>,
@@ -658,6 +660,7 @@ pub struct Durable {
 #[rtype(result = "()")]
 pub struct Erase {
     pub channel: ChannelId,
+    pub tenure: u64,
 }
 
 /// Proof of life: all countdowns on disk were certain of their zero until `certain_until`.

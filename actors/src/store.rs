@@ -11,7 +11,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -52,6 +52,8 @@ pub enum StoreError {
 /// What is written in one transaction.
 #[derive(Debug, Default)]
 pub struct Group {
+    /// The fence under which each channel lives whose things are here; absent = the present one.
+    pub tenures: HashMap<ChannelId, u64>,
     /// The newest record of each channel; `None` erases it.
     pub records: HashMap<ChannelId, Option<Vec<u8>>>,
     /// Channels whose journal is erased before any of the decisions below is written.
@@ -72,8 +74,43 @@ impl Group {
             && self.pulse.is_none()
     }
 
+    /// Whether something of a channel's life under this fence may be added. What an earlier life wanted kept is
+    /// dropped, for another daemon may have had the channel in between.
+    fn admits(&mut self, channel: &ChannelId, tenure: u64) -> bool {
+        match self.tenures.insert(channel.clone(), tenure) {
+            Some(known) if known > tenure => {
+                self.tenures.insert(channel.clone(), known);
+                false
+            }
+            Some(known) if known < tenure => {
+                self.drop_what_is_of(&HashSet::from([channel.clone()]));
+                self.tenures.insert(channel.clone(), tenure);
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn drop_what_is_of(&mut self, channels: &HashSet<ChannelId>) {
+        self.tenures.retain(|channel, _| !channels.contains(channel));
+        self.records.retain(|channel, _| !channels.contains(channel));
+        self.forgotten.retain(|channel| !channels.contains(channel));
+        self.decisions.retain(|(channel, _)| !channels.contains(channel));
+        self.views.retain(|channel, _| !channels.contains(channel));
+    }
+
     /// Puts a group that could not be written in front of what has come since.
-    fn put_back(&mut self, earlier: Self) -> usize {
+    fn put_back(&mut self, mut earlier: Self) -> usize {
+        let outlived = |(channel, tenure): (&ChannelId, &u64)| {
+            self.tenures.get(channel).is_some_and(|newer| newer != tenure).then(|| channel.clone())
+        };
+        let outlived: HashSet<ChannelId> = earlier.tenures.iter().filter_map(outlived).collect();
+        if !outlived.is_empty() {
+            earlier.drop_what_is_of(&outlived);
+        }
+        for (channel, tenure) in earlier.tenures {
+            self.tenures.entry(channel).or_insert(tenure);
+        }
         for (channel, record) in earlier.records {
             self.records.entry(channel).or_insert(record);
         }
@@ -165,6 +202,8 @@ fn failed(error: impl std::fmt::Display) -> StoreError {
 #[derive(Debug, Default)]
 pub struct StoreHealth {
     failing: AtomicBool,
+    /// Since when it fails without a break, on the boot clock in microseconds.
+    failing_since: AtomicU64,
     detail: Mutex<String>,
     /// Slots of a shared store that are this daemon's, and one more; 0 where the store is its own.
     slots: AtomicUsize,
@@ -187,7 +226,16 @@ impl StoreHealth {
             .then(|| self.detail.lock().map_or_else(|e| e.into_inner().clone(), |detail| detail.clone()))
     }
 
-    fn set(&self, failure: Option<&StoreError>) {
+    /// Whether a shared store has failed for as long as a lease: others may have what is held here.
+    pub fn is_cut_off(&self, now: Timestamp, lease: Duration) -> bool {
+        let since = Timestamp::from_micros(self.failing_since.load(Relaxed));
+        self.slots().is_some_and(|slots| slots > 0) && self.failing.load(Relaxed) && now.since(since) >= lease
+    }
+
+    fn set(&self, now: Timestamp, failure: Option<&StoreError>) {
+        if failure.is_some() && !self.failing.load(Relaxed) {
+            self.failing_since.store(now.as_micros(), Relaxed);
+        }
         if let (Some(failure), Ok(mut detail)) = (failure, self.detail.lock()) {
             *detail = failure.to_string();
         }
@@ -322,7 +370,8 @@ impl StoreActor {
             Err(error) => {
                 // The store itself is lost with the panic: nothing can be kept any more.
                 tracing::error!(%error, "the store panicked; ending, so that the service manager starts the daemon anew");
-                actor.health.set(Some(&StoreError::Failed(error.to_string())));
+                let now = actor.world.clock.now().at;
+                actor.health.set(now, Some(&StoreError::Failed(error.to_string())));
                 actix::System::current().stop_with_code(70);
             }
         });
@@ -347,9 +396,10 @@ impl StoreActor {
                 }
                 if self.health.failing.load(Relaxed) {
                     tracing::info!("the store takes writes again; evidence is to be reported anew");
-                    self.health.set(None);
+                    let now = self.world.clock.now().at;
+                    self.health.set(now, None);
                     self.metrics.failing.set(0);
-                    self.world.continuity.store_recovered(self.world.clock.now().at);
+                    self.world.continuity.store_recovered(now);
                 }
                 refused = self.learn(ctx, committed);
             }
@@ -358,7 +408,7 @@ impl StoreActor {
                 if !self.health.failing.load(Relaxed) {
                     tracing::error!(%error, "the store cannot be written: no stop is decided until it can; trying again every second");
                 }
-                self.health.set(Some(&error));
+                self.health.set(self.world.clock.now().at, Some(&error));
                 self.metrics.failing.set(1);
                 self.world.continuity.store_failed();
                 self.metrics.dropped_decisions.inc_by(self.group.put_back(group) as u64);
@@ -443,7 +493,16 @@ impl Actor for StoreActor {
 impl Handler<Save> for StoreActor {
     type Result = ();
 
-    fn handle(&mut self, save: Save, ctx: &mut Self::Context) {
+    fn handle(&mut self, mut save: Save, ctx: &mut Self::Context) {
+        if !self.group.admits(&save.channel, save.tenure) {
+            if let Some(tally) = &save.tally {
+                tally.busy();
+            }
+            if let Some((generation, recipient)) = save.stop.take() {
+                deliver(ctx, &recipient, Durable { generation, written: false, tally: save.tally });
+            }
+            return;
+        }
         if let Some(record) = save.record {
             self.group.records.insert(save.channel.clone(), Some(record));
         }
@@ -474,6 +533,9 @@ impl Handler<Erase> for StoreActor {
     type Result = ();
 
     fn handle(&mut self, erase: Erase, ctx: &mut Self::Context) {
+        if !self.group.admits(&erase.channel, erase.tenure) {
+            return;
+        }
         self.group.decisions.retain(|(channel, _)| *channel != erase.channel);
         self.group.views.remove(&erase.channel);
         self.group.forgotten.insert(erase.channel.clone());

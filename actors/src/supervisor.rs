@@ -260,7 +260,9 @@ impl Supervisor {
         if self.remove(channel.as_str()) {
             tracing::info!(channel_id = %channel, "a channel has left the house");
             // Kept by mistake it is forgotten after the next start.
-            let _ = self.erasures.try_send(Erase { channel: channel.clone() });
+            if let Some(tenure) = self.tenure_of(channel) {
+                let _ = self.erasures.try_send(Erase { channel: channel.clone(), tenure });
+            }
         }
     }
 
@@ -324,8 +326,13 @@ impl Supervisor {
         }
     }
 
+    /// The fence under which a channel of ours is held.
+    fn tenure_of(&self, channel: &ChannelId) -> Option<u64> {
+        self.world.territory.borrow().fence_of(channel.as_str())
+    }
+
     fn no_such(&self, channel: &ChannelId) -> ActionError {
-        match self.world.territory.borrow().fence_of(channel.as_str()) {
+        match self.tenure_of(channel) {
             Some(_) => ActionError::NoSuchChannel,
             None => ActionError::Elsewhere,
         }
@@ -556,7 +563,9 @@ impl Handler<Forget> for Supervisor {
             ctx.spawn(left.map(move |_, supervisor, _| {
                 supervisor.release(slot);
                 supervisor.between_lives.remove(&channel);
-                let erased = supervisor.erasures.try_send(Erase { channel }).is_ok();
+                let erased = supervisor
+                    .tenure_of(&channel)
+                    .is_some_and(|tenure| supervisor.erasures.try_send(Erase { channel, tenure }).is_ok());
                 let _ = reply.send(if erased { Ok(()) } else { Err(ActionError::Busy) });
             }));
             return;

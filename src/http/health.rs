@@ -39,6 +39,10 @@ pub async fn readyz(front: web::Data<Front>) -> HttpResponse {
     }
     let failing = dependencies.values().any(|d| d["status"] != "ok");
     let (code, status) = match front.stage() {
+        // Another daemon may have everything by now, and does not hear what is reported here.
+        Stage::Serving if front.store.is_cut_off(front.clock.now().at, front.config.load().store.redis_lease) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "cut_off")
+        }
         // Another daemon has everything: reports are to go there.
         Stage::Serving if front.store.slots() == Some(0) => (StatusCode::SERVICE_UNAVAILABLE, "standby"),
         Stage::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),

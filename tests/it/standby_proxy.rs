@@ -33,7 +33,7 @@ impl Proxy {
         let text = [("127.0.0.1:8080", address), ("127.0.0.1:8081", first), ("127.0.0.1:8082", second)].iter().fold(
             sample,
             |text, (sample, real)| {
-                assert_eq!(text.matches(sample).count(), 1, "{sample}");
+                assert!(text.contains(sample), "{sample}");
                 text.replace(sample, &real.to_string())
             },
         );

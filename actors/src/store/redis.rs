@@ -27,6 +27,8 @@ const LEASES: &str = "sattva:leases";
 const PULSES: &str = "sattva:pulses";
 const FENCE: &str = "sattva:fence";
 const BORN: &str = "sattva:born";
+/// The number of the last write in each slot.
+const WRITES: &str = "sattva:writes";
 /// The channels whose paused key was written by a daemon.
 const MIRROR: &str = "sattva:paused";
 const RECORDS: &str = "sattva:records:";
@@ -57,6 +59,10 @@ pub struct RedisStore {
     renewed: Option<Instant>,
     clock: RemoteClock,
     started: Instant,
+    /// Writes so far, those that were given up among them.
+    writes: u64,
+    /// Which start of which Redis was spoken with last.
+    server: Option<String>,
     /// What has come about and not been told, because something else failed meanwhile.
     untold: Committed,
 }
@@ -76,19 +82,33 @@ impl RedisStore {
             renewed: None,
             clock: RemoteClock::default(),
             started: Instant::now(),
+            writes: 0,
+            server: None,
             untold: Committed::default(),
         }
     }
 
     fn line(&mut self) -> Result<&mut Line, StoreError> {
         if self.line.is_none() {
-            self.line = Some(self.link.connect()?);
+            let line = self.link.connect()?;
+            self.meet(&line.server);
+            self.line = Some(line);
             // What was changed meanwhile has not been told of.
             self.wishes.look_into(self.leases.slots());
             // It may have lost its data, and is first to hear what is ours.
             self.renewed = None;
         }
         self.line.as_mut().ok_or_else(|| StoreError::Failed("the connection to Redis is closed".into()))
+    }
+
+    /// Another Redis than before, or one that was started anew, may lack what was written last: it is written anew.
+    fn meet(&mut self, server: &str) {
+        let before = self.server.replace(server.to_owned());
+        let anew: Vec<Slot> = self.leases.slots().collect();
+        if before.is_some_and(|before| before != server) && !anew.is_empty() {
+            let territory = self.leases.territory();
+            self.untold.handovers.push(Handover { territory, anew, lost: Vec::new(), gained: Vec::new() });
+        }
     }
 
     fn call<T: FromRedisValue>(&mut self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
@@ -117,7 +137,7 @@ impl RedisStore {
         }
         let pulse = self.pulse.as_ref().map(postcard::to_stdvec).transpose().map_err(failed)?.unwrap_or_default();
         let mut call = TENURE.prepare_invoke();
-        call.key(LEASES).key(PULSES).key(FENCE).key(BORN);
+        call.key(LEASES).key(PULSES).key(FENCE).key(BORN).key(WRITES);
         call.arg(&self.me).arg(self.lease.as_millis() as u64).arg(GRACE.as_millis() as u64).arg(pulse).arg(SLOTS);
         for (slot, fence) in self.leases.held() {
             call.arg(slot.number()).arg(fence);
@@ -169,7 +189,8 @@ impl RedisStore {
     fn write(&mut self, group: &Group) -> Result<(), StoreError> {
         let mut operations = Vec::new();
         let mut refused = Vec::new();
-        let mut add = |channel: &ChannelId, what| match self.leases.fence_of(channel) {
+        let tenure = |channel: &ChannelId| group.tenures.get(channel).copied();
+        let mut add = |channel: &ChannelId, what| match self.leases.fence_of(channel, tenure(channel)) {
             Some((slot, fence)) => operations.push(Operation { slot, fence, channel: channel.clone(), what }),
             None => refused.push(channel.clone()),
         };
@@ -195,7 +216,8 @@ impl RedisStore {
     fn write_together(&mut self, operations: &[Operation<'_>]) -> Result<(), StoreError> {
         let slots: BTreeMap<Slot, u64> = operations.iter().map(|operation| (operation.slot, operation.fence)).collect();
         let mut call = COMMIT.prepare_invoke();
-        call.key(LEASES).key(MIRROR).arg(&self.me).arg(slots.len());
+        self.writes += 1;
+        call.key(LEASES).key(MIRROR).key(WRITES).arg(&self.me).arg(self.writes).arg(slots.len());
         for (slot, fence) in &slots {
             call.arg(slot.number()).arg(*fence);
         }

@@ -14,7 +14,7 @@ use sattva_actors::{
         Committed, Group, Loaded, Store, View,
         redis::{Link, RedisStore},
     },
-    territory::{SLOTS, Slot},
+    territory::{SLOTS, Slot, Territory},
 };
 
 use crate::{
@@ -29,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct Hand {
     pub store: RedisStore,
     pub slots: usize,
+    territory: Territory,
     pub gained: Vec<Loaded>,
     pub lost: BTreeSet<Slot>,
     anew: BTreeSet<Slot>,
@@ -43,13 +44,14 @@ impl Hand {
     fn by(link: Link, name: &str, lease: Duration) -> Self {
         let store = RedisStore::new(link, name.to_owned(), lease);
         let (gained, lost, anew) = <(Vec<Loaded>, BTreeSet<Slot>, BTreeSet<Slot>)>::default();
-        Self { store, slots: 0, gained, lost, anew, wishes: Vec::new() }
+        Self { store, slots: 0, territory: Territory::Slots([].into()), gained, lost, anew, wishes: Vec::new() }
     }
 
     fn commit(&mut self, group: &Group) -> Result<Committed, String> {
         let mut committed = self.store.commit(group).map_err(|error| error.to_string())?;
         for handover in committed.handovers.drain(..) {
             self.slots = handover.territory.slots();
+            self.territory = handover.territory;
             self.gained.extend(handover.gained);
             self.lost.extend(handover.lost);
             self.anew.extend(handover.anew);
@@ -83,6 +85,14 @@ impl Hand {
     pub fn holds_everything(mut self) -> Self {
         self.until("every slot", |hand| hand.slots == usize::from(SLOTS));
         self
+    }
+
+    /// A record of a channel that lives since it was last taken over.
+    fn record(&self, channel: &str, record: &[u8]) -> Group {
+        Group {
+            tenures: [(id(channel), self.territory.fence_of(channel).unwrap())].into(),
+            ..records(&[(channel, record)])
+        }
     }
 
     fn finds_redis(&mut self) {
@@ -447,4 +457,49 @@ fn a_redis_whose_clock_was_set_back_keeps_nothing_from_anybody_for_longer() {
     second.until("every slot", |hand| hand.slots == usize::from(SLOTS));
     assert!(silent.elapsed() < LEASE + Duration::from_secs(1), "{:?}", silent.elapsed());
     assert_eq!(second.shelf(), ["jazz"]);
+}
+
+#[test]
+fn what_a_channels_earlier_life_wanted_kept_is_refused_though_its_slot_is_held_again() {
+    let server = RedisServer::start().long_in_use();
+    let mut first = Hand::at(&server, "first", LEASE).holds_everything();
+    // It could not be written before the lease ended.
+    let old = first.record("jazz", b"old");
+    let mut second = Hand::at(&server, "second", LEASE).holds_everything();
+    second.commit(&second.record("jazz", b"new")).unwrap();
+    second.store.close();
+    first.until("its slots again", |hand| hand.lost.len() == usize::from(SLOTS) && hand.slots == usize::from(SLOTS));
+    assert_eq!(first.commit(&old).unwrap().refused.into_iter().collect::<Vec<_>>(), [id("jazz")]);
+    assert_eq!(first.store.record(&id("jazz")).unwrap().unwrap(), b"new");
+    assert!(first.commit(&first.record("jazz", b"newer")).unwrap().refused.is_empty());
+    assert_eq!(first.store.record(&id("jazz")).unwrap().unwrap(), b"newer");
+}
+
+#[test]
+fn a_write_that_was_held_up_on_its_way_does_not_undo_a_newer_one() {
+    let server = RedisServer::start().long_in_use();
+    let mut hand = Hand::at(&server, "a", LEASE).holds_everything();
+    for record in [b"one", b"two"] {
+        hand.commit(&records(&[("jazz", record)])).unwrap();
+    }
+    let slot = Slot::of("jazz").number();
+    let mut other = server.connection();
+    let row: String = other.hget("sattva:leases", slot).unwrap();
+    let fence = row.split(' ').nth(1).unwrap().to_owned();
+    let script = redis::Script::new(include_str!("../../src/store/redis/commit.lua"));
+    let mut late = script.prepare_invoke();
+    late.key("sattva:leases").key("sattva:paused").key("sattva:writes");
+    late.arg("a").arg(1).arg(1).arg(slot).arg(fence).arg("record").arg(slot).arg("jazz").arg("one");
+    late.invoke::<redis::Value>(&mut other).unwrap();
+    assert_eq!(hand.store.record(&id("jazz")).unwrap().unwrap(), b"two");
+}
+
+#[test]
+fn a_redis_that_was_started_anew_is_given_everything_once_more() {
+    let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]).long_in_use();
+    let mut hand = Hand::at(&server, "a", Duration::from_secs(30)).holds_everything();
+    server.kill();
+    server.start_again();
+    hand.until("its slots", |hand| hand.anew.len() == usize::from(SLOTS));
+    assert_eq!((hand.slots, hand.lost.len()), (usize::from(SLOTS), 0));
 }

@@ -1,6 +1,6 @@
 -- Writes what one daemon wants kept, of those slots only that it still holds.
--- KEYS: leases, mirror of the paused keys
--- ARGV: daemon, number of slots, slot and fence of each, then operations:
+-- KEYS: leases, mirror of the paused keys, writes (the number of the last one in each slot)
+-- ARGV: daemon, number of this write, number of slots, slot and fence of each, then operations:
 --   forget  slot channel
 --   decide  slot channel decision(JSON) kept
 --   record  slot channel record
@@ -10,9 +10,9 @@
 -- another program has paused or resumed
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local me, count = ARGV[1], tonumber(ARGV[2])
+local me, number, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local ours, lost, forgotten, wishes = {}, {}, {}, {}
-local at = 3
+local at = 4
 for _ = 1, count do
   local slot, fence = ARGV[at], ARGV[at + 1]
   local row = redis.call('HGET', KEYS[1], slot)
@@ -20,7 +20,11 @@ for _ = 1, count do
   if not row then
     forgotten[#forgotten + 1] = tonumber(slot)
   elseif who == me and held == fence then
-    ours[slot] = true
+    -- One that was sent earlier and held up on its way must not undo what is newer.
+    if tonumber(redis.call('HGET', KEYS[3], slot) or '0') < number then
+      ours[slot] = true
+      redis.call('HSET', KEYS[3], slot, ARGV[2])
+    end
   else
     lost[#lost + 1] = tonumber(slot)
   end

@@ -13,6 +13,8 @@ pub struct Leases(BTreeMap<Slot, Lease>);
 #[derive(Debug)]
 struct Lease {
     fence: u64,
+    /// The fence under which what is in memory was read; it outlives a Redis that loses its data.
+    tenure: u64,
     /// What was left there has been read: from here on the truth is in this daemon's memory.
     read: bool,
 }
@@ -36,12 +38,16 @@ impl Leases {
     }
 
     pub fn territory(&self) -> Territory {
-        Territory::Slots(self.held().collect())
+        Territory::Slots(
+            self.0.iter().filter(|(_, lease)| lease.read).map(|(slot, lease)| (*slot, lease.tenure)).collect(),
+        )
     }
 
-    pub fn fence_of(&self, channel: &ChannelId) -> Option<(Slot, u64)> {
+    /// The slot of a channel and its fence, if it is held, and has been since this tenure of the channel began.
+    pub fn fence_of(&self, channel: &ChannelId, tenure: Option<u64>) -> Option<(Slot, u64)> {
         let slot = Slot::of(channel.as_str());
-        self.0.get(&slot).filter(|lease| lease.read).map(|lease| (slot, lease.fence))
+        let lease = self.0.get(&slot).filter(|lease| lease.read && tenure.is_none_or(|tenure| tenure == lease.tenure));
+        lease.map(|lease| (slot, lease.fence))
     }
 
     /// Takes in the slots that Redis says are held, each with its fence and how it is held: see `tenure.lua`.
@@ -65,7 +71,7 @@ impl Leases {
             stays
         });
         for (slot, (fence, _)) in slots {
-            self.0.entry(slot).or_insert(Lease { fence, read: false });
+            self.0.entry(slot).or_insert(Lease { fence, tenure: fence, read: false });
         }
         change
     }
@@ -131,5 +137,21 @@ mod tests {
         let mut leases = holding(&[(1, 10)]);
         assert_eq!(leases.renewed(told(&[(1, 30, "anew")])), Change { lost: vec![], anew: vec![slot(1)] });
         assert_eq!(leases.held().collect::<Vec<_>>(), [(slot(1), 30)]);
+    }
+
+    #[test]
+    fn what_began_under_an_earlier_fence_is_not_written_under_a_later_one() {
+        let jazz = ChannelId::new("jazz").unwrap();
+        let number = Slot::of("jazz").number();
+        let mut leases = holding(&[(number, 10)]);
+        // Another daemon had it in between.
+        leases.renewed(told(&[(number, 20, "taken")]));
+        leases.read(&[slot(number)]);
+        assert_eq!(leases.fence_of(&jazz, Some(10)), None);
+        assert_eq!(leases.fence_of(&jazz, Some(20)), Some((slot(number), 20)));
+        // Nobody else could have had it.
+        leases.renewed(told(&[(number, 30, "anew")]));
+        assert_eq!(leases.fence_of(&jazz, Some(20)), Some((slot(number), 30)));
+        assert_eq!(leases.territory().fence_of("jazz"), Some(20));
     }
 }

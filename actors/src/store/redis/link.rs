@@ -36,6 +36,8 @@ pub struct Link {
 pub struct Line {
     pub connection: Connection,
     pub pushes: Receiver<PushInfo>,
+    /// Tells this start of this Redis from any other.
+    pub server: String,
 }
 
 impl Link {
@@ -86,7 +88,9 @@ impl Link {
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(wishes::PREFIX).arg("NOLOOP");
         tracking.query::<()>(&mut connection)?;
-        Ok(Line { connection, pushes })
+        let about: String = redis::cmd("INFO").arg("server").query(&mut connection)?;
+        let server = about.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
+        Ok(Line { connection, pushes, server })
     }
 
     /// The first Sentinel that answers says where the primary is.

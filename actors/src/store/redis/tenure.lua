@@ -1,7 +1,7 @@
 -- Renews this daemon's leases and takes what is free, on Redis's own clock.
 -- A row of the leases is "daemon fence until from lease": who holds a slot, under which fence, until when (ms), the
 -- fence it was held under before Redis lost its data, or "-", and for how long it was leased (ms).
--- KEYS: leases, pulses, fence, born
+-- KEYS: leases, pulses, fence, born, writes
 -- ARGV: daemon, lease (ms), grace (ms), pulse or "", slots, then slot and fence of each slot it believes it holds
 -- Answers: now (ms), and of each slot that it holds from here on: slot, fence, how ("kept", "taken", "anew")
 local t = redis.call('TIME')
@@ -51,6 +51,7 @@ for n = 0, slots - 1 do
   end
   if how then
     redis.call('HSET', KEYS[1], slot, row(me, fence, now + lease, from, ARGV[2]))
+    if how ~= 'kept' then redis.call('HDEL', KEYS[5], slot) end
     if pulse ~= '' and how ~= 'taken' then redis.call('HSET', KEYS[2], slot, pulse) end
     if tonumber(fence) > last then last, took = tonumber(fence), true end
     held[#held + 1] = { n, fence, how }
