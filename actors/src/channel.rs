@@ -736,7 +736,8 @@ impl Handler<Operated> for ChannelActor {
         drop(tally);
         // Answered when it is on disk: what an operator was promised survives the daemon.
         ctx.spawn(kept.into_actor(self).map(|kept, _, _| {
-            let durable = !kept.unwrap_or_default().volatile;
+            let kept = kept.unwrap_or_default();
+            let durable = !kept.volatile && !kept.busy;
             // Whoever asked may have gone.
             let _ = reply.send(state.map(|state| Operation { state, durable }));
         }));

@@ -417,6 +417,9 @@ impl StoreActor {
         for (channel, durable, recipient) in waiting.stops {
             // A stop must learn whether it may be offered.
             let written = ok && !refused.contains(&channel);
+            if let Some(tally) = durable.tally.as_ref().filter(|_| !written) {
+                tally.volatile();
+            }
             deliver(ctx, &recipient, Durable { written, ..durable });
         }
         if !refused.is_empty() {

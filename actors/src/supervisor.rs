@@ -243,6 +243,10 @@ impl Supervisor {
         deliver(ctx, &self.records, read);
         ctx.spawn(answer.into_actor(self).map(move |answer, supervisor, ctx| {
             supervisor.between_lives.remove(&channel);
+            if supervisor.children.get(channel.as_str()).is_some() {
+                // Its slot has gone and come back meanwhile.
+                return;
+            }
             match answer {
                 Ok(Ok(Some(record))) => {
                     let now = supervisor.world.clock.now();
@@ -329,6 +333,12 @@ impl Supervisor {
     /// The fence under which a channel of ours is held.
     fn tenure_of(&self, channel: &ChannelId) -> Option<u64> {
         self.world.territory.borrow().fence_of(channel.as_str())
+    }
+
+    /// Another daemon has this channel, or it is about to begin anew here.
+    fn is_elsewhere(&self, channel: &str) -> bool {
+        let ours = self.world.territory.borrow().fence_of(channel).is_some();
+        !ours || ChannelId::new(channel).is_ok_and(|id| self.between_lives.contains(&id))
     }
 
     fn no_such(&self, channel: &ChannelId) -> ActionError {
@@ -447,6 +457,9 @@ impl Handler<Batch> for Supervisor {
                     if child.addr.try_send(Acked { source: source.clone(), ack, tally: Arc::clone(&tally) }).is_err() {
                         tally.busy();
                     }
+                }
+                None if Stop::channel_of(&ack.id).is_some_and(|channel| self.is_elsewhere(channel)) => {
+                    tally.elsewhere()
                 }
                 None => {
                     tracing::warn!(%source, id = %ack.id, "an acknowledgement names no command of ours and is ignored")

@@ -160,6 +160,8 @@ impl RedisStore {
         if !new.is_empty() {
             let gained = new.iter().map(|slot| self.load(*slot)).collect::<Result<Vec<_>, _>>()?;
             self.leases.read(&new);
+            // What was vouched for so far knew nothing of what has just been read.
+            self.pulse = None;
             self.wishes.look_into(new);
             let territory = self.leases.territory();
             self.untold.handovers.push(Handover { territory, gained, lost: Vec::new(), anew: Vec::new() });
@@ -320,7 +322,9 @@ impl Store for RedisStore {
         self.renew()?;
         self.write(group)?;
         // Goes out with the next renewal: what it vouches for is to be there before it.
-        self.pulse = group.pulse.or(self.pulse);
+        if self.untold.handovers.iter().all(|handover| handover.gained.is_empty()) {
+            self.pulse = group.pulse.or(self.pulse);
+        }
         self.look_for_wishes()?;
         Ok(std::mem::take(&mut self.untold))
     }

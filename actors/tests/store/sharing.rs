@@ -429,9 +429,15 @@ fn what_is_written_first_to_a_redis_that_has_lost_its_data_is_not_taken_for_anot
     assert_eq!((hand.lost.len(), hand.anew.len()), (0, usize::from(SLOTS)));
     // It loses everything, and no connection tells of it.
     redis::cmd("FLUSHALL").query::<()>(&mut server.connection()).unwrap();
-    let refused = hand.commit(&records(&[("jazz", b"two")]));
-    assert!(refused.as_ref().is_err_and(|why| why.contains("lost its data")) || hand.anew.len() > usize::from(SLOTS));
-    assert!(hand.commit(&records(&[("jazz", b"two")])).unwrap().refused.is_empty());
+    // The first write may find it out, or the renewal before it.
+    let refused = match hand.commit(&records(&[("jazz", b"two")])) {
+        Ok(committed) => committed.refused,
+        Err(why) => {
+            assert!(why.contains("lost its data"), "{why}");
+            hand.commit(&records(&[("jazz", b"two")])).unwrap().refused
+        }
+    };
+    assert!(refused.is_empty());
     assert_eq!((hand.lost.len(), hand.store.record(&id("jazz")).unwrap().unwrap()), (0, b"two".to_vec()));
 }
 
