@@ -462,7 +462,7 @@ impl ChannelActor {
             tenure: self.fence.start,
             record: Some(record),
             decisions,
-            view: self.world.shows.then(|| self.view(now)),
+            view: self.world.territory.borrow().is_shared().then(|| self.view(now)),
             tally: tally.cloned(),
             stop,
             queued: self.world.depths.store.enter(),

@@ -110,7 +110,6 @@ pub fn build(f: Foundations) -> House {
             let world = Rc::new(World {
                 clock: f.clock,
                 boot: f.boot,
-                shows: f.store.is_shared(),
                 territory: RefCell::new(if f.store.is_shared() {
                     Territory::Slots(BTreeMap::new())
                 } else {

@@ -174,7 +174,7 @@ impl Supervisor {
         let rules = Rc::clone(&self.world);
         let rules = rules.rules.borrow();
         let policy = rules.policy_of(id.as_str());
-        let absence = if self.world.shows { Absence::StoodStill } else { Absence::WallClock };
+        let absence = if self.world.territory.borrow().is_shared() { Absence::StoodStill } else { Absence::WallClock };
         match Stream::restore(id.clone(), record, pulse, here, absence, policy) {
             Ok(mut restored) => {
                 restored.stream.share_names(names);
@@ -191,7 +191,7 @@ impl Supervisor {
     /// Its place; `None` for a channel that another daemon has.
     fn start(&mut self, stream: Stream, pinned_zero: Option<Timestamp>) -> Option<usize> {
         let id = stream.id.clone();
-        let start = self.world.territory.borrow().fence_of(id.as_str())?;
+        let start = self.tenure_of(id.as_str())?;
         let place = self.world.cells.add(id.clone());
         let slot = place.slot();
         let number = self.next_number;
@@ -264,7 +264,7 @@ impl Supervisor {
         if self.remove(channel.as_str()) {
             tracing::info!(channel_id = %channel, "a channel has left the house");
             // Kept by mistake it is forgotten after the next start.
-            if let Some(tenure) = self.tenure_of(channel) {
+            if let Some(tenure) = self.tenure_of(channel.as_str()) {
                 let _ = self.erasures.try_send(Erase { channel: channel.clone(), tenure });
             }
         }
@@ -331,18 +331,17 @@ impl Supervisor {
     }
 
     /// The fence under which a channel of ours is held.
-    fn tenure_of(&self, channel: &ChannelId) -> Option<u64> {
-        self.world.territory.borrow().fence_of(channel.as_str())
+    fn tenure_of(&self, channel: &str) -> Option<u64> {
+        self.world.territory.borrow().fence_of(channel)
     }
 
     /// Another daemon has this channel, or it is about to begin anew here.
     fn is_elsewhere(&self, channel: &str) -> bool {
-        let ours = self.world.territory.borrow().fence_of(channel).is_some();
-        !ours || ChannelId::new(channel).is_ok_and(|id| self.between_lives.contains(&id))
+        self.tenure_of(channel).is_none() || ChannelId::new(channel).is_ok_and(|id| self.between_lives.contains(&id))
     }
 
     fn no_such(&self, channel: &ChannelId) -> ActionError {
-        match self.tenure_of(channel) {
+        match self.tenure_of(channel.as_str()) {
             Some(_) => ActionError::NoSuchChannel,
             None => ActionError::Elsewhere,
         }
@@ -577,7 +576,7 @@ impl Handler<Forget> for Supervisor {
                 supervisor.release(slot);
                 supervisor.between_lives.remove(&channel);
                 let erased = supervisor
-                    .tenure_of(&channel)
+                    .tenure_of(channel.as_str())
                     .is_some_and(|tenure| supervisor.erasures.try_send(Erase { channel, tenure }).is_ok());
                 let _ = reply.send(if erased { Ok(()) } else { Err(ActionError::Busy) });
             }));

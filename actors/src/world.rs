@@ -28,8 +28,6 @@ pub struct World {
     pub boot: BootId,
     /// Which channels are this daemon's.
     pub territory: RefCell<Territory>,
-    /// Whether other programs may read of the channels in the store.
-    pub shows: bool,
     pub continuity: Continuity,
     pub alarms: Alarms,
     pub cells: Arc<Cells>,

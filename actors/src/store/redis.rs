@@ -106,9 +106,12 @@ impl RedisStore {
         let before = self.server.replace(server.to_owned());
         let anew: Vec<Slot> = self.leases.slots().collect();
         if before.is_some_and(|before| before != server) && !anew.is_empty() {
-            let territory = self.leases.territory();
-            self.untold.handovers.push(Handover { territory, anew, lost: Vec::new(), gained: Vec::new() });
+            self.hand_over(Vec::new(), Vec::new(), anew);
         }
+    }
+
+    fn hand_over(&mut self, lost: Vec<Slot>, gained: Vec<Loaded>, anew: Vec<Slot>) {
+        self.untold.handovers.push(Handover { territory: self.leases.territory(), lost, gained, anew });
     }
 
     fn call<T: FromRedisValue>(&mut self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
@@ -149,41 +152,29 @@ impl RedisStore {
         let new: Vec<Slot> = self.leases.unread().collect();
         // What is lost is told of even where what is new cannot be read.
         if !change.lost.is_empty() || !change.anew.is_empty() {
-            let territory = self.leases.territory();
-            self.untold.handovers.push(Handover {
-                territory,
-                lost: change.lost,
-                anew: change.anew,
-                gained: Vec::new(),
-            });
+            self.hand_over(change.lost, Vec::new(), change.anew);
         }
         if !new.is_empty() {
-            let gained = new.iter().map(|slot| self.load(*slot)).collect::<Result<Vec<_>, _>>()?;
+            let gained = self.load(&new)?;
             self.leases.read(&new);
             // What was vouched for so far knew nothing of what has just been read.
             self.pulse = None;
             self.wishes.look_into(new);
-            let territory = self.leases.territory();
-            self.untold.handovers.push(Handover { territory, gained, lost: Vec::new(), anew: Vec::new() });
+            self.hand_over(Vec::new(), gained, Vec::new());
         }
         Ok(())
     }
 
-    /// What was left in a slot that has just been taken.
-    fn load(&mut self, slot: Slot) -> Result<Loaded, StoreError> {
+    /// What was left in slots that have just been taken, in one round trip: a lease may be short.
+    fn load(&mut self, slots: &[Slot]) -> Result<Vec<Loaded>, StoreError> {
         let mut pipe = redis::pipe();
-        pipe.hget(PULSES, slot.number()).hgetall(format!("{RECORDS}{}", slot.number()));
-        let answer = pipe.query(&mut self.line()?.connection);
-        let (pulse, records): (Option<Vec<u8>>, BTreeMap<String, Vec<u8>>) = self.answered(answer)?;
-        let mut loaded =
-            Loaded { pulse: pulse.and_then(|bytes| postcard::from_bytes(&bytes).ok()), ..Loaded::default() };
-        for (id, record) in records {
-            match ChannelId::new(&id) {
-                Ok(id) => loaded.records.push((id, record)),
-                Err(error) => tracing::error!(%error, "a stored channel has an impossible name and is left out"),
-            }
+        for slot in slots {
+            pipe.hget(PULSES, slot.number()).hgetall(format!("{RECORDS}{}", slot.number()));
         }
-        Ok(loaded)
+        let answer = pipe.query(&mut self.line()?.connection);
+        type Left = (Option<Vec<u8>>, BTreeMap<String, Vec<u8>>);
+        let rows: Vec<Left> = self.answered(answer)?;
+        Ok(rows.into_iter().map(|(pulse, records)| loaded(pulse, records)).collect())
     }
 
     // ---- what is written ----
@@ -236,8 +227,7 @@ impl RedisStore {
         );
         let lost = self.leases.lose(&lost);
         if !lost.is_empty() {
-            let territory = self.leases.territory();
-            self.untold.handovers.push(Handover { territory, lost, gained: Vec::new(), anew: Vec::new() });
+            self.hand_over(lost, Vec::new(), Vec::new());
         }
         self.untold.wishes.extend(self.wishes.told(wishes));
         if forgotten.is_empty() {
@@ -246,6 +236,17 @@ impl RedisStore {
         self.renewed = None;
         Err(StoreError::Failed(format!("the Redis at {} has lost its data; it is written anew", self.link.address())))
     }
+}
+
+fn loaded(pulse: Option<Vec<u8>>, records: BTreeMap<String, Vec<u8>>) -> Loaded {
+    let mut loaded = Loaded { pulse: pulse.and_then(|bytes| postcard::from_bytes(&bytes).ok()), ..Loaded::default() };
+    for (id, record) in records {
+        match ChannelId::new(&id) {
+            Ok(id) => loaded.records.push((id, record)),
+            Err(error) => tracing::error!(%error, "a stored channel has an impossible name and is left out"),
+        }
+    }
+    loaded
 }
 
 /// Redis's clock beside this machine's, at the last look.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::Commands;
+use redis::{Commands, Connection};
 use sattva_actors::{
     protocol::Action,
     store::{
@@ -117,6 +117,16 @@ fn shows(channel: &str, held: bool, left: Option<Duration>) -> Group {
     Group { views: [(id(channel), view)].into(), ..records(&[(channel, b"record")]) }
 }
 
+/// Changes what Redis says of who holds what.
+fn rewrite_leases(connection: &mut Connection, change: impl Fn(&mut Vec<String>)) {
+    for number in 0..SLOTS {
+        let row: String = connection.hget("sattva:leases", number).unwrap();
+        let mut words: Vec<String> = row.split(' ').map(str::to_owned).collect();
+        change(&mut words);
+        let _: () = connection.hset("sattva:leases", number, words.join(" ")).unwrap();
+    }
+}
+
 fn refusal(link: Link) -> String {
     let mut hand = Hand::by(link, "a", LEASE);
     hand.commit(&Group::default()).unwrap_err()
@@ -221,15 +231,12 @@ fn an_answer_that_was_lost_changes_nothing_for_whoever_held_everything() {
     first.until("its slots", |hand| hand.anew.len() == usize::from(SLOTS));
     let before: Vec<String> = connection.hvals("sattva:leases").unwrap();
     assert_eq!(before.len(), usize::from(SLOTS));
-    for number in 0..SLOTS {
-        let row: String = connection.hget("sattva:leases", number).unwrap();
-        let mut words: Vec<String> = row.split(' ').map(str::to_owned).collect();
+    rewrite_leases(&mut connection, |words| {
         // As if the fence it knows were the one from before.
         let known = words[1].clone();
         words[1] = (known.parse::<u64>().unwrap() + 1000).to_string();
         words[3] = known;
-        let _: () = connection.hset("sattva:leases", number, words.join(" ")).unwrap();
-    }
+    });
     first.anew.clear();
     first.until("its slots again", |hand| hand.anew.len() == usize::from(SLOTS));
     assert_eq!(first.lost.len(), 0);
@@ -448,12 +455,7 @@ fn a_redis_whose_clock_was_set_back_keeps_nothing_from_anybody_for_longer() {
     let mut first = Hand::at(&server, "first", LEASE).holds_everything();
     // As an hour that has not come yet would have written it.
     let ahead = |millis: &str| (millis.parse::<u64>().unwrap() + 3_600_000).to_string();
-    for number in 0..SLOTS {
-        let row: String = other.hget("sattva:leases", number).unwrap();
-        let mut words: Vec<String> = row.split(' ').map(str::to_owned).collect();
-        words[2] = ahead(&words[2]);
-        let _: () = other.hset("sattva:leases", number, words.join(" ")).unwrap();
-    }
+    rewrite_leases(&mut other, |words| words[2] = ahead(&words[2]));
     let born: String = other.get("sattva:born").unwrap();
     let _: () = other.set("sattva:born", ahead(&born)).unwrap();
     first.commit(&records(&[("jazz", b"one")])).unwrap();
