@@ -18,8 +18,9 @@ standard output. CHANNEL is a number such as 777; its channel_id for the daemon 
     end [CHANNEL]      the bot itself ends the stream          stopped
     quit               everything ends                         bye
 
-A stream that ends, by whatever, is told as `stopped {channel, ffmpeg: [pids that are still there]}`. Without a
-CHANNEL the one played last is meant. What cannot be done is told as `error`.
+A stream that ends, by whatever, is told as `stopped {channel, ffmpeg: [pids]}`: those of its ffmpeg processes that
+are still there though the engine, which ends them after the call, has had time for it. Without a CHANNEL the one
+played last is meant. What cannot be done is told as `error`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import logging
 import os
 import sys
 import tempfile
+import time
 import wave
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,8 @@ from voice_chats import Telegram, chat_id
 PyTgCallsSession.notice_displayed = True
 
 LOOK_EVERY = 0.05
+FFMPEG_ENDS_WITHIN = 5.0
+"""Seconds after a call's end in which the engine is to have ended its ffmpeg."""
 RESTARTS_AFTER = 0.5
 """Seconds until a source that reconnects is back."""
 SECONDS_OF_SILENCE = 900
@@ -90,6 +94,14 @@ def ffmpegs() -> list[int]:
     return sorted(found)
 
 
+async def left_of(processes: set[int]) -> list[int]:
+    """Those that are still there when the engine has had its time."""
+    give_up = time.monotonic() + FFMPEG_ENDS_WITHIN
+    while (left := processes & set(ffmpegs())) and time.monotonic() < give_up:
+        await asyncio.sleep(LOOK_EVERY)
+    return sorted(left)
+
+
 class Stand:
     """The bot."""
 
@@ -98,7 +110,8 @@ class Stand:
         self.client = memory_client(self.telegram)
         self.calls = PyTgCalls(self.client)
         self.file = file
-        self.playing: set[int] = set()
+        self.playing: dict[int, set[int]] = {}
+        """The channels that play, and the ffmpeg processes of each."""
         self.reconnecting: set[int] = set()
         self.channel = 777
         # The package's three lines, the first of them above.
@@ -110,8 +123,9 @@ class Stand:
 
     async def play(self, channel: int) -> None:
         self.telegram.open(channel)
+        others = set(ffmpegs())
         await self.calls.play(chat_id(channel), sound(self.file))
-        self.playing.add(channel)
+        self.playing[channel] = set(ffmpegs()) - others
         self.tell("playing", channel=channel, channel_id=str(chat_id(channel)), ffmpeg=ffmpegs())
 
     async def watch(self) -> None:
@@ -120,8 +134,7 @@ class Stand:
             await asyncio.sleep(LOOK_EVERY)
             live = await self.calls.calls
             for channel in [channel for channel in self.playing if chat_id(channel) not in live]:
-                self.playing.discard(channel)
-                self.tell("stopped", channel=channel, ffmpeg=ffmpegs())
+                self.tell("stopped", channel=channel, ffmpeg=await left_of(self.playing.pop(channel)))
                 if channel in self.reconnecting:
                     await asyncio.sleep(RESTARTS_AFTER)
                     await self.play(channel)
