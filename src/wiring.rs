@@ -176,6 +176,8 @@ struct Daemon {
     adapters: Adapters,
     /// Whether any channel is this daemon's, as far as the adapters have been told.
     has_channels: bool,
+    /// How often channels had become this daemon's by then.
+    takeovers: u64,
     webhooks: Webhooks,
 }
 
@@ -305,6 +307,7 @@ impl Daemon {
             reloader,
             adapters,
             has_channels: false,
+            takeovers: 0,
             webhooks,
         };
         daemon.follow_the_channels();
@@ -315,14 +318,18 @@ impl Daemon {
     /// seen to run would not be known.
     fn follow_the_channels(&mut self) {
         let has_channels = self.front.store.slots() != Some(0);
-        if has_channels == self.has_channels {
+        let takeovers = self.front.store.takeovers();
+        let had_channels = std::mem::replace(&mut self.has_channels, has_channels);
+        let others = std::mem::replace(&mut self.takeovers, takeovers) != takeovers;
+        if has_channels == had_channels && !others {
             return;
         }
-        self.has_channels = has_channels;
+        if had_channels {
+            self.adapters.stop();
+        }
         if has_channels {
             self.adapters.apply(&self.front.config.load());
         } else {
-            self.adapters.stop();
             // What they see is another daemon's to tell; nobody waits until they have gone.
             let (reply, _) = oneshot::channel();
             let _ = self.house.broker.try_send(CloseAll { for_good: false, reply });
@@ -363,13 +370,18 @@ impl Daemon {
         }
     }
 
-    /// In the reverse order: no new reports, sessions closed, HTTP, and the store last.
+    /// In the reverse order: no new reports, sessions closed, HTTP, and the store last. A shared one is first: from
+    /// here on nothing is taken, so another daemon is to have the channels at once.
     async fn stop(mut self) {
         tracing::info!("stopping");
         tell_service_manager(&[NotifyState::Stopping]);
         self.front.set_stage(Stage::Stopping);
         self.adapters.stop();
         self.webhooks.stop();
+        let shared = self.front.store.slots().is_some();
+        if shared {
+            self.flush().await;
+        }
         let (reply, closed) = oneshot::channel();
         if self.house.broker.try_send(CloseAll { for_good: true, reply }).is_ok() {
             let all_gone = async {
@@ -386,13 +398,19 @@ impl Daemon {
         if let Some(server) = self.metrics_server {
             server.stop(false).await;
         }
+        if !shared {
+            self.flush().await;
+        }
+        self.core.stop();
+        tracing::info!("stopped");
+    }
+
+    async fn flush(&self) {
         let (reply, flushed) = oneshot::channel();
         let asked = self.house.store.try_send(Flush { reply }).is_ok();
         if !asked || tokio::time::timeout(FLUSH_TIME, flushed).await.is_err() {
             tracing::error!("the store could not be written before the end; what changed last may be lost");
         }
-        self.core.stop();
-        tracing::info!("stopped");
     }
 }
 

@@ -74,6 +74,12 @@ impl Group {
             && self.pulse.is_none()
     }
 
+    /// Of whom there is anything in it, some more than once.
+    pub fn channels(&self) -> impl Iterator<Item = &ChannelId> {
+        let decisions = self.decisions.iter().map(|(channel, _)| channel);
+        self.records.keys().chain(&self.forgotten).chain(self.views.keys()).chain(decisions)
+    }
+
     /// Whether something of a channel's life under this fence may be added. What an earlier life wanted kept is
     /// dropped, for another daemon may have had the channel in between.
     fn admits(&mut self, channel: &ChannelId, tenure: u64) -> bool {
@@ -207,6 +213,7 @@ pub struct StoreHealth {
     detail: Mutex<String>,
     /// Slots of a shared store that are this daemon's, and one more; 0 where the store is its own.
     slots: AtomicUsize,
+    takeovers: AtomicU64,
 }
 
 impl StoreHealth {
@@ -217,6 +224,15 @@ impl StoreHealth {
 
     pub(crate) fn set_slots(&self, slots: usize) {
         self.slots.store(slots + 1, Relaxed);
+    }
+
+    /// How often slots were gained.
+    pub fn takeovers(&self) -> u64 {
+        self.takeovers.load(Relaxed)
+    }
+
+    pub(crate) fn taken_over(&self) {
+        self.takeovers.fetch_add(1, Relaxed);
     }
 
     /// Why it fails, or nothing.
@@ -338,7 +354,7 @@ impl StoreActor {
     fn turn(&mut self, ctx: &mut Context<Self>) {
         let Some(mut store) = self.store.take() else { return };
         let group = std::mem::take(&mut self.group);
-        let waiting = std::mem::take(&mut self.waiting);
+        let mut waiting = std::mem::take(&mut self.waiting);
         let reads = std::mem::take(&mut self.reads);
         let failing = self.health.failing.load(Relaxed);
         let nothing = group.is_empty() && !self.shared;
@@ -354,18 +370,23 @@ impl StoreActor {
                 reopened.and_then(|()| store.commit(&group))
             };
             let took = began.elapsed();
-            if closes {
+            // What is still to be written once more is not another's yet.
+            let whole = |committed: &Committed| committed.handovers.iter().all(|handover| handover.anew.is_empty());
+            let closed = closes && written.as_ref().is_ok_and(whole);
+            if closed {
                 store.close();
             }
             for read in reads {
                 answer(store.as_mut(), &group, read);
             }
-            (store, group, written, took)
+            (store, group, written, took, closed)
         });
         let finish = visit.into_actor(self).map(move |outcome, actor, ctx| match outcome {
-            Ok((store, group, written, took)) => {
+            Ok((store, group, written, took, closed)) => {
                 actor.store = Some(store);
+                let flushes = std::mem::take(&mut waiting.flushes);
                 actor.written(ctx, group, waiting, written, took);
+                actor.flushed(ctx, flushes, closed);
             }
             Err(error) => {
                 // The store itself is lost with the panic: nothing can be kept any more.
@@ -431,11 +452,20 @@ impl StoreActor {
             waiting.tallies.iter().for_each(|tally| tally.volatile());
         }
         drop(waiting.tallies);
-        for flushed in waiting.flushes {
-            let _ = flushed.send(());
-        }
         if !self.group.is_empty() || !self.reads.is_empty() || !self.waiting.flushes.is_empty() {
             self.plan_turn(ctx, if ok { COMMIT_SPACING } else { RETRY_AFTER });
+        }
+    }
+
+    /// Whoever wants to end waits until all is written.
+    fn flushed(&mut self, ctx: &mut Context<Self>, flushes: Vec<oneshot::Sender<()>>, closed: bool) {
+        if closed {
+            // Whoever asked may have gone.
+            flushes.into_iter().for_each(|flushed| drop(flushed.send(())));
+        } else if !flushes.is_empty() {
+            self.waiting.flushes.extend(flushes);
+            let failing = self.health.failing.load(Relaxed);
+            self.plan_turn(ctx, if failing { RETRY_AFTER } else { VISIT_EVERY });
         }
     }
 

@@ -506,6 +506,7 @@ impl Supervisor {
 
     fn take_over(&mut self, ctx: &mut Context<Self>, handover: Handover) {
         let slots = handover.territory.slots();
+        let gains = !handover.gained.is_empty();
         self.world.territory.replace(handover.territory);
         let before = self.children.len();
         for loaded in handover.gained {
@@ -521,6 +522,9 @@ impl Supervisor {
         }
         // Only now: whoever asks from here on finds the channels there.
         self.health.set_slots(slots);
+        if gains {
+            self.health.taken_over();
+        }
     }
 }
 

@@ -36,8 +36,10 @@ const JOURNAL: &str = "sattva:journal:";
 
 /// Leases are renewed, and free slots taken, this often.
 const RENEW_EVERY: Duration = Duration::from_millis(500);
-/// After Redis has lost its data, whoever held a slot has this long to come back before others take it.
+/// After Redis has lost its data or was away, whoever held a slot has this long to come back before others take it.
 const GRACE: Duration = Duration::from_secs(3);
+/// Redis is spoken with without a break while no longer passes between two answers.
+const SILENCE: Duration = Duration::from_secs(2);
 /// What one call writes at most: more would keep Redis from everybody else for too long.
 const OPERATIONS_TOGETHER: usize = 1000;
 /// Redis's clock may run apart from this machine's by so much between two looks.
@@ -58,6 +60,9 @@ pub struct RedisStore {
     pulse: Option<(Stamp, Timestamp)>,
     renewed: Option<Instant>,
     clock: RemoteClock,
+    contact: Contact,
+    /// What was held has been given back; nothing is taken any more.
+    closed: bool,
     started: Instant,
     /// Writes so far, those that were given up among them.
     writes: u64,
@@ -81,6 +86,8 @@ impl RedisStore {
             pulse: None,
             renewed: None,
             clock: RemoteClock::default(),
+            contact: Contact::default(),
+            closed: false,
             started: Instant::now(),
             writes: 0,
             server: None,
@@ -123,6 +130,7 @@ impl RedisStore {
     fn answered<T>(&mut self, answer: redis::RedisResult<T>) -> Result<T, StoreError> {
         answer.map_err(|error| {
             self.line = None;
+            self.contact.broke();
             StoreError::Failed(self.link.explain(&error))
         })
     }
@@ -139,14 +147,18 @@ impl RedisStore {
             return Ok(());
         }
         let pulse = self.pulse.as_ref().map(postcard::to_stdvec).transpose().map_err(failed)?.unwrap_or_default();
+        // Right after an outage nobody's lease has been renewed, and whoever held a slot knows it best.
+        let settled = self.contact.unbroken(self.started.elapsed()) >= GRACE;
         let mut call = TENURE.prepare_invoke();
         call.key(LEASES).key(PULSES).key(FENCE).key(BORN).key(WRITES);
-        call.arg(&self.me).arg(self.lease.as_millis() as u64).arg(GRACE.as_millis() as u64).arg(pulse).arg(SLOTS);
+        call.arg(&self.me).arg(self.lease.as_millis() as u64).arg(GRACE.as_millis() as u64);
+        call.arg(u8::from(settled)).arg(pulse).arg(SLOTS);
         for (slot, fence) in self.leases.held() {
             call.arg(slot.number()).arg(fence);
         }
         let (now, slots): (i64, Vec<(u16, u64, String)>) = self.call(&call)?;
         self.read_clock(now);
+        self.contact.answered(self.started.elapsed());
         self.renewed = Some(Instant::now());
         let change = self.leases.renewed(slots);
         let new: Vec<Slot> = self.leases.unread().collect();
@@ -262,6 +274,28 @@ impl RemoteClock {
     }
 }
 
+/// For how long Redis has been spoken with, on a clock of ours that nobody can set.
+#[derive(Debug, Default)]
+struct Contact(Option<(Duration, Duration)>);
+
+impl Contact {
+    fn answered(&mut self, now: Duration) {
+        let since = now.saturating_sub(self.unbroken(now));
+        self.0 = Some((since, now));
+    }
+
+    fn broke(&mut self) {
+        self.0 = None;
+    }
+
+    fn unbroken(&self, now: Duration) -> Duration {
+        match self.0 {
+            Some((since, last)) if now.saturating_sub(last) <= SILENCE => now.saturating_sub(since),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
 /// One thing that is written.
 struct Operation<'a> {
     slot: Slot,
@@ -319,6 +353,9 @@ impl Store for RedisStore {
     }
 
     fn commit(&mut self, group: &Group) -> Result<Committed, StoreError> {
+        if self.closed {
+            return Ok(Committed { refused: group.channels().cloned().collect(), ..Committed::default() });
+        }
         self.line()?;
         self.renew()?;
         self.write(group)?;
@@ -363,6 +400,7 @@ impl Store for RedisStore {
             tracing::warn!(%error, "the slots could not be given back; they are free when their lease ends");
         }
         self.leases = Leases::default();
+        self.closed = true;
     }
 }
 
@@ -380,5 +418,21 @@ mod tests {
         assert!(clock.jumped(1_041_500, secs(16)), "set forward");
         assert!(!clock.jumped(1_042_500, secs(17)), "and goes on from there");
         assert!(clock.jumped(1_000_000, secs(18)), "set back");
+    }
+
+    #[test]
+    fn an_error_or_a_long_silence_breaks_the_contact() {
+        let millis = Duration::from_millis;
+        let mut contact = Contact::default();
+        assert_eq!(contact.unbroken(millis(700)), Duration::ZERO);
+        (1..=8).for_each(|half| contact.answered(millis(half * 500)));
+        assert_eq!(contact.unbroken(millis(4500)), millis(4000), "since the first answer");
+        contact.broke();
+        assert_eq!(contact.unbroken(millis(4500)), Duration::ZERO, "after an error");
+        contact.answered(millis(5000));
+        contact.answered(millis(6000));
+        assert_eq!(contact.unbroken(millis(6000)), millis(1000));
+        contact.answered(millis(9000));
+        assert_eq!(contact.unbroken(millis(9500)), millis(500), "it slept in between");
     }
 }

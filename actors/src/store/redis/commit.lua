@@ -6,8 +6,8 @@
 --   record  slot channel record
 --   erase   slot channel
 --   view    slot channel held(0|1) now timer_started_at("" = no timer) seconds_left
--- Answers: now (ms), the slots that are another's by now, those of which Redis has forgotten whose they are, channel and wish ("pause", "resume") of each channel that
--- another program has paused or resumed
+-- Answers: now (ms), the slots that are another's by now, those of which Redis has forgotten whose they are, channel and
+-- wish ("pause", "resume") of each channel that another program has paused or resumed
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local me, number, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -17,7 +17,7 @@ for _ = 1, count do
   local slot, fence = ARGV[at], ARGV[at + 1]
   local row = redis.call('HGET', KEYS[1], slot)
   local who, held = string.match(row or '', '^(%S+) (%d+) ')
-  if not row then
+  if not who or tonumber(held) < tonumber(fence) then
     forgotten[#forgotten + 1] = tonumber(slot)
   elseif who == me and held == fence then
     -- One that was sent earlier and held up on its way must not undo what is newer.
