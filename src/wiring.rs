@@ -395,7 +395,7 @@ impl Daemon {
             }
         }
         self.server.stop(true).await;
-        if let Some(server) = self.metrics_server {
+        if let Some(server) = &self.metrics_server {
             server.stop(false).await;
         }
         if !shared {

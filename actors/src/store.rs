@@ -461,7 +461,9 @@ impl StoreActor {
     fn flushed(&mut self, ctx: &mut Context<Self>, flushes: Vec<oneshot::Sender<()>>, closed: bool) {
         if closed {
             // Whoever asked may have gone.
-            flushes.into_iter().for_each(|flushed| drop(flushed.send(())));
+            for flushed in flushes {
+                let _ = flushed.send(());
+            }
         } else if !flushes.is_empty() {
             self.waiting.flushes.extend(flushes);
             let failing = self.health.failing.load(Relaxed);

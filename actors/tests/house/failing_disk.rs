@@ -1,6 +1,7 @@
 //! The store fails and works again: nothing is stopped meanwhile, nothing is forgotten.
 
-use sattva_actors::protocol::{Action, ActionError};
+use sattva_actors::protocol::{Action, ActionError, Flush};
+use tokio::sync::oneshot;
 
 use crate::stage::{Stage, Streamer, secs, story};
 
@@ -50,6 +51,25 @@ fn a_stop_that_could_not_be_written_was_never_offered_and_is_decided_anew_after_
                 "305 warning: 10 s",
             ]
         );
+    });
+}
+
+#[test]
+fn whoever_ends_while_the_disk_fails_waits_until_it_takes_what_is_to_be_kept() {
+    story(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        radio.says(stage, 0).await;
+        stage.pass(secs(3)).await;
+        stage.disk.fail(true);
+        radio.says(stage, 2).await;
+        let (reply, mut flushed) = oneshot::channel();
+        stage.house.store.send(Flush { reply }).await.unwrap();
+        stage.pass(secs(5)).await;
+        assert!(flushed.try_recv().is_err(), "it is not kept yet");
+        stage.disk.fail(false);
+        flushed.await.unwrap();
+        assert!(stage.time() <= secs(10), "{:?}", stage.time());
+        assert_eq!(stage.disk.journal("jazz"), ["started", "cancelled"]);
     });
 }
 

@@ -23,6 +23,8 @@ use crate::{
 };
 
 const LEASE: Duration = Duration::from_millis(1500);
+/// Redis is spoken with for so long before anything is taken whose lease has run out.
+const SETTLED: Duration = Duration::from_millis(3200);
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// One daemon's end of it: the store, and what it was told so far.
@@ -75,11 +77,7 @@ impl Hand {
 
     /// Visits the store for a while, in which everything must work.
     fn visit_for(&mut self, time: Duration) {
-        let began = Instant::now();
-        while began.elapsed() < time {
-            self.commit(&Group::default()).unwrap();
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        visit_for(time, &mut [self]);
     }
 
     pub fn holds_everything(mut self) -> Self {
@@ -109,6 +107,16 @@ impl Hand {
 
     fn wants(&mut self, channel: &str, action: Action) {
         self.until("a wish", |hand| hand.wishes.iter().any(|wish| *wish == (channel.to_owned(), action)));
+    }
+}
+
+fn visit_for(time: Duration, hands: &mut [&mut Hand]) {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        for hand in &mut *hands {
+            hand.commit(&Group::default()).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -153,7 +161,7 @@ fn what_a_silent_one_held_is_anothers_after_its_lease_with_its_records_and_its_l
     let mut first = Hand::at(&server, "first", LEASE).holds_everything();
     let mut second = Hand::at(&server, "second", LEASE);
     first.commit(&Group { pulse: Some(pulse(100)), ..records(&[("jazz", b"one"), ("rock", b"two")]) }).unwrap();
-    first.visit_for(Duration::from_millis(700));
+    visit_for(SETTLED, &mut [&mut first, &mut second]);
     let silent = Instant::now();
     second.until("every slot", |hand| hand.slots == usize::from(SLOTS));
     let took = silent.elapsed();
@@ -205,6 +213,48 @@ fn a_redis_that_has_lost_its_data_is_written_anew_by_whoever_held_it_and_by_nobo
     }
     assert_eq!((second.slots, first.lost.len()), (0, 0));
     assert_eq!(second.store.record(&id("jazz")).unwrap().unwrap(), b"two");
+}
+
+#[test]
+fn after_an_outage_longer_than_the_lease_whoever_held_the_slots_has_them_still_though_another_came_first() {
+    let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]).long_in_use();
+    let mut first = Hand::at(&server, "first", LEASE).holds_everything();
+    let mut second = Hand::at(&server, "second", LEASE);
+    first.commit(&records(&[("jazz", b"one")])).unwrap();
+    visit_for(SETTLED, &mut [&mut first, &mut second]);
+    server.kill();
+    assert!(first.commit(&records(&[("jazz", b"two")])).is_err());
+    std::thread::sleep(LEASE * 2);
+    server.start_again();
+    second.finds_redis();
+    second.visit_for(Duration::from_secs(2));
+    first.finds_redis();
+    first.commit(&records(&[("jazz", b"two")])).unwrap();
+    visit_for(SETTLED * 2, &mut [&mut first, &mut second]);
+    assert_eq!((second.slots, first.lost.len()), (0, 0));
+    assert_eq!(second.store.record(&id("jazz")).unwrap().unwrap(), b"two");
+}
+
+#[test]
+fn a_redis_that_comes_back_with_older_data_is_written_anew_by_whoever_held_the_slots_last() {
+    let mut server = RedisServer::start().long_in_use();
+    let mut first = Hand::at(&server, "first", LEASE).holds_everything();
+    first.commit(&first.record("jazz", b"one")).unwrap();
+    redis::cmd("SAVE").query::<()>(&mut server.connection()).unwrap();
+    let mut second = Hand::at(&server, "second", LEASE).holds_everything();
+    second.commit(&second.record("jazz", b"two")).unwrap();
+    server.kill();
+    server.start_again();
+    // By what Redis knows, the first one holds everything, and it comes first.
+    first.finds_redis();
+    first.commit(&Group::default()).unwrap();
+    second.finds_redis();
+    second.until("its slots", |hand| hand.anew.len() == usize::from(SLOTS));
+    second.commit(&second.record("jazz", b"two")).unwrap();
+    assert!(!first.commit(&first.record("jazz", b"one")).unwrap().refused.is_empty());
+    visit_for(SETTLED, &mut [&mut first, &mut second]);
+    assert_eq!((first.slots, second.lost.len()), (0, 0));
+    assert_eq!(first.store.record(&id("jazz")).unwrap().unwrap(), b"two");
 }
 
 #[test]
@@ -459,9 +509,10 @@ fn a_redis_whose_clock_was_set_back_keeps_nothing_from_anybody_for_longer() {
     let born: String = other.get("sattva:born").unwrap();
     let _: () = other.set("sattva:born", ahead(&born)).unwrap();
     first.commit(&records(&[("jazz", b"one")])).unwrap();
+    let mut second = Hand::at(&server, "second", LEASE);
+    visit_for(SETTLED, &mut [&mut first, &mut second]);
     drop(first);
     let silent = Instant::now();
-    let mut second = Hand::at(&server, "second", LEASE);
     second.until("every slot", |hand| hand.slots == usize::from(SLOTS));
     assert!(silent.elapsed() < LEASE + Duration::from_secs(1), "{:?}", silent.elapsed());
     assert_eq!(second.shelf(), ["jazz"]);
