@@ -1,14 +1,11 @@
 //! What other programs want of channels: whoever sets `auto_end:{id}:paused` pauses one, whoever deletes it resumes
 //! it. Redis tells of the keys that have changed; which of them differ from what a daemon put there is asked.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
-};
+use std::{collections::BTreeSet, sync::LazyLock, time::Instant};
 
 use redis::{PushInfo, PushKind, Script, Value};
 
-use super::{MIRROR, RedisStore};
+use super::{MIRROR, OPERATIONS_TOGETHER, RENEW_EVERY, RedisStore};
 use crate::{identity::ChannelId, protocol::Action, store::StoreError, territory::Slot};
 
 /// What the keys are called that Redis is to tell of.
@@ -16,6 +13,9 @@ pub const PREFIX: &str = "auto_end:";
 const SUFFIX: &str = ":paused";
 /// Channels that are looked at again until a wish has come true; of more, some wait for their next change.
 const UNSETTLED_MAX: usize = 10_000;
+
+/// Slots that are looked at in one call: more would keep Redis from everybody else for too long.
+const SLOTS_TOGETHER: usize = 32;
 
 static WISHES: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("wishes.lua")));
 
@@ -74,32 +74,35 @@ impl RedisStore {
         for push in pushes {
             self.wishes.changed(&push, held.iter().copied());
         }
-        while let Some(slot) = self.wishes.slots.first().copied() {
-            if held.contains(&slot) {
-                self.look(slot, &[])?;
-            }
-            self.wishes.slots.remove(&slot);
+        let began = Instant::now();
+        self.wishes.slots.retain(|slot| held.contains(slot));
+        // The leases come first: what is left is looked at the next time.
+        while !self.wishes.slots.is_empty() && began.elapsed() < RENEW_EVERY {
+            let slots: Vec<Slot> = self.wishes.slots.iter().take(SLOTS_TOGETHER).copied().collect();
+            self.look(&slots, &[])?;
+            self.wishes.slots.retain(|slot| !slots.contains(slot));
         }
-        let mut of_slot: BTreeMap<Slot, Vec<String>> = BTreeMap::new();
-        for channel in std::mem::take(&mut self.wishes.channels) {
-            of_slot.entry(Slot::of(&channel)).or_default().push(channel);
-        }
-        for (slot, channels) in of_slot.into_iter().filter(|(slot, _)| held.contains(slot)) {
-            if let Err(error) = self.look(slot, &channels) {
-                self.wishes.slots.insert(slot);
+        let channels = std::mem::take(&mut self.wishes.channels).into_iter().map(|id| (Slot::of(&id), id));
+        let channels: Vec<(Slot, String)> = channels.filter(|(slot, _)| held.contains(slot)).collect();
+        for together in channels.chunks(OPERATIONS_TOGETHER) {
+            if let Err(error) = self.look(&[], together) {
+                self.wishes.slots.extend(channels.iter().map(|(slot, _)| *slot));
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    /// Asks of some channels of a slot, or of all.
-    fn look(&mut self, slot: Slot, channels: &[String]) -> Result<(), StoreError> {
+    /// Asks of all channels of some slots, and of some others.
+    fn look(&mut self, slots: &[Slot], channels: &[(Slot, String)]) -> Result<(), StoreError> {
         let mut call = WISHES.prepare_invoke();
-        call.key(MIRROR).arg(slot.number());
-        channels.iter().for_each(|channel| {
-            call.arg(channel);
-        });
+        call.key(MIRROR).arg(slots.len());
+        for slot in slots {
+            call.arg(slot.number());
+        }
+        for (slot, channel) in channels {
+            call.arg(slot.number()).arg(channel);
+        }
         let wishes: Vec<(String, String)> = self.call(&call)?;
         let wishes = self.wishes.told(wishes);
         self.untold.wishes.extend(wishes);
