@@ -101,6 +101,9 @@ fn serve(sources: Sources) -> ExitCode {
     if !crate::scheduling::wake_without_preempting() {
         tracing::debug!("the kernel refused SCHED_BATCH; the daemon is a little dearer under load");
     }
+    if let Err(error) = crate::memory::in_small_pages() {
+        tracing::debug!(%error, "huge pages could not be declined; the daemon holds a little more memory");
+    }
     let system = actix_rt::System::new();
     let outcome = system.block_on(wiring::serve(sources, loaded, log_level));
     match outcome {

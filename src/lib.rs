@@ -6,6 +6,7 @@ pub mod config;
 pub mod health;
 pub mod http;
 mod log;
+mod memory;
 mod open_files;
 mod outbound;
 pub mod reload;

@@ -15,16 +15,16 @@ use crate::{
 pub struct Track {
     /// A number is taken as its text.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "text_or_number")]
-    pub id: Option<String>,
-    pub title: String,
+    pub id: Option<Box<str>>,
+    pub title: Box<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub artist: Option<String>,
+    pub artist: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub url: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<String>,
+    pub started_at: Option<Box<str>>,
 }
 
 /// A command as a streamer gets it.
@@ -268,16 +268,16 @@ pub struct ClientError {
     pub message: String,
 }
 
-fn text_or_number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+fn text_or_number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Box<str>>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Id {
-        Text(String),
+        Text(Box<str>),
         Number(i64),
     }
     Ok(Option::<Id>::deserialize(d)?.map(|id| match id {
         Id::Text(text) => text,
-        Id::Number(number) => number.to_string(),
+        Id::Number(number) => number.to_string().into(),
     }))
 }
 

@@ -192,17 +192,19 @@ async fn store(state_dir: &Path, channels: usize) -> Result<()> {
 }
 
 async fn restore(state_dir: &Path, channels: usize, idle: Duration) -> Result<Restored> {
+    // As the daemon.
+    rustix::thread::disable_transparent_huge_pages(true)?;
     let process = Process::this();
-    let empty = process.resident()?;
+    let empty = process.written()?;
     let house = House::build(state_dir, LONG, HOURLY).await?;
-    let per_channel = |resident: u64| resident.saturating_sub(empty) as f64 / channels as f64;
-    let bytes_per_restored = per_channel(process.resident()?);
+    let per_channel = |written: u64| written.saturating_sub(empty) as f64 / channels as f64;
+    let bytes_per_restored = per_channel(process.written()?);
     // Every run reports with a seq of its own.
     let seq = sattva_actors::clock::Clock::System.now().wall.as_millis() as u64;
     house.report_all(channels, seq).await?;
     house.flush().await?;
     tokio::time::sleep(SETTLING).await;
-    let bytes_per_counting = per_channel(process.resident()?);
+    let bytes_per_counting = per_channel(process.written()?);
     let idle = if idle.is_zero() {
         None
     } else {

@@ -58,8 +58,11 @@ pub struct Stop {
 
 /// An empty stream's report.
 fn empty(number: usize, seq: u64, interval: Duration) -> Report {
-    let track =
-        Track { title: format!("Track {number}"), artist: Some(format!("Artist {number}")), ..Track::default() };
+    let track = Track {
+        title: format!("Track {number}").into(),
+        artist: Some(format!("Artist {number}").into()),
+        ..Track::default()
+    };
     Report {
         identity: Identity::Numbered { session: "s1".into(), started_at: None, seq },
         status: Status::Live,

@@ -29,6 +29,11 @@ impl Process {
         Ok(fs::read_dir(&path).with_context(|| path)?.count())
     }
 
+    /// Bytes of memory it has written to; its code, which the kernel may drop at any time, is not among them.
+    pub fn written(self) -> Result<u64> {
+        self.status("RssAnon:")
+    }
+
     /// Bytes of memory it holds.
     pub fn resident(self) -> Result<u64> {
         self.status("VmRSS:")

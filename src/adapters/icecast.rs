@@ -172,8 +172,8 @@ fn broadcasts(mounts: Vec<Mount>, only: &[String]) -> Vec<Broadcast> {
 
 fn broadcast(mount: Mount) -> Option<Broadcast> {
     let track = match (mount.title, mount.artist) {
-        (Some(title), artist) => Some((title, artist)),
-        (None, Some(artist)) => Some((artist, None)),
+        (Some(title), artist) => Some((title.into(), artist.map(Into::into))),
+        (None, Some(artist)) => Some((artist.into(), None)),
         (None, None) => None,
     };
     Some(Broadcast {

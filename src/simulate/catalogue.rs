@@ -86,9 +86,9 @@ pub const fn studio_of(index: usize) -> usize {
 
 /// The track a number stands for, without its start.
 pub fn track(number: u64, seconds: u64) -> Track {
-    let pick = |from: &[&str], number: u64| from[(number % from.len() as u64) as usize].to_owned();
+    let pick = |from: &[&str], number: u64| from[(number % from.len() as u64) as usize].into();
     Track {
-        id: Some(format!("track-{number}")),
+        id: Some(format!("track-{number}").into()),
         title: pick(&TITLES, number),
         artist: Some(pick(&ARTISTS, number / TITLES.len() as u64 + number)),
         url: None,

@@ -176,7 +176,7 @@ impl Studio {
         let session = &channel.session;
         let [add, remove, r#move, clear, skip, priority_add] = session.queue_ops.0;
         let track = session.playing.as_ref().map(|(track, since)| {
-            let started_at = Some(self.wall_of(*since));
+            let started_at = Some(self.wall_of(*since).into());
             Track { started_at, ..track.clone() }
         });
         ReportOut {

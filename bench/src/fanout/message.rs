@@ -66,7 +66,7 @@ impl Message {
 
     fn track(&self, bytes: usize) -> Result<Track> {
         let id = format!("{}.{}", self.tick, self.sent.as_nanos());
-        let bare = Track { id: Some(id), artist: Some(String::new()), ..Track::default() };
+        let bare = Track { id: Some(id.into()), artist: Some("".into()), ..Track::default() };
         let mut missing = bytes.saturating_sub(self.written(bare.clone())?.len());
         let words = if missing < NARROW_MAX { NARROW } else { WIDE };
         let mut turn = self.tick as usize ^ self.channel;
@@ -81,8 +81,8 @@ impl Message {
             }
             text
         };
-        let title = text();
-        let (artist, url) = (Some(text()), Some(text()).filter(|url| !url.is_empty()));
+        let title = text().into();
+        let (artist, url) = (Some(text().into()), Some(text()).filter(|url| !url.is_empty()).map(Into::into));
         Ok(Track { title, artist, url, ..bare })
     }
 

@@ -188,7 +188,7 @@ impl Watch {
             joins: None,
             queue_size: found.queue,
             queue_ops: None,
-            track: status.title.map(|title| Arc::new(Track { title, ..Track::default() })),
+            track: status.title.map(|title| Arc::new(Track { title: title.into(), ..Track::default() })),
             observed_at: None,
             interval,
             can_stop,
