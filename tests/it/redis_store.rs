@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::{
     daemon::{Answer, Daemon, Plan},
     patience::{eventually, eventually_within, let_pass},
+    raw_socket::RawSocket,
     redis_server::{RedisServer, free_port},
     streamer::Streamer,
 };
@@ -143,13 +144,24 @@ fn a_daemon_that_is_told_to_end_leaves_its_channels_to_the_other_at_once() {
     let mut jazz = Streamer::new("radio-1", "jazz").every(2.0);
     tell(&mut jazz, &[&first], 0);
     first.operate("jazz", "auto-end/pause", &json!({})).ok();
+    // Somebody who does not take leave keeps it from ending for a while.
+    let _stays = RawSocket::open(first.address());
     let mut first = first;
     first.signal(Signal::TERM);
-    first.wait_for_its_end();
-    let ended = Instant::now();
+    let told = Instant::now();
     eventually("the second daemon to be ready", || (second.get("/readyz").status == 200).then_some(()));
-    assert!(ended.elapsed() < LEASE, "{:?}", ended.elapsed());
+    assert!(told.elapsed() < LEASE, "{:?}", told.elapsed());
     assert_eq!(second.phase("jazz"), "paused");
+    first.wait_for_its_end();
+}
+
+#[test]
+fn a_redis_that_may_drop_what_is_kept_in_it_is_warned_of() {
+    let redis = RedisServer::with(&["--save", "", "--maxmemory-policy", "allkeys-lru"]).long_in_use();
+    let daemon = plan(&redis, 30, "").start();
+    let warning = daemon.logged(|line| line["policy"] == "allkeys-lru").expect("a warning");
+    assert_eq!(warning["level"], "WARN");
+    assert!(warning["message"].as_str().unwrap().contains("noeviction"), "{warning}");
 }
 
 #[test]

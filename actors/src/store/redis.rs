@@ -36,7 +36,8 @@ const JOURNAL: &str = "sattva:journal:";
 
 /// Leases are renewed, and free slots taken, this often.
 const RENEW_EVERY: Duration = Duration::from_millis(500);
-/// After Redis has lost its data or was away, whoever held a slot has this long to come back before others take it.
+/// After Redis has lost its data or was away, whoever held a slot has this long to come back before others take it; on
+/// an empty one, twice as long: whoever was cut off waits so long for whoever held it later.
 const GRACE: Duration = Duration::from_secs(3);
 /// Redis is spoken with without a break while no longer passes between two answers.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -58,7 +59,10 @@ pub struct RedisStore {
     leases: Leases,
     wishes: Wishes,
     pulse: Option<(Stamp, Timestamp)>,
+    /// When the next renewal is due is counted from here; `None` = at once.
     renewed: Option<Instant>,
+    /// When the last renewal began that was answered: whatever is held has been leased at least since then.
+    held_since: Option<Instant>,
     clock: RemoteClock,
     contact: Contact,
     /// What was held has been given back; nothing is taken any more.
@@ -85,6 +89,7 @@ impl RedisStore {
             wishes: Wishes::default(),
             pulse: None,
             renewed: None,
+            held_since: None,
             clock: RemoteClock::default(),
             contact: Contact::default(),
             closed: false,
@@ -98,7 +103,7 @@ impl RedisStore {
     fn line(&mut self) -> Result<&mut Line, StoreError> {
         if self.line.is_none() {
             let line = self.link.connect()?;
-            self.meet(&line.server);
+            self.meet(&line);
             self.line = Some(line);
             // What was changed meanwhile has not been told of.
             self.wishes.look_into(self.leases.slots());
@@ -109,10 +114,17 @@ impl RedisStore {
     }
 
     /// Another Redis than before, or one that was started anew, may lack what was written last: it is written anew.
-    fn meet(&mut self, server: &str) {
-        let before = self.server.replace(server.to_owned());
+    fn meet(&mut self, line: &Line) {
+        let before = self.server.replace(line.server.clone());
+        if before.as_ref() == Some(&line.server) {
+            return;
+        }
+        if let Some(policy) = &line.eviction {
+            let redis = self.link.address();
+            tracing::warn!(redis, policy, "this Redis drops keys when it is full, ours among them; set maxmemory-policy noeviction");
+        }
         let anew: Vec<Slot> = self.leases.slots().collect();
-        if before.is_some_and(|before| before != server) && !anew.is_empty() {
+        if before.is_some() && !anew.is_empty() {
             self.hand_over(Vec::new(), Vec::new(), anew);
         }
     }
@@ -147,19 +159,24 @@ impl RedisStore {
             return Ok(());
         }
         let pulse = self.pulse.as_ref().map(postcard::to_stdvec).transpose().map_err(failed)?.unwrap_or_default();
+        let began = Instant::now();
         // Right after an outage nobody's lease has been renewed, and whoever held a slot knows it best.
         let settled = self.contact.unbroken(self.started.elapsed()) >= GRACE;
         let mut call = TENURE.prepare_invoke();
         call.key(LEASES).key(PULSES).key(FENCE).key(BORN).key(WRITES);
         call.arg(&self.me).arg(self.lease.as_millis() as u64).arg(GRACE.as_millis() as u64);
-        call.arg(u8::from(settled)).arg(pulse).arg(SLOTS);
-        for (slot, fence) in self.leases.held() {
-            call.arg(slot.number()).arg(fence);
+        call.arg(u8::from(settled)).arg(u8::from(self.is_current())).arg(pulse).arg(SLOTS);
+        for (slot, fence, tenure) in self.leases.tenures() {
+            call.arg(slot.number()).arg(fence).arg(tenure);
         }
         let (now, slots): (i64, Vec<(u16, u64, String)>) = self.call(&call)?;
         self.read_clock(now);
         self.contact.answered(self.started.elapsed());
-        self.renewed = Some(Instant::now());
+        self.renewed = Some(began);
+        let waits = slots.iter().any(|(_, _, how)| how == "waits");
+        if !waits {
+            self.held_since = Some(began);
+        }
         let change = self.leases.renewed(slots);
         let new: Vec<Slot> = self.leases.unread().collect();
         // What is lost is told of even where what is new cannot be read.
@@ -174,7 +191,18 @@ impl RedisStore {
             self.wishes.look_into(new);
             self.hand_over(Vec::new(), gained, Vec::new());
         }
+        if waits {
+            return Err(StoreError::Failed(format!(
+                "the Redis at {} has lost its data while this daemon was cut off; whoever held them last is waited for",
+                self.link.address()
+            )));
+        }
         Ok(())
+    }
+
+    /// Nobody else can have had what is held here, as far as this machine's clock tells.
+    fn is_current(&self) -> bool {
+        self.held_since.is_some_and(|since| since.elapsed() < self.lease)
     }
 
     /// What was left in slots that have just been taken, in one round trip: a lease may be short.

@@ -33,6 +33,11 @@ impl Leases {
         self.0.iter().filter(|(_, lease)| lease.read).map(|(slot, lease)| (*slot, lease.fence))
     }
 
+    /// As [`Self::held`], and the fence under which each was taken.
+    pub fn tenures(&self) -> impl Iterator<Item = (Slot, u64, u64)> {
+        self.held().map(|(slot, fence)| (slot, fence, self.0[&slot].tenure))
+    }
+
     pub fn slots(&self) -> impl Iterator<Item = Slot> {
         self.held().map(|(slot, _)| slot)
     }

@@ -38,6 +38,13 @@ pub struct Line {
     pub pushes: Receiver<PushInfo>,
     /// Tells this start of this Redis from any other.
     pub server: String,
+    /// By which rule it drops keys when it is full; `None` where it drops none.
+    pub eviction: Option<String>,
+}
+
+/// One field of what INFO says.
+fn told<'a>(info: &'a str, field: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).map(str::trim)
 }
 
 impl Link {
@@ -88,9 +95,15 @@ impl Link {
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(wishes::PREFIX).arg("NOLOOP");
         tracking.query::<()>(&mut connection)?;
-        let about: String = redis::cmd("INFO").arg("server").query(&mut connection)?;
-        let server = about.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
-        Ok(Line { connection, pushes, server })
+        let (about, memory): (String, String) = redis::pipe()
+            .cmd("INFO")
+            .arg("server")
+            .cmd("INFO")
+            .arg("memory")
+            .query(&mut connection)?;
+        let server = told(&about, "run_id").unwrap_or_default().to_owned();
+        let eviction = told(&memory, "maxmemory_policy").filter(|policy| *policy != "noeviction").map(str::to_owned);
+        Ok(Line { connection, pushes, server, eviction })
     }
 
     /// The first Sentinel that answers says where the primary is.
