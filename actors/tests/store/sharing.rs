@@ -135,6 +135,27 @@ fn rewrite_leases(connection: &mut Connection, change: impl Fn(&mut Vec<String>)
     }
 }
 
+fn fence_of(channel: &str, connection: &mut Connection) -> u64 {
+    let row: String = connection.hget("sattva:leases", Slot::of(channel).number()).unwrap();
+    row.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// Sends Redis the `number`th write of a daemon under a fence: a record of jazz. Answers the slots that are said to be
+/// another's, and those that are said to be forgotten.
+fn write_by_hand(
+    connection: &mut Connection,
+    (daemon, number, fence): (&str, u64, u64),
+    record: &str,
+) -> (Vec<u16>, Vec<u16>) {
+    let slot = Slot::of("jazz").number();
+    let script = redis::Script::new(include_str!("../../src/store/redis/commit.lua"));
+    let mut write = script.prepare_invoke();
+    write.key("sattva:leases").key("sattva:paused").key("sattva:writes");
+    write.arg(daemon).arg(number).arg(1).arg(slot).arg(fence).arg("record").arg(slot).arg("jazz").arg(record);
+    let (_, lost, forgotten, _): (i64, Vec<u16>, Vec<u16>, Vec<String>) = write.invoke(connection).unwrap();
+    (lost, forgotten)
+}
+
 fn refusal(link: Link) -> String {
     let mut hand = Hand::by(link, "a", LEASE);
     hand.commit(&Group::default()).unwrap_err()
@@ -568,15 +589,27 @@ fn a_write_that_was_held_up_on_its_way_does_not_undo_a_newer_one() {
     for record in [b"one", b"two"] {
         hand.commit(&records(&[("jazz", record)])).unwrap();
     }
-    let slot = Slot::of("jazz").number();
     let mut other = server.connection();
-    let row: String = other.hget("sattva:leases", slot).unwrap();
-    let fence = row.split(' ').nth(1).unwrap().to_owned();
-    let script = redis::Script::new(include_str!("../../src/store/redis/commit.lua"));
-    let mut late = script.prepare_invoke();
-    late.key("sattva:leases").key("sattva:paused").key("sattva:writes");
-    late.arg("a").arg(1).arg(1).arg(slot).arg(fence).arg("record").arg(slot).arg("jazz").arg("one");
-    late.invoke::<redis::Value>(&mut other).unwrap();
+    let fence = fence_of("jazz", &mut other);
+    assert_eq!(write_by_hand(&mut other, ("a", 1, fence), "one"), (vec![], vec![]));
+    assert_eq!(hand.store.record(&id("jazz")).unwrap().unwrap(), b"two");
+}
+
+#[test]
+fn redis_itself_refuses_what_is_not_written_by_the_holder_under_its_fence() {
+    let server = RedisServer::start().long_in_use();
+    let mut hand = Hand::at(&server, "a", LEASE).holds_everything();
+    hand.commit(&records(&[("jazz", b"one")])).unwrap();
+    let mut other = server.connection();
+    let fence = fence_of("jazz", &mut other);
+    let slot = Slot::of("jazz").number();
+    for wrong in [("a", 99, fence - 1), ("b", 99, fence)] {
+        assert_eq!(write_by_hand(&mut other, wrong, "two"), (vec![slot], vec![]), "{wrong:?}: another's");
+    }
+    // Only a Redis that has gone back knows of an older fence than a daemon.
+    assert_eq!(write_by_hand(&mut other, ("a", 99, fence + 1), "two"), (vec![], vec![slot]), "forgotten");
+    assert_eq!(hand.store.record(&id("jazz")).unwrap().unwrap(), b"one");
+    assert_eq!(write_by_hand(&mut other, ("a", 99, fence), "two"), (vec![], vec![]));
     assert_eq!(hand.store.record(&id("jazz")).unwrap().unwrap(), b"two");
 }
 
