@@ -4,6 +4,7 @@ pub mod adapters;
 pub mod cli;
 pub mod config;
 pub mod health;
+pub mod history;
 pub mod http;
 mod log;
 mod memory;

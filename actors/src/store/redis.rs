@@ -121,7 +121,11 @@ impl RedisStore {
         }
         if let Some(policy) = &line.eviction {
             let redis = self.link.address();
-            tracing::warn!(redis, policy, "this Redis drops keys when it is full, ours among them; set maxmemory-policy noeviction");
+            tracing::warn!(
+                redis,
+                policy,
+                "this Redis drops keys when it is full, ours among them; set maxmemory-policy noeviction"
+            );
         }
         let anew: Vec<Slot> = self.leases.slots().collect();
         if before.is_some() && !anew.is_empty() {

@@ -95,12 +95,8 @@ impl Link {
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(wishes::PREFIX).arg("NOLOOP");
         tracking.query::<()>(&mut connection)?;
-        let (about, memory): (String, String) = redis::pipe()
-            .cmd("INFO")
-            .arg("server")
-            .cmd("INFO")
-            .arg("memory")
-            .query(&mut connection)?;
+        let (about, memory): (String, String) =
+            redis::pipe().cmd("INFO").arg("server").cmd("INFO").arg("memory").query(&mut connection)?;
         let server = told(&about, "run_id").unwrap_or_default().to_owned();
         let eviction = told(&memory, "maxmemory_policy").filter(|policy| *policy != "noeviction").map(str::to_owned);
         Ok(Line { connection, pushes, server, eviction })
