@@ -13,8 +13,9 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::Ordering::Relaxed,
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -78,8 +79,7 @@ pub struct Answer {
 impl History {
     /// Nothing is opened yet.
     pub fn at(path: PathBuf) -> Self {
-        let health = Health::failing("it is being opened".into());
-        Self { path, shelf: Mutex::new(None), minute: Mutex::default(), health }
+        Self { path, shelf: Mutex::new(None), minute: Mutex::default(), health: Health::default() }
     }
 
     /// Opens the file, making it if need be. One that is damaged is put aside, never deleted.
@@ -156,7 +156,8 @@ impl History {
     fn with_shelf<T>(&self, act: impl FnOnce(&Shelf) -> Result<T, HistoryError>) -> Result<T, HistoryError> {
         let shelf = lock(&self.shelf);
         let Some(shelf) = shelf.as_ref() else {
-            return Err(HistoryError::Away(self.health.trouble().unwrap_or_default()));
+            let why = self.health.trouble();
+            return Err(HistoryError::Away(why.unwrap_or_else(|| "it is being opened".into())));
         };
         // redb may panic on a file that was damaged after it was opened.
         catch_unwind(AssertUnwindSafe(|| act(shelf)))
@@ -222,8 +223,29 @@ impl Sources {
     }
 }
 
-/// Opens the history and samples until `end` is told or dropped; then writes what is left. Runs on a thread of its own.
-pub fn record(history: &History, sources: &Sources, end: &Receiver<()>) {
+/// The thread that records.
+pub struct Recorder {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Recorder {
+    pub fn start(history: Arc<History>, sources: Sources) -> std::io::Result<Self> {
+        let (end, ends) = channel();
+        let work = move || record(&history, &sources, &ends);
+        Ok(Self { thread: std::thread::Builder::new().name("history".into()).spawn(work)?, end })
+    }
+
+    /// Waits until everything is written.
+    pub fn stop(self) {
+        drop(self.end);
+        // A thread that has panicked has said so.
+        let _ = self.thread.join();
+    }
+}
+
+/// Opens the history and samples until `end` is told or dropped; then writes what is left.
+fn record(history: &History, sources: &Sources, end: &Receiver<()>) {
     history.open(sources.now());
     let step = TIERS[0].step * 1000;
     let mut minute = seconds(sources.now()).div_euclid(60);
@@ -235,7 +257,9 @@ pub fn record(history: &History, sources: &Sources, end: &Receiver<()>) {
         if ended {
             return history.keep(now);
         }
-        if std::mem::replace(&mut minute, seconds(now).div_euclid(60)) != minute {
+        let before = std::mem::replace(&mut minute, seconds(now).div_euclid(60));
+        // One that fails is tried again at once: there is nothing to be saved for later.
+        if before != minute || history.health.trouble().is_some() {
             history.keep(now);
         }
         history.sample(seconds(now), sources.measure());

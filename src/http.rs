@@ -4,6 +4,7 @@ pub mod body;
 pub mod dashboard;
 pub mod door;
 pub mod health;
+pub mod history;
 pub mod idle;
 pub mod ingest;
 pub mod metrics;
@@ -52,7 +53,7 @@ use self::{
     body::BodyBudget, ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades,
     websocket::Places,
 };
-use crate::{config::Config, health::HealthBoard, open_files::Room, reload::ReloadStatus};
+use crate::{config::Config, health::HealthBoard, history::History, open_files::Room, reload::ReloadStatus};
 
 /// Graceful stop: open requests get this long.
 const SHUTDOWN_SECONDS: u64 = 5;
@@ -90,6 +91,7 @@ pub struct Front {
     pub supervisor_depth: MailboxDepth,
     pub adapters: HealthBoard,
     pub webhooks: HealthBoard,
+    pub history: Arc<History>,
     pub room: Room,
     /// For bodies that are being read.
     pub bodies: BodyBudget,
@@ -115,6 +117,7 @@ pub struct FrontParts {
     pub supervisor_depth: MailboxDepth,
     pub adapters: HealthBoard,
     pub webhooks: HealthBoard,
+    pub history: Arc<History>,
     pub room: Room,
     pub config: Config,
 }
@@ -139,6 +142,7 @@ impl Front {
             supervisor_depth: parts.supervisor_depth,
             adapters: parts.adapters,
             webhooks: parts.webhooks,
+            history: parts.history,
             room: parts.room,
             bodies: BodyBudget::default(),
             places: Arc::default(),
@@ -175,6 +179,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(streams::stop)
         .service(streams::forget)
         .service(ingest::listeners)
+        .service(history::get)
         .service(openapi::get)
         .service(websocket::open)
         .service(dashboard::root)

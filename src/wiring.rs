@@ -39,6 +39,7 @@ use crate::{
     adapters::Adapters,
     config::{Config, Loaded, Sources, urls},
     health::HealthBoard,
+    history::{self, History, Recorder},
     http::{self, Front, FrontParts, Stage},
     log::LogLevel,
     open_files::{self, Room},
@@ -174,6 +175,7 @@ struct Daemon {
     log_level: LogLevel,
     reloader: Reloader,
     adapters: Adapters,
+    recorder: Option<Recorder>,
     /// Whether any channel is this daemon's, as far as the adapters have been told.
     has_channels: bool,
     /// How often channels had become this daemon's by then.
@@ -256,10 +258,10 @@ impl Daemon {
             house: house.clone(),
             clock,
             started,
-            cells,
+            cells: Arc::clone(&cells),
             registry,
             broker_metrics,
-            sample,
+            sample: sample.clone(),
             store: health,
             store_notice,
             reload: Arc::clone(&reload),
@@ -267,6 +269,7 @@ impl Daemon {
             supervisor_depth,
             adapters: adapters_health.clone(),
             webhooks: webhooks_health.clone(),
+            history: Arc::new(History::at(config.store.state_dir.join("history.redb"))),
             room,
             config: config.clone(),
         })?);
@@ -294,6 +297,11 @@ impl Daemon {
         );
         let status = format!("serving {} restored channels at http://{address}", house.restored);
         tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
+        // Whatever it takes, nobody waits for it.
+        let recorder = Recorder::start(Arc::clone(&front.history), history::Sources { cells, sample, clock });
+        if let Err(error) = &recorder {
+            tracing::error!(%error, "there is no thread for the history; nothing is recorded");
+        }
         // The last to start: everything they report to is there.
         let adapters = Adapters::new(house.clone(), clock, adapters_health);
         let reloader = Reloader::new(sources, config, reload);
@@ -306,6 +314,7 @@ impl Daemon {
             log_level,
             reloader,
             adapters,
+            recorder: recorder.ok(),
             has_channels: false,
             takeovers: 0,
             webhooks,
@@ -400,6 +409,12 @@ impl Daemon {
         }
         if !shared {
             self.flush().await;
+        }
+        if let Some(recorder) = self.recorder.take() {
+            let written = tokio::task::spawn_blocking(|| recorder.stop());
+            if tokio::time::timeout(FLUSH_TIME, written).await.is_err() {
+                tracing::warn!("the history could not be written before the end; its last minute is lost");
+            }
         }
         self.core.stop();
         tracing::info!("stopped");

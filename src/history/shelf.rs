@@ -56,8 +56,10 @@ type Chunks<'txn> = Table<'txn, (u8, u32, u32), &'static [u8]>;
 
 impl Shelf {
     pub fn open(path: &Path) -> Result<Self, ShelfError> {
-        let file = Builder::new().set_cache_size(CACHE).create(path);
-        let file = file.map_err(|error| ShelfError { path: path.to_owned(), error: Box::new(error.into()) })?;
+        // With a shared store nobody else may have made the directory.
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(redb::Error::Io);
+        let file = made.and_then(|()| Ok(Builder::new().set_cache_size(CACHE).create(path)?));
+        let file = file.map_err(|error| ShelfError { path: path.to_owned(), error: Box::new(error) })?;
         Ok(Self { path: path.to_owned(), file })
     }
 

@@ -11,6 +11,9 @@ fn at(seconds: i64) -> WallTime {
     WallTime::from_millis(seconds * 1000)
 }
 
+/// Mean, least and most of a step.
+type Shown = Option<(f64, i64, i64)>;
+
 struct Shelved {
     dir: TempDir,
     history: History,
@@ -54,8 +57,7 @@ impl Shelved {
         }
     }
 
-    /// Mean, least and most of each step, and its seconds.
-    fn shows(&self, from: i64, to: i64, step: i64, now: i64) -> (i64, Vec<Option<(f64, i64, i64)>>) {
+    fn shows(&self, from: i64, to: i64, step: i64, now: i64) -> (i64, Vec<Shown>) {
         let answer = self.history.answer(&Question { series: jazz(), from, to, step }, now).unwrap();
         let begins = answer.points.iter().map(|(at, _)| *at);
         assert!(
@@ -128,6 +130,7 @@ fn a_damaged_file_is_put_aside_and_the_history_begins_anew() {
 fn without_its_file_there_is_no_history_the_reason_is_told_and_it_comes_by_itself_when_it_can() {
     let dir = TempDir::new().unwrap();
     let folder = dir.path().join("missing");
+    std::fs::write(&folder, b"in the way").unwrap();
     let history = History::at(folder.join("history.redb"));
     history.open(at(NOON));
     assert!(history.health.trouble().unwrap().contains("missing/history.redb"));
@@ -137,7 +140,7 @@ fn without_its_file_there_is_no_history_the_reason_is_told_and_it_comes_by_itsel
         history.keep(at(NOON + 60 * minute));
         assert!(matches!(history.answer(&question, NOON), Err(HistoryError::Away(_))));
     }
-    std::fs::create_dir(&folder).unwrap();
+    std::fs::remove_file(&folder).unwrap();
     history.keep(at(NOON + 180));
     assert_eq!(history.health.trouble(), None);
     assert_eq!(history.answer(&question, NOON).unwrap().points, [(NOON, None)]);

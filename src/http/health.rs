@@ -31,6 +31,7 @@ pub async fn readyz(front: web::Data<Front>) -> HttpResponse {
     state("store_file", front.store_notice.clone());
     state("actors", actors_stuck(&front).await);
     state("configuration", front.reload.failure());
+    state("history", front.history.health.trouble());
     for (server, trouble) in front.adapters.troubles() {
         state(&server, trouble);
     }

@@ -26,6 +26,7 @@ mod auto_end_to_the_end;
 mod damaged_store;
 mod explanations;
 mod full_disk;
+mod history;
 mod ingest_bad_input;
 mod ingest_commands;
 mod ingest_events;
