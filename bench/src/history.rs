@@ -1,0 +1,115 @@
+//! The history of 1000 channels over 15 days: its size on disk, and how long a chart takes.
+
+use std::{
+    path::Path,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Result, ensure};
+use sattva_actors::{clock::WallTime, identity::ChannelId};
+use sattva_monitor::history::{History, Metric, Series};
+
+use crate::{
+    figure::{Figure, Goal, Measured},
+    server::Server,
+};
+
+const DAY: i64 = 86_400;
+/// Charts that are asked for, each of another channel.
+const CHARTS: usize = 100;
+/// So often what was measured is written, in seconds of the history: forgetting keeps pace.
+const KEPT_EVERY: i64 = 1800;
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[arg(long, default_value_t = 1000)]
+    channels: usize,
+    /// Up to now; the last of them in steps of 5 s, the others in steps of a minute, which is all that is left of them.
+    #[arg(long, default_value_t = 15)]
+    days: i64,
+}
+
+pub fn run(args: &Args) -> Result<Vec<Figure>> {
+    let home = tempfile::tempdir()?;
+    let state = home.path().join("state");
+    std::fs::create_dir(&state)?;
+    let path = state.join("history.redb");
+    fill(&path, args)?;
+    let size = path.metadata()?.len() as f64 / 1e6;
+    let mut server = Server::daemon(home.path())?;
+    server.wait_until_ready()?;
+    let chart = |step: &str| -> Result<Measured> {
+        let mut took = Vec::with_capacity(CHARTS);
+        for number in 0..CHARTS {
+            let id = channel(number * args.channels / CHARTS);
+            let began = Instant::now();
+            let from = now()? - DAY + 60;
+            let text = server.text(&format!("/api/v1/history?metric=listeners&channel_id={id}&from={from}{step}"))?;
+            took.push(began.elapsed().as_secs_f64() * 1000.0);
+            // Only what was really shown counts.
+            let known = text.matches("Z\",").count() - text.matches("null,null").count();
+            ensure!(known > 600, "{known} points are known: {}", &text[..text.len().min(300)]);
+        }
+        Ok(Measured::of(took))
+    };
+    let (coarse, fine) = (chart("")?, chart("&step=5")?);
+    server.terminate()?;
+    let of = format!("history of {} channels over {} days", args.channels, args.days);
+    Ok(vec![
+        Figure::alone(format!("{of}: on disk"), Measured::of([size]), 0, Goal::AtMost(500.0, "MB"), "MB"),
+        Figure::alone(
+            format!("{of}: a chart of 24 h, 720 points, over HTTP"),
+            coarse,
+            1,
+            Goal::AtMost(50.0, "ms"),
+            "ms",
+        ),
+        Figure::alone(
+            format!("{of}: a chart of 24 h, 17 280 points, over HTTP"),
+            fine,
+            1,
+            Goal::AtMost(50.0, "ms"),
+            "ms",
+        ),
+    ])
+}
+
+fn now() -> Result<i64> {
+    Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?)
+}
+
+fn channel(number: usize) -> String {
+    format!("-{}", 1_001_000_000_000 + number)
+}
+
+/// Listeners who come and go in every channel, and a queue that is played.
+fn fill(path: &Path, args: &Args) -> Result<()> {
+    let history = History::at(path.to_owned());
+    let keep = |at: i64| -> Result<()> {
+        history.keep(WallTime::from_millis(at * 1000));
+        history.health.trouble().map_or(Ok(()), |why| anyhow::bail!("{why}"))
+    };
+    history.open(WallTime::from_millis(0));
+    let series = |metric| (0..args.channels).map(move |n| Ok(Series::of(metric, ChannelId::new(&channel(n))?)));
+    let listeners: Vec<Series> = series(Metric::Listeners).collect::<Result<_>>()?;
+    let queues: Vec<Series> = series(Metric::Queue).collect::<Result<_>>()?;
+    let end = now()?.div_euclid(KEPT_EVERY) * KEPT_EVERY;
+    let mut counts = vec![20_i64; args.channels];
+    let (mut at, mut turn) = (end - args.days * DAY, 1_u64);
+    while at < end {
+        for count in &mut counts {
+            turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // One in four moves.
+            *count =
+                (*count + [1, -1, 2, -2, 0, 0, 0, 0][(turn >> 61) as usize] * i64::from((turn >> 40) & 1 == 1)).max(0);
+        }
+        let queue = |n: usize| 30 - (at / 240 + n as i64) % 30;
+        history.sample(at, listeners.iter().cloned().zip(counts.iter().map(|count| count * 100)));
+        history.sample(at, queues.iter().cloned().enumerate().map(|(n, series)| (series, queue(n) * 100)));
+        at += if at < end - DAY { 60 } else { 5 };
+        if at % KEPT_EVERY == 0 {
+            keep(at)?;
+        }
+    }
+    keep(end)
+}
