@@ -1,9 +1,10 @@
+import { Link } from 'wouter';
+import { FROM_HERE, streamAddress } from '@/data/address';
 import type { Stream, Warning } from '@/data/store';
 import { useText } from '@/i18n';
 import { StopFailure } from './AutoEndStatus';
 import { Countdown } from './Countdown';
 import { Icon } from './Icon';
-import { cardId } from './StreamCard';
 
 /** More lines than this push the streams themselves off the screen. */
 const SHOWN_AT_MOST = 6;
@@ -31,7 +32,9 @@ export function AutoEndWarnings({ warnings, streams }: Props) {
           <h2 id="warnings-title" className="text-sm font-semibold text-soft">
             {t('warnings.title')}
           </h2>
-          <ul className="grid gap-2 lg:grid-cols-2">{lines.slice(0, SHOWN_AT_MOST)}</ul>
+          <ul className="grid gap-2 sm:grid-cols-2 xl:grid-cols-3">
+            {lines.slice(0, SHOWN_AT_MOST)}
+          </ul>
           {hidden > 0 && (
             <p className="text-sm text-soft">{t('warnings.more', { count: hidden })}</p>
           )}
@@ -65,10 +68,10 @@ function Spoken({ warnings, failed }: { warnings: Warning[]; failed: Stream[] })
 function EndsSoon({ warning }: { warning: Warning }) {
   const { t } = useText();
   return (
-    <li className="flex items-center gap-3 rounded-xl border border-amber-line bg-amber-wash px-4 py-2.5 text-sm text-amber">
+    <li className="flex items-center gap-3 rounded-xl border border-amber-line bg-amber-wash px-4 py-2 text-sm text-amber">
       <Icon name="clock" />
       <div className="min-w-0 grow">
-        <ToCard channelId={warning.channel_id} />
+        <ToStream channelId={warning.channel_id} />
         <p>{t('warnings.ends_in')}</p>
       </div>
       <span className="text-2xl">
@@ -82,10 +85,10 @@ function FailedStop({ stream }: { stream: Stream }) {
   const { t } = useText();
   const { ends_at, reason } = stream.auto_end;
   return (
-    <li className="flex items-center gap-3 rounded-xl border border-red-solid bg-red-solid px-4 py-2.5 text-sm text-white">
+    <li className="flex items-center gap-3 rounded-xl border border-red-solid bg-red-solid px-4 py-2 text-sm text-white">
       <Icon name="alert" />
       <div className="min-w-0 grow">
-        <ToCard channelId={stream.channel_id} />
+        <ToStream channelId={stream.channel_id} />
         <p>
           <StopFailure reason={reason} />
         </p>
@@ -102,13 +105,14 @@ function FailedStop({ stream }: { stream: Stream }) {
   );
 }
 
-function ToCard({ channelId }: { channelId: string }) {
+function ToStream({ channelId }: { channelId: string }) {
   return (
-    <a
-      href={`#${cardId(channelId)}`}
+    <Link
+      href={streamAddress(channelId)}
+      state={FROM_HERE}
       className="block truncate rounded font-semibold underline-offset-2 outline-current hover:underline"
     >
       {channelId}
-    </a>
+    </Link>
   );
 }
