@@ -23,9 +23,7 @@ export function AutoEndStatus({ autoEnd }: { autoEnd: AutoEnd }) {
   const [look, icon] = LOOKS[phase];
   const failed = phase === 'stop_failed';
   return (
-    <div
-      className={`flex min-w-0 grow items-center gap-2 px-3 text-xs sm:text-[0.8125rem] ${look}`}
-    >
+    <div className={`flex min-w-0 grow items-center gap-2 px-3 text-xs ${look}`}>
       <Icon name={icon} />
       <p className="line-clamp-2 grow leading-tight">
         {failed ? (

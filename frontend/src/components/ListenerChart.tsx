@@ -9,12 +9,15 @@ import { useText } from '@/i18n';
 const HEIGHT = 220;
 /** Room for the figures at the left; what stands under the chart keeps the same. */
 export const AXIS_WIDTH = 44;
-const EDGE_WIDTH = 12;
+/** Half of a figure under the axis. */
+const EDGE_WIDTH = 24;
 /** A chart of nothing still has a scale. */
 const LEAST_TOP = 4;
 /** Listeners are whole. */
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000];
 const BAD_EVENTS = new Set(['stopping', 'stop_failed', 'ended']);
+/** Told by the lane under the chart; lines for them would be a fence. */
+const COMMON_EVENTS = new Set(['started', 'cancelled', 'warning', 'frozen', 'unfrozen']);
 
 interface Props {
   line: Line;
@@ -102,7 +105,11 @@ function optionsOf(box: HTMLElement, latest: { readonly current: Latest }): uPlo
       {
         ...axisLook,
         space: 70,
-        values: (_, splits) => splits.map((at) => latest.current.text.clockShort(at * 1000)),
+        size: 28,
+        values: (_, splits, __, ___, step) => {
+          const { clock, clockShort } = latest.current.text;
+          return splits.map((at) => (step < 60 ? clock : clockShort)(at * 1000));
+        },
       },
       {
         ...axisLook,
@@ -142,6 +149,7 @@ function drawMarks(chart: uPlot, marks: readonly Mark[], colour: (name: string) 
   ctx.lineWidth = uPlot.pxRatio;
   ctx.setLineDash([3 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
   for (const { at, event } of marks) {
+    if (COMMON_EVENTS.has(event)) continue;
     const x = Math.round(chart.valToPos(at / 1000, 'x', true));
     ctx.strokeStyle = colour(BAD_EVENTS.has(event) ? 'bad' : 'mark');
     ctx.beginPath();

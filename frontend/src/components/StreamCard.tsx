@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import { Link } from 'wouter';
 import { FROM_HERE, streamAddress } from '@/data/address';
+import { isOver } from '@/data/listing';
 import type { Stream } from '@/data/store';
 import type { Phase, Track } from '@/data/wire';
 import { useText } from '@/i18n';
@@ -27,8 +28,8 @@ export interface Placed {
 
 /** Drawn again only when its own stream has changed. */
 export const StreamCard = memo(function StreamCard({ stream, place, total }: Placed) {
-  const { channel_id, ended_ms } = stream;
-  const ended = ended_ms !== undefined;
+  const { channel_id } = stream;
+  const ended = isOver(stream);
   return (
     <article
       data-channel={channel_id}
@@ -47,7 +48,7 @@ export const StreamCard = memo(function StreamCard({ stream, place, total }: Pla
         <NowPlaying track={stream.current_track} />
         <div className="mt-auto flex items-end gap-3">
           <ListenerCount stream={stream} />
-          <div className="h-8 min-w-0 grow">
+          <div className="h-8 min-w-0 flex-1">
             <StreamSparkline channelId={channel_id} />
           </div>
           <QueueSize size={stream.queue_size} />
@@ -96,7 +97,7 @@ export function QueueSize({ size }: { size?: number }) {
 
 export function StateBadge({ stream }: { stream: Stream }) {
   const { t, lookUp, clock } = useText();
-  const ended = stream.ended_ms !== undefined;
+  const ended = isOver(stream);
   const onAir = stream.state === 'live' && !ended;
   const label = ended ? t('stream.ended') : lookUp(`state.${stream.state}`, stream.state);
   const since = stream.started_at && t('stream.on_air_since', { time: clock(stream.started_at) });

@@ -12,7 +12,7 @@ import { StreamRow } from './StreamRow';
 import { CONDITION_DOTS } from './StreamToolbar';
 
 /** In rem. Every line has its height from here, so nothing has to be measured. */
-const CARD = { least: 20, gap: 0.75, height: 12 };
+const CARD = { least: 20, gap: 0.75, height: 11 };
 const HEADING_HEIGHT = 2.75;
 const ROW_HEIGHT = { wide: 3.25, narrow: 4.75 };
 /** Narrower than this a row is told in two lines. */

@@ -1,4 +1,3 @@
-import type { ReactNode } from 'react';
 import { type Metric as Measured, useHistory } from '@/data/hour';
 import type { SystemStats } from '@/data/wire';
 import { useText } from '@/i18n';
@@ -35,11 +34,7 @@ export function SystemMetricsCard({ stats, unknownCounts }: Props) {
           value={whole(stats?.total_listeners)}
           of="total_listeners"
         >
-          {unknownCounts > 0 && (
-            <span className="text-amber">
-              {t('metrics.unknown_streams', { count: unknownCounts })}
-            </span>
-          )}
+          {unknownCounts > 0 && t('metrics.unknown_streams', { count: unknownCounts })}
         </Metric>
         <Metric label={t('metrics.queue')} value={whole(stats?.queue_items)} of="queue_items" />
         <Metric
@@ -69,7 +64,7 @@ interface MetricProps {
   of?: Measured;
   full?: number;
   isBad?: boolean;
-  children?: ReactNode;
+  children?: string | false;
 }
 
 function Metric({ label, value, of, full, isBad, children }: MetricProps) {
@@ -93,7 +88,12 @@ function Metric({ label, value, of, full, isBad, children }: MetricProps) {
           </span>
         )}
       </dd>
-      {children && <dd className="text-xs leading-snug">{children}</dd>}
+      {/* Its place is kept: what stands below must not jump. */}
+      {children !== undefined && (
+        <dd className="min-h-4 truncate text-xs text-amber" title={children || undefined}>
+          {children}
+        </dd>
+      )}
     </div>
   );
 }

@@ -13,11 +13,18 @@ const MINUTES = [5, 15, 60] as const;
 const STEP_MS = 5_000;
 
 const PHASE_LOOKS: Partial<Record<Phase, string>> = {
-  counting: 'bg-amber',
+  counting: 'bg-amber-solid',
   frozen: 'border border-dashed border-amber bg-amber-wash',
   paused: 'bg-soft',
   stopping: 'bg-red-solid',
   stop_failed: 'bg-red-solid',
+};
+
+/** What stands out of its lane. */
+const TICKS: Readonly<Record<string, string>> = {
+  warning: 'bg-ink',
+  ended: 'w-1 bg-red-solid',
+  stop_failed: 'w-1 bg-ink',
 };
 
 interface Props {
@@ -39,6 +46,7 @@ export function Timeline({ channelId, stream, decisions }: Props) {
   const line = useMemo(() => history.listeners(channelId), [history, channelId, version]);
   const marked = useMemo(() => marks(decisions, axis), [decisions, axis]);
   const phases = useMemo(() => phaseSpans(decisions, axis), [decisions, axis]);
+  const since = history.since();
   const tracks = trackSpans(history.tracks(channelId), axis);
 
   const count = (value?: number | null) => (value == null ? t('detail.unknown') : number(value));
@@ -105,16 +113,14 @@ export function Timeline({ channelId, stream, decisions }: Props) {
         {marked.map(({ at, event, because }) => (
           <span
             key={`${at} ${event}`}
-            className="absolute top-0 h-full w-0.5 bg-ink"
+            className={`absolute top-0 h-full w-0.5 ${TICKS[event] ?? 'w-px bg-soft'}`}
             style={{ left: percent(at, axis) }}
             title={`${clock(at)} ${text.lookUp(`event.${event}`, event)}: ${text.said(because) ?? because}`}
           />
         ))}
       </Lane>
-      {history.since !== undefined && (
-        <p className="text-xs text-soft">
-          {t('detail.heard_since', { time: clock(history.since) })}
-        </p>
+      {since !== undefined && (
+        <p className="text-xs text-soft">{t('detail.heard_since', { time: clock(since) })}</p>
       )}
     </section>
   );
@@ -133,7 +139,7 @@ function Lane({ name, children }: { name: string; children: React.ReactNode }) {
       <p className="text-xs text-soft" style={{ paddingLeft: AXIS_WIDTH }}>
         {name}
       </p>
-      <div style={{ paddingLeft: AXIS_WIDTH }} className="pr-3">
+      <div style={{ paddingLeft: AXIS_WIDTH }} className="pr-6">
         <div className="relative h-6 overflow-hidden rounded bg-sunk/60">{children}</div>
       </div>
     </div>

@@ -2,7 +2,8 @@
  * What this page has heard since it was opened, at most an hour of it, in bounded memory.
  *
  * Pages read it as a `History`. It is the only one there is: what happened before the page was
- * opened is not known, and pages say so. All times are the daemon's, in milliseconds.
+ * opened is not known, and pages say so. It is written down by the clock of this browser, which does
+ * not jump, and read by the daemon's, in milliseconds.
  */
 import { useSyncExternalStore } from 'react';
 import type { Happening, MonitorState } from './store';
@@ -41,7 +42,7 @@ export interface Played {
 
 export interface History {
   /** The first moment that is known; absent before there is any. */
-  readonly since?: number;
+  since(): number | undefined;
   total(metric: Metric): Line;
   listeners(channelId: string): Line;
   tracks(channelId: string): readonly Played[];
@@ -55,13 +56,15 @@ interface Heard {
 }
 
 export class Hour implements History {
-  since?: number;
   /** Rises with every sample, so that React sees a change. */
   version = 0;
   readonly #times = new Float64Array(SLOTS).fill(Number.NaN);
   readonly #totals: Record<Metric, Float32Array>;
   readonly #streams = new Map<string, Heard>();
   #next = 0;
+  #first?: number;
+  /** The daemon's clock minus ours, as far as it is known by now. */
+  #offset = 0;
   #last = Number.NEGATIVE_INFINITY;
   #wasLive = false;
 
@@ -70,8 +73,11 @@ export class Hour implements History {
     this.#totals = Object.fromEntries(slots);
   }
 
-  /** Takes in what has just been applied, at the daemon's time; true if there is a new sample. */
+  /** Takes in what has just been applied; true if there is a new sample. */
   hear(happenings: readonly Happening[], state: MonitorState, now: number): boolean {
+    this.#offset = state.clockOffset ?? this.#offset;
+    // Our clock was set back: the samples would lie in the future.
+    if (now < this.#last) this.#forgetSamples();
     for (const happening of happenings) {
       if (happening.type === 'snapshot') {
         for (const { channel_id } of happening.data.streams)
@@ -84,8 +90,12 @@ export class Hour implements History {
       // One empty sample, so that the line breaks where nothing was heard.
       return this.#wasLive && this.#sample(state, now);
     }
-    const due = now - this.#last >= SAMPLE_EVERY_MS || now < this.#last;
+    const due = now - this.#last >= SAMPLE_EVERY_MS;
     return (due || !this.#wasLive) && this.#sample(state, now);
+  }
+
+  since(): number | undefined {
+    return this.#first === undefined ? undefined : this.#first + this.#offset;
   }
 
   total(metric: Metric): Line {
@@ -98,7 +108,14 @@ export class Hour implements History {
   }
 
   tracks(channelId: string): readonly Played[] {
-    return this.#streams.get(channelId)?.tracks ?? [];
+    const tracks = this.#streams.get(channelId)?.tracks ?? [];
+    return tracks.map(({ at, track }) => ({ at: at + this.#offset, track }));
+  }
+
+  #forgetSamples(): void {
+    this.#times.fill(Number.NaN);
+    this.#last = Number.NEGATIVE_INFINITY;
+    this.#first = undefined;
   }
 
   #sample(state: MonitorState, now: number): boolean {
@@ -124,7 +141,7 @@ export class Hour implements History {
     this.#next = (slot + 1) % SLOTS;
     this.#last = now;
     this.#wasLive = live;
-    this.since ??= now;
+    this.#first ??= now;
     this.version += 1;
     return true;
   }
@@ -136,7 +153,7 @@ export class Hour implements History {
     const track = stream.ended_ms === undefined ? stream.current_track : undefined;
     const before = heard.tracks.at(-1);
     if (before ? isSame(before.track, track) : !track) return;
-    const began = track?.started_at ? Date.parse(track.started_at) : now;
+    const began = track?.started_at ? Date.parse(track.started_at) - this.#offset : now;
     // A start that is told late, or wrongly, must not reach back over the track before.
     heard.tracks.push({ at: Math.min(now, Math.max(began, before?.at ?? began)), track });
     if (heard.tracks.length > TRACKS_KEPT) heard.tracks.shift();
@@ -158,7 +175,7 @@ export class Hour implements History {
       const time = this.#times[slot] ?? Number.NaN;
       if (!(this.#last - time <= KEPT_MS)) continue;
       const value = values[slot] ?? Number.NaN;
-      line.times.push(time);
+      line.times.push(time + this.#offset);
       line.values.push(Number.isNaN(value) ? null : value);
     }
     return line;

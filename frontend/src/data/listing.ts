@@ -32,8 +32,11 @@ export interface Section {
   streams: Stream[];
 }
 
+export const isOver = (stream: Stream) =>
+  stream.ended_ms !== undefined || stream.state === 'stopped';
+
 export function conditionOf(stream: Stream): Condition {
-  if (stream.ended_ms !== undefined || stream.state === 'stopped') return 'ended';
+  if (isOver(stream)) return 'ended';
   const { phase } = stream.auto_end;
   if (phase === 'stop_failed') return 'failed';
   if (phase === 'counting' || phase === 'stopping') return 'ending';

@@ -188,6 +188,6 @@ export function dispatch(...happenings: Happening[]): void {
   if (now === undefined) return;
   // Replaced whole, not merged: a merge would keep fields that `apply` has dropped.
   useMonitorStore.setState(state, true);
-  hear(happenings, state, now + (state.clockOffset ?? 0));
+  hear(happenings, state, now);
   for (const each of news) if (each) notify(...each);
 }

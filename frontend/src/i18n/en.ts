@@ -35,7 +35,8 @@ export const en = {
   'uptime.seconds': '{seconds} s',
 
   'warnings.title': 'Needs attention',
-  'warnings.ends_in': 'Nobody is listening. Ends in',
+  'warnings.none': 'Nothing ends soon',
+  'warnings.ends_in': 'Nobody listens, ends in',
   'warnings.spoken': {
     one: '{channel} ends in {count} second: nobody is listening.',
     other: '{channel} ends in {count} seconds: nobody is listening.',
@@ -68,7 +69,7 @@ export const en = {
   'phase.counting': 'Nobody is listening. Ends in',
   'phase.frozen': 'Countdown held: the listener count is unknown',
   'phase.watching.kept_alive': 'Kept alive until someone has joined and left',
-  'phase.counting.never_joined': 'Nobody has joined yet. Ends in',
+  'phase.counting.never_joined': 'Nobody came yet. Ends in',
   'phase.counting.all_left': 'Everyone has left. Ends in',
   'phase.paused': 'Auto-end paused by an operator',
   'phase.stopping': 'Stopping…',

@@ -36,7 +36,8 @@ export const ru: Record<Key, Entry> = {
   'uptime.seconds': '{seconds} с',
 
   'warnings.title': 'Требуют внимания',
-  'warnings.ends_in': 'Никто не слушает. До завершения',
+  'warnings.none': 'Скоро ничего не завершится',
+  'warnings.ends_in': 'Никто не слушает, осталось',
   'warnings.spoken': {
     one: '{channel} завершится через {count} секунду: никто не слушает.',
     few: '{channel} завершится через {count} секунды: никто не слушает.',

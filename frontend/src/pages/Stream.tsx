@@ -8,6 +8,7 @@ import { pressByKey, StreamActions } from '@/components/StreamActions';
 import { EDGES, NowPlaying, QueueSize, StateBadge } from '@/components/StreamCard';
 import { Timeline } from '@/components/Timeline';
 import { cameFromHere, LIST } from '@/data/address';
+import { isOver } from '@/data/listing';
 import { type Stream as Known, useMonitorStore } from '@/data/store';
 import { useExplanation } from '@/hooks/useExplanation';
 import { useKeys } from '@/hooks/useKeys';
@@ -76,10 +77,10 @@ export function Stream({ channelId }: { channelId: string }) {
                   <Rules policy={explanation.auto_end.policy} />
                 </section>
               )}
-              {explanation && <Evidence reporters={explanation.evidence} />}
             </div>
             <div className="flex min-w-0 flex-col gap-4">
               <Timeline channelId={channelId} stream={stream} decisions={decisions} />
+              {explanation && <Evidence reporters={explanation.evidence} />}
               {explanation && <Commands commands={explanation.commands} now={now} />}
               {explanation?.journal_error && (
                 <p role="alert" className="card border-amber-line px-4 py-3 text-sm text-amber">
@@ -97,8 +98,8 @@ export function Stream({ channelId }: { channelId: string }) {
 
 function Now({ stream, now }: { stream: Known; now: number }) {
   const { t, uptime } = useText();
-  const { channel_id, started_at, sources, session, ended_ms, auto_end } = stream;
-  const ended = ended_ms !== undefined;
+  const { channel_id, started_at, sources, session, auto_end } = stream;
+  const ended = isOver(stream);
   return (
     <section
       aria-labelledby="stream-title"

@@ -7,7 +7,14 @@ import { Icon } from '@/components/Icon';
 import { Logo } from '@/components/Logo';
 import { CONDITION_DOTS } from '@/components/StreamToolbar';
 import { FROM_HERE, LIST, streamAddress } from '@/data/address';
-import { CONDITIONS, type Condition, conditionOf, countConditions, urgency } from '@/data/listing';
+import {
+  CONDITIONS,
+  type Condition,
+  conditionOf,
+  countConditions,
+  isOver,
+  urgency,
+} from '@/data/listing';
 import type { Stream } from '@/data/store';
 import { useKeys } from '@/hooks/useKeys';
 import { useMonitoringWebSocket } from '@/hooks/useMonitoringWebSocket';
@@ -37,7 +44,9 @@ export function Wall() {
   const [box, size] = useSize<HTMLUListElement>();
   const counts = useMemo(() => countConditions(streams), [streams]);
   const inOrder = useMemo(() => {
-    const ranked = streams.map((stream) => ({ stream, rank: urgency(stream) }));
+    const ranked = streams
+      .filter((stream) => !isOver(stream))
+      .map((stream) => ({ stream, rank: urgency(stream) }));
     return ranked.sort((a, b) => a.rank - b.rank).map(({ stream }) => stream);
   }, [streams]);
 
