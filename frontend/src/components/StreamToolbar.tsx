@@ -46,7 +46,7 @@ export function StreamToolbar({ streams, view, typed, found, layout, onView }: P
         <h2 id="streams-title" className="text-lg font-semibold tracking-tight">
           {t('streams.title')}
         </h2>
-        <p role="status" className="mr-auto text-sm text-soft tabular-nums">
+        <p aria-live={typed ? 'polite' : 'off'} className="mr-auto text-sm text-soft tabular-nums">
           {found === total
             ? t('streams.count', { count: total })
             : t('list.found', { count: found, total })}

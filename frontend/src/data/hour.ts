@@ -131,7 +131,7 @@ export class Hour implements History {
     }
     if (live) {
       for (const id in state.streams) {
-        const heard = this.#of(id);
+        const heard = this.#of(id, now);
         const stream = state.streams[id];
         if (!heard || !stream || stream.ended_ms !== undefined) continue;
         heard.last = now;
@@ -148,7 +148,7 @@ export class Hour implements History {
 
   #noteTrack(id: string, state: MonitorState, now: number): void {
     const stream = state.streams[id];
-    const heard = this.#of(id);
+    const heard = this.#of(id, now);
     if (!stream || !heard) return;
     const track = stream.ended_ms === undefined ? stream.current_track : undefined;
     const before = heard.tracks.at(-1);
@@ -159,11 +159,11 @@ export class Hour implements History {
     if (heard.tracks.length > TRACKS_KEPT) heard.tracks.shift();
   }
 
-  #of(id: string): Heard | undefined {
+  #of(id: string, now: number): Heard | undefined {
     const known = this.#streams.get(id);
     if (known || this.#streams.size >= STREAMS_KEPT) return known;
     const listeners = new Float32Array(SLOTS).fill(Number.NaN);
-    const heard = { listeners, tracks: [], last: Math.max(this.#last, 0) };
+    const heard = { listeners, tracks: [], last: now };
     this.#streams.set(id, heard);
     return heard;
   }

@@ -90,6 +90,7 @@ const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
   ['the stop could not be stored', 'остановку не удалось записать'],
   ['the stop could not be delivered in time', 'остановку не удалось вовремя доставить'],
   ['nobody has joined since it started', 'с начала эфира никто не пришёл'],
+  ['the last listener has left', 'последний слушатель ушёл'],
   ['the last listener left', 'последний слушатель ушёл'],
   ['an earlier stop failed', 'прежняя остановка не удалась'],
   ['the stream was not seen gone within 60 s', 'за 60 с эфир не исчез'],
