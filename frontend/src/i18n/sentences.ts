@@ -45,12 +45,8 @@ const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
     'Время вышло; остановка ждёт свежего нуля — новее одного интервала отчётов.',
   ],
   [
-    'Counting down: nobody has joined since it started; it ends in (.+) s unless somebody listens.',
-    'Идёт отсчёт: с начала эфира никто не пришёл; завершится через $1 с, если никто не появится.',
-  ],
-  [
-    'Counting down: the last listener has left; it ends in (.+) s unless somebody listens.',
-    'Идёт отсчёт: последний слушатель ушёл; завершится через $1 с, если никто не появится.',
+    'Counting down: (.+); it ends in (.+) s unless somebody listens.',
+    'Идёт отсчёт: $1; завершится через $2 с, если никто не появится.',
   ],
   [
     'The count is unknown \\((.+)\\), so the countdown stands still with (.+) s left.',
