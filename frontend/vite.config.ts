@@ -23,6 +23,7 @@ export default defineConfig({
     },
   },
   test: {
+    include: ['src/**/*.test.{ts,tsx}'],
     environment: 'jsdom',
     environmentOptions: { jsdom: { url: 'http://radio.test/monitoring/' } },
     setupFiles: ['./vitest.setup.ts'],

@@ -2,6 +2,7 @@
 import { createContext, useContext } from 'react';
 import { en } from './i18n/en';
 import { ru } from './i18n/ru';
+import { inRussian } from './i18n/sentences';
 
 type PluralForms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
 export type Entry = string | PluralForms;
@@ -25,15 +26,30 @@ export interface Text {
   /** 0–100, in whole per cent. */
   percent(value: number): string;
   clock(at: number | string): string;
+  /** The clock without its seconds: for the axis of a chart. */
+  clockShort(at: number | string): string;
+  /** The clock, and the day where it is not the day of `now`. */
+  moment(at: number | string, now: number): string;
+  /** Minutes and seconds. */
+  duration(seconds: number): string;
+  /** Many names in one sentence. */
+  list(names: readonly string[]): string;
+  /** A sentence of the daemon's, which speaks English; `undefined` where there is no word for it. */
+  said(sentence: string): string | undefined;
   uptime(seconds: number): string;
 }
 
-export function textIn(language: Language, tag: string = language): Text {
+/** `zone` is an IANA name; without it times are those of this browser. */
+export function textIn(language: Language, tag: string = language, zone?: string): Text {
   const dictionary = DICTIONARIES[language];
   const plurals = new Intl.PluralRules(language);
   const numbers = new Intl.NumberFormat(tag);
   const percents = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 0 });
-  const clocks = new Intl.DateTimeFormat(tag, { timeStyle: 'medium' });
+  const timeZone = zone || undefined;
+  const clocks = new Intl.DateTimeFormat(tag, { timeStyle: 'medium', timeZone });
+  const shortClocks = new Intl.DateTimeFormat(tag, { timeStyle: 'short', timeZone });
+  const days = new Intl.DateTimeFormat(tag, { day: 'numeric', month: 'short', timeZone });
+  const lists = new Intl.ListFormat(tag, { type: 'conjunction' });
 
   function t(key: Key, params: Params = {}): string {
     const entry = dictionary[key];
@@ -54,11 +70,27 @@ export function textIn(language: Language, tag: string = language): Text {
     number: (value) => numbers.format(value),
     percent: (value) => percents.format(value / 100),
     clock: (at) => clocks.format(new Date(at)),
+    clockShort: (at) => shortClocks.format(new Date(at)),
+    moment(at, now) {
+      const day = days.format(new Date(at));
+      const clock = clocks.format(new Date(at));
+      return day === days.format(new Date(now)) ? clock : `${day}, ${clock}`;
+    },
+    duration(seconds) {
+      const whole = Math.ceil(seconds);
+      const two = (part: number) => String(part).padStart(2, '0');
+      const hours = Math.floor(whole / 3600);
+      const minutes = Math.floor(whole / 60) % 60;
+      if (hours > 0) return `${hours}:${two(minutes)}:${two(whole % 60)}`;
+      return `${minutes}:${two(whole % 60)}`;
+    },
+    list: (names) => lists.format(names),
+    said: (sentence) => (language === 'ru' ? inRussian(sentence) : sentence),
     uptime(seconds) {
       const minutes = Math.floor(seconds / 60);
       const hours = Math.floor(minutes / 60);
-      const days = Math.floor(hours / 24);
-      if (days > 0) return t('uptime.days', { days, hours: hours % 24 });
+      const whole = Math.floor(hours / 24);
+      if (whole > 0) return t('uptime.days', { days: whole, hours: hours % 24 });
       if (hours > 0) return t('uptime.hours', { hours, minutes: minutes % 60 });
       if (minutes > 0) return t('uptime.minutes', { minutes });
       return t('uptime.seconds', { seconds: Math.floor(seconds) });

@@ -1,31 +1,71 @@
+import { useMemo, useRef, useState } from 'react';
+import { arrange, asItStood, EVERYTHING, type Section, type View } from '@/data/listing';
+import { usePreferences } from '@/data/preferences';
 import type { Stream } from '@/data/store';
 import { useText } from '@/i18n';
 import { FirstStreamer } from './FirstStreamer';
-import { StreamCard } from './StreamCard';
+import { StreamList } from './StreamList';
+import { StreamToolbar } from './StreamToolbar';
 
 interface Props {
   streams: Stream[];
   /** False until the first snapshot: no streams and not knowing are two things. */
   isKnown: boolean;
+  view: View;
+  /** What stands in the search field; the list may still be on its way to it. */
+  typed: string;
+  onView: (change: Partial<View>) => void;
 }
 
-export function ActiveStreamsGrid({ streams, isKnown }: Props) {
+export function ActiveStreamsGrid({ streams, isKnown, view, typed, onView }: Props) {
   const { t } = useText();
+  const layout = usePreferences((preferences) => preferences.layout);
+  const [isHeld, setHeld] = useState(false);
+  const sections = useHeldSections(streams, view, isHeld);
   if (!isKnown) return <p className="py-16 text-center text-soft">{t('streams.waiting')}</p>;
   if (streams.length === 0) return <FirstStreamer />;
+  const found = sections.reduce((sum, section) => sum + section.streams.length, 0);
   return (
     <section aria-labelledby="streams-title" className="flex flex-col gap-3">
-      <div className="flex items-baseline gap-3">
-        <h2 id="streams-title" className="text-lg font-semibold tracking-tight">
-          {t('streams.title')}
-        </h2>
-        <p className="text-sm text-soft">{t('streams.count', { count: streams.length })}</p>
-      </div>
-      <ul className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,21rem),1fr))] gap-4">
-        {streams.map((stream) => (
-          <StreamCard key={stream.channel_id} stream={stream} />
-        ))}
-      </ul>
+      <StreamToolbar
+        streams={streams}
+        view={view}
+        typed={typed}
+        found={found}
+        layout={layout}
+        onView={onView}
+      />
+      {found === 0 ? (
+        <div className="card flex flex-col items-center gap-3 px-6 py-14 text-center">
+          <p className="font-medium">{t('list.none')}</p>
+          <p className="text-sm text-soft">{t('list.none_hint')}</p>
+          <button type="button" className="button" onClick={() => onView(EVERYTHING)}>
+            {t('list.clear')}
+          </button>
+        </div>
+      ) : (
+        <div
+          onPointerEnter={(event) => setHeld(event.pointerType === 'mouse')}
+          onPointerLeave={() => setHeld(false)}
+        >
+          <StreamList sections={sections} layout={layout} group={view.group} />
+        </div>
+      )}
     </section>
   );
+}
+
+/** While a pointer is over the list, nothing in it moves away: who aims at one stream must not hit another. */
+function useHeldSections(streams: Stream[], view: View, isHeld: boolean): Section[] {
+  const wanted = useMemo(() => arrange(streams, view), [streams, view]);
+  const last = useRef<{ view: View; sections: Section[] }>({ view, sections: wanted });
+  // Plainly by name nothing changes places, and a filter or group is what moves a card then.
+  const sections = useMemo(() => {
+    const before = last.current;
+    if (!isHeld || before.view !== view) return wanted;
+    const known = new Map(streams.map((stream) => [stream.channel_id, stream]));
+    return asItStood(wanted, before.sections, known);
+  }, [wanted, isHeld, streams, view]);
+  last.current = { view, sections };
+  return sections;
 }

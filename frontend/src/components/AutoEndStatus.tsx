@@ -3,7 +3,7 @@ import { useText } from '@/i18n';
 import { Countdown, Duration } from './Countdown';
 import { Icon, type IconName } from './Icon';
 
-const CALM = 'text-soft bg-sunk';
+const CALM = 'text-soft';
 const ATTENTION = 'text-amber bg-amber-wash';
 const LOOKS: Record<Phase, [look: string, icon: IconName]> = {
   off: [CALM, 'off'],
@@ -23,11 +23,9 @@ export function AutoEndStatus({ autoEnd }: { autoEnd: AutoEnd }) {
   const [look, icon] = LOOKS[phase];
   const failed = phase === 'stop_failed';
   return (
-    <div
-      className={`flex min-h-12 items-center gap-2.5 border-t border-inherit px-5 py-2 text-sm ${look}`}
-    >
+    <div className={`flex min-w-0 grow items-center gap-2 px-3 text-xs ${look}`}>
       <Icon name={icon} />
-      <p className="grow leading-snug">
+      <p className="line-clamp-2 grow leading-tight">
         {failed ? (
           <StopFailure reason={reason} />
         ) : (
@@ -35,7 +33,7 @@ export function AutoEndStatus({ autoEnd }: { autoEnd: AutoEnd }) {
         )}
         {failed && ends_at && `. ${t('warnings.retry_in')}`}
       </p>
-      <span className="text-lg">
+      <span className="text-base">
         {ends_at && (phase === 'counting' || failed) ? (
           <Countdown endsAt={ends_at} />
         ) : phase === 'frozen' && remaining_seconds !== undefined ? (

@@ -1,12 +1,13 @@
+import { Link } from 'wouter';
+import { FROM_HERE, streamAddress } from '@/data/address';
 import type { Stream, Warning } from '@/data/store';
 import { useText } from '@/i18n';
 import { StopFailure } from './AutoEndStatus';
 import { Countdown } from './Countdown';
 import { Icon } from './Icon';
-import { cardId } from './StreamCard';
 
-/** More lines than this push the streams themselves off the screen. */
-const SHOWN_AT_MOST = 6;
+/** Nobody looks further; how many more there are is told. */
+const SHOWN_AT_MOST = 12;
 
 interface Props {
   warnings: Warning[];
@@ -24,20 +25,31 @@ export function AutoEndWarnings({ warnings, streams }: Props) {
   ];
   const hidden = lines.length - SHOWN_AT_MOST;
   return (
-    <>
+    <section
+      aria-labelledby="warnings-title"
+      // Always there and always as high: what stands below must not jump as warnings come and go.
+      className="flex h-14 min-w-0"
+    >
+      <h2 id="warnings-title" className="sr-only">
+        {t('warnings.title')}
+      </h2>
       <Spoken warnings={soon} failed={failed} />
-      {lines.length > 0 && (
-        <section aria-labelledby="warnings-title" className="flex flex-col gap-2">
-          <h2 id="warnings-title" className="text-sm font-semibold text-soft">
-            {t('warnings.title')}
-          </h2>
-          <ul className="grid gap-2 lg:grid-cols-2">{lines.slice(0, SHOWN_AT_MOST)}</ul>
+      {lines.length === 0 ? (
+        <p className="flex grow items-center gap-2.5 rounded-xl border border-dashed border-line px-4 text-sm text-soft">
+          <Icon name="check" />
+          {t('warnings.none')}
+        </p>
+      ) : (
+        <ul className="-mx-1 -my-1 flex min-w-0 grow gap-2 overflow-x-auto p-1">
+          {lines.slice(0, SHOWN_AT_MOST)}
           {hidden > 0 && (
-            <p className="text-sm text-soft">{t('warnings.more', { count: hidden })}</p>
+            <li className="flex shrink-0 items-center px-2 text-sm whitespace-nowrap text-soft">
+              {t('warnings.more', { count: hidden })}
+            </li>
           )}
-        </section>
+        </ul>
       )}
-    </>
+    </section>
   );
 }
 
@@ -65,13 +77,13 @@ function Spoken({ warnings, failed }: { warnings: Warning[]; failed: Stream[] })
 function EndsSoon({ warning }: { warning: Warning }) {
   const { t } = useText();
   return (
-    <li className="flex items-center gap-3 rounded-xl border border-amber-line bg-amber-wash px-4 py-2.5 text-sm text-amber">
+    <li className="flex max-w-sm min-w-60 flex-1 items-center gap-3 rounded-xl border border-amber-line bg-amber-wash px-3.5 text-sm leading-tight text-amber">
       <Icon name="clock" />
       <div className="min-w-0 grow">
-        <ToCard channelId={warning.channel_id} />
-        <p>{t('warnings.ends_in')}</p>
+        <ToStream channelId={warning.channel_id} />
+        <p className="truncate">{t('warnings.ends_in')}</p>
       </div>
-      <span className="text-2xl">
+      <span className="text-xl">
         <Countdown endsAt={warning.ends_at} />
       </span>
     </li>
@@ -82,11 +94,11 @@ function FailedStop({ stream }: { stream: Stream }) {
   const { t } = useText();
   const { ends_at, reason } = stream.auto_end;
   return (
-    <li className="flex items-center gap-3 rounded-xl border border-red-solid bg-red-solid px-4 py-2.5 text-sm text-white">
+    <li className="flex max-w-sm min-w-60 flex-1 items-center gap-3 rounded-xl border border-red-solid bg-red-solid px-3.5 text-sm leading-tight text-white">
       <Icon name="alert" />
       <div className="min-w-0 grow">
-        <ToCard channelId={stream.channel_id} />
-        <p>
+        <ToStream channelId={stream.channel_id} />
+        <p className="truncate">
           <StopFailure reason={reason} />
         </p>
       </div>
@@ -102,13 +114,14 @@ function FailedStop({ stream }: { stream: Stream }) {
   );
 }
 
-function ToCard({ channelId }: { channelId: string }) {
+function ToStream({ channelId }: { channelId: string }) {
   return (
-    <a
-      href={`#${cardId(channelId)}`}
+    <Link
+      href={streamAddress(channelId)}
+      state={FROM_HERE}
       className="block truncate rounded font-semibold underline-offset-2 outline-current hover:underline"
     >
       {channelId}
-    </a>
+    </Link>
   );
 }

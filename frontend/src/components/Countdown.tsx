@@ -1,4 +1,5 @@
 import { useSecondsLeft } from '@/hooks/useSecondsLeft';
+import { useText } from '@/i18n';
 
 /** Minutes and seconds to `endsAt`. Never read aloud by itself: it changes every second. */
 export function Countdown({ endsAt }: { endsAt: string }) {
@@ -7,20 +8,15 @@ export function Countdown({ endsAt }: { endsAt: string }) {
 }
 
 export function Duration({ seconds }: { seconds: number }) {
-  const whole = Math.ceil(seconds);
-  const two = (part: number) => String(part).padStart(2, '0');
-  const hours = Math.floor(whole / 3600);
-  const minutes = Math.floor(whole / 60) % 60;
-  const text =
-    hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+  const { duration } = useText();
   return (
     <time
       role="timer"
       aria-live="off"
-      dateTime={`PT${whole}S`}
+      dateTime={`PT${Math.ceil(seconds)}S`}
       className="font-semibold tabular-nums"
     >
-      {text}
+      {duration(seconds)}
     </time>
   );
 }

@@ -1,6 +1,7 @@
-import { useEffect, useId, useRef, useState } from 'react';
+import { useId, useState } from 'react';
 import type { Stream } from '@/data/store';
 import { useText } from '@/i18n';
+import { Dialog } from './Dialog';
 
 interface Props {
   stream: Stream;
@@ -14,15 +15,8 @@ interface Props {
  */
 export function StopDialog({ stream, onClose, onConfirm }: Props) {
   const { t } = useText();
-  const dialog = useRef<HTMLDialogElement>(null);
   const [asked] = useState(stream);
-  const titleId = useId();
   const textId = useId();
-  useEffect(() => {
-    if (!dialog.current?.open) dialog.current?.showModal();
-  }, []);
-  // Closed, not just taken away: only then does the browser give the focus back to the button.
-  const close = () => dialog.current?.close();
 
   const { listeners, listeners_known } = asked;
   const known = listeners_known && listeners !== undefined;
@@ -34,35 +28,34 @@ export function StopDialog({ stream, onClose, onConfirm }: Props) {
       : t('stop.nobody');
 
   return (
-    <dialog
-      ref={dialog}
-      aria-labelledby={titleId}
-      aria-describedby={textId}
+    <Dialog
+      title={t('stop.title', { channel: asked.channel_id })}
+      describedBy={textId}
       onClose={onClose}
-      className="card m-auto w-[min(26rem,calc(100vw-2rem))] p-6 text-ink shadow-2xl"
     >
-      <h2 id={titleId} className="text-lg font-semibold wrap-anywhere">
-        {t('stop.title', { channel: asked.channel_id })}
-      </h2>
-      <p id={textId} className={`mt-2 leading-relaxed ${force ? 'text-red' : 'text-soft'}`}>
-        {consequence}
-      </p>
-      <div className="mt-6 flex flex-wrap justify-end gap-2">
-        {/* First, so that Enter on a dialog opened by mistake does no harm. */}
-        <button type="button" className="button" onClick={close}>
-          {t('stop.keep')}
-        </button>
-        <button
-          type="button"
-          className="button button-solid-danger"
-          onClick={() => {
-            onConfirm(force);
-            close();
-          }}
-        >
-          {t(force ? 'stop.confirm_force' : 'stop.confirm')}
-        </button>
-      </div>
-    </dialog>
+      {(close) => (
+        <>
+          <p id={textId} className={`mt-2 leading-relaxed ${force ? 'text-red' : 'text-soft'}`}>
+            {consequence}
+          </p>
+          <div className="mt-6 flex flex-wrap justify-end gap-2">
+            {/* First, so that Enter on a dialog opened by mistake does no harm. */}
+            <button type="button" className="button" onClick={close}>
+              {t('stop.keep')}
+            </button>
+            <button
+              type="button"
+              className="button button-solid-danger"
+              onClick={() => {
+                onConfirm(force);
+                close();
+              }}
+            >
+              {t(force ? 'stop.confirm_force' : 'stop.confirm')}
+            </button>
+          </div>
+        </>
+      )}
+    </Dialog>
   );
 }

@@ -1,8 +1,10 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { useNotices } from '@/data/notices';
 import { dispatch, initialState, useMonitorStore } from '@/data/store';
 import { at, NOON, stream } from '@/testing/messages';
 import { StreamActions } from './StreamActions';
+import { Toasts } from './Toasts';
 
 const counting = { phase: 'counting', ends_at: at(100) } as const;
 const daemon = vi.fn<typeof fetch>();
@@ -11,6 +13,7 @@ beforeEach(() => {
   daemon.mockReset().mockImplementation(async () => Response.json({}));
   vi.stubGlobal('fetch', daemon);
   useMonitorStore.setState(initialState, true);
+  useNotices.setState({ notices: [], last: 0 });
 });
 
 const press = (name: string) => fireEvent.click(screen.getByRole('button', { name }));
@@ -41,20 +44,36 @@ describe('an operator', () => {
     );
   });
 
-  test('reads why not, in the words of the daemon', async () => {
+  test('is told what came of it, and when the stream ends now', async () => {
+    const auto_end = { phase: 'counting', ends_at: at(400) };
+    daemon.mockResolvedValue(Response.json({ auto_end }));
+    render(<StreamActions stream={stream('jazz', { auto_end: counting })} />);
+    press('+5 min: jazz');
+    await waitFor(() =>
+      expect(useNotices.getState().notices).toMatchObject([
+        { kind: 'done', action: 'extend', endsAt: at(400), durable: true, channels: ['jazz'] },
+      ]),
+    );
+  });
+
+  test('is told why not, in the words of the daemon', async () => {
     const problem = { code: 'somebody_listens', title: 'Conflict', detail: 'somebody listens' };
     daemon.mockResolvedValue(Response.json(problem, { status: 409 }));
     render(<StreamActions stream={stream('jazz')} />);
+    render(<Toasts />);
     press('Pause auto-end: jazz');
-    expect(await screen.findByRole('alert')).toHaveTextContent('Not done: somebody listens');
+    await waitFor(() =>
+      expect(screen.getByRole('alert')).toHaveTextContent('jazz: not done: somebody listens'),
+    );
   });
 
   test('reads what to do when the daemon cannot be reached', async () => {
     daemon.mockRejectedValue(new TypeError('Failed to fetch'));
     render(<StreamActions stream={stream('jazz')} />);
+    render(<Toasts />);
     press('Pause auto-end: jazz');
-    expect(await screen.findByRole('alert')).toHaveTextContent(
-      'Check the connection and try again',
+    await waitFor(() =>
+      expect(screen.getByRole('alert')).toHaveTextContent('Check the connection and try again'),
     );
   });
 });

@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import type { Wish } from '@/data/actions';
 import type { Stream } from '@/data/store';
 import { type Action, actionsFor } from '@/data/stream';
 import { useOperator } from '@/hooks/useOperator';
@@ -6,35 +7,55 @@ import { useText } from '@/i18n';
 import { Icon } from './Icon';
 import { StopDialog } from './StopDialog';
 
+/** What `e` and the button of a card give; a stream's own page offers more. */
+const LONGER_SECONDS = 1_800;
+const KEYS: Readonly<Record<string, readonly Action[]>> = {
+  p: ['pause', 'resume'],
+  e: ['extend'],
+  a: ['cancel'],
+  s: ['stop'],
+};
+
+interface Props {
+  stream: Stream;
+  /** Icons alone, for a card; else each says what it does. */
+  compact?: boolean;
+}
+
 // Keyboard focus must survive a press: buttons are never `disabled` while one is under way, and
 // pause and resume are one button to React.
-export function StreamActions({ stream }: { stream: Stream }) {
-  const { run, busy, failure } = useOperator(stream.channel_id);
+export function StreamActions({ stream, compact = false }: Props) {
+  const { run, busy } = useOperator(stream.channel_id);
   const [asking, setAsking] = useState(false);
+  const offered = actionsFor(stream.auto_end.phase);
 
-  function press(action: Action) {
+  function press(wish: Wish) {
     if (busy) return;
-    if (action === 'stop') setAsking(true);
-    else void run({ action });
+    if (wish.action === 'stop') setAsking(true);
+    else void run(wish);
   }
 
   return (
-    <footer className="flex flex-col gap-2 border-t border-line p-3">
-      <div className="grid grid-cols-2 gap-2">
-        {actionsFor(stream.auto_end.phase).map((action) => (
-          <ActionButton
-            key={action === 'resume' ? 'pause' : action}
-            action={action}
-            channelId={stream.channel_id}
-            disabled={busy}
-            onPress={() => press(action)}
-          />
-        ))}
-      </div>
-      {failure && (
-        <p role="alert" className="px-1 text-sm text-red wrap-anywhere">
-          {failure}
-        </p>
+    <div
+      className={compact ? 'flex shrink-0 items-center pr-1.5' : 'flex flex-wrap gap-2'}
+      data-actions
+    >
+      {offered.map((action) => (
+        <ActionButton
+          key={action === 'resume' ? 'pause' : action}
+          action={action}
+          channelId={stream.channel_id}
+          compact={compact}
+          disabled={busy}
+          onPress={() => press({ action })}
+        />
+      ))}
+      {!compact && offered.includes('extend') && (
+        <LongerButton
+          channelId={stream.channel_id}
+          disabled={busy}
+          onPress={() => press({ action: 'extend', seconds: LONGER_SECONDS })}
+        />
       )}
       {asking && (
         <StopDialog
@@ -43,30 +64,63 @@ export function StreamActions({ stream }: { stream: Stream }) {
           onConfirm={(force) => void run({ action: 'stop', force })}
         />
       )}
-    </footer>
+    </div>
   );
 }
 
-interface ActionButtonProps {
-  action: Action;
+/** Presses the button that a key stands for, in the card that has the focus or on the whole page. */
+export function pressByKey(key: string, within: Element | null): void {
+  for (const action of KEYS[key] ?? []) {
+    within?.querySelector<HTMLElement>(`[data-action="${action}"]`)?.click();
+  }
+}
+
+interface ButtonProps {
   channelId: string;
   disabled: boolean;
   onPress: () => void;
 }
 
-function ActionButton({ action, channelId, disabled, onPress }: ActionButtonProps) {
+function ActionButton({
+  action,
+  compact,
+  channelId,
+  disabled,
+  onPress,
+}: ButtonProps & { action: Action; compact: boolean }) {
   const { t } = useText();
   const label = t(`action.${action}`);
+  const looks = compact
+    ? `icon-button size-8 text-xs font-semibold ${action === 'stop' ? 'danger' : ''}`
+    : `button ${action === 'stop' ? 'button-danger order-last' : ''}`;
   return (
     <button
       type="button"
-      title={t(`action.${action}_long`)}
+      title={compact ? `${label}: ${t(`action.${action}_long`)}` : t(`action.${action}_long`)}
       aria-label={t('action.for', { action: label, channel: channelId })}
-      className={`button last:odd:col-span-2 ${action === 'stop' ? 'button-danger' : ''}`}
+      data-action={action}
+      className={looks}
       aria-disabled={disabled}
       onClick={onPress}
     >
-      {action !== 'extend' && <Icon name={action} />}
+      {compact && action === 'extend' ? '+5′' : <Icon name={action} />}
+      {!compact && label}
+    </button>
+  );
+}
+
+function LongerButton({ channelId, disabled, onPress }: ButtonProps) {
+  const { t } = useText();
+  const label = t('action.extend_30');
+  return (
+    <button
+      type="button"
+      className="button"
+      aria-label={t('action.for', { action: label, channel: channelId })}
+      aria-disabled={disabled}
+      onClick={onPress}
+    >
+      <Icon name="extend" />
       {label}
     </button>
   );

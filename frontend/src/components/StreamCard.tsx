@@ -1,13 +1,18 @@
 import { memo } from 'react';
+import { Link } from 'wouter';
+import { FROM_HERE, streamAddress } from '@/data/address';
+import { isOver } from '@/data/listing';
 import type { Stream } from '@/data/store';
 import type { Phase, Track } from '@/data/wire';
 import { useText } from '@/i18n';
 import { AutoEndStatus } from './AutoEndStatus';
+import { Icon } from './Icon';
 import { ListenerCount } from './ListenerCount';
+import { StreamSparkline } from './Sparkline';
 import { StreamActions } from './StreamActions';
 
 /** What needs a person is seen from across the room. */
-const EDGES: Partial<Record<Phase, string>> = {
+export const EDGES: Partial<Record<Phase, string>> = {
   counting: 'border-amber-line',
   frozen: 'border-amber-line',
   stop_failed: 'border-red-solid',
@@ -15,56 +20,91 @@ const EDGES: Partial<Record<Phase, string>> = {
 
 export const cardId = (channelId: string) => `stream-${encodeURIComponent(channelId)}`;
 
+export interface Placed {
+  stream: Stream;
+  place: number;
+  total: number;
+}
+
 /** Drawn again only when its own stream has changed. */
-export const StreamCard = memo(function StreamCard({ stream }: { stream: Stream }) {
-  const { t, number } = useText();
-  const { channel_id, queue_size, ended_ms } = stream;
-  const ended = ended_ms !== undefined;
+export const StreamCard = memo(function StreamCard({ stream, place, total }: Placed) {
+  const { channel_id } = stream;
+  const ended = isOver(stream);
   return (
-    <li
-      id={cardId(channel_id)}
-      className={`card flex scroll-mt-4 flex-col target:outline-2 target:outline-jade ${ended ? 'opacity-60' : (EDGES[stream.auto_end.phase] ?? '')}`}
+    <article
+      data-channel={channel_id}
+      aria-label={channel_id}
+      aria-posinset={place}
+      aria-setsize={total}
+      className={`card flex min-h-0 flex-col overflow-hidden ${ended ? 'opacity-60' : (EDGES[stream.auto_end.phase] ?? '')}`}
     >
-      <article aria-label={channel_id} className="flex grow flex-col border-inherit">
-        <div className="flex grow flex-col gap-4 p-5">
-          <header className="flex items-center gap-2.5">
-            <h3 className="min-w-0 grow truncate font-semibold" title={channel_id}>
-              {channel_id}
-            </h3>
-            <StateBadge stream={stream} />
-          </header>
-          <NowPlaying track={stream.current_track} />
-          <div className="mt-auto flex flex-wrap items-baseline justify-between gap-x-6 gap-y-1">
-            <ListenerCount stream={stream} />
-            {queue_size === undefined ? (
-              <p className="text-sm text-soft">{t('stream.queue_unknown')}</p>
-            ) : (
-              <p className="text-sm text-soft">
-                <span className="text-lg font-semibold text-ink tabular-nums">
-                  {number(queue_size)}
-                </span>{' '}
-                {t('stream.queue')}
-              </p>
-            )}
+      <div className="flex min-h-0 grow flex-col px-4 pt-3 pb-2">
+        <header className="flex items-center gap-2.5">
+          <h3 className="min-w-0 grow truncate font-semibold" title={channel_id}>
+            <StreamLink channelId={channel_id} />
+          </h3>
+          <StateBadge stream={stream} />
+        </header>
+        <NowPlaying track={stream.current_track} />
+        <div className="mt-auto flex items-end gap-3">
+          <ListenerCount stream={stream} />
+          <div className="h-8 min-w-0 flex-1">
+            <StreamSparkline channelId={channel_id} />
           </div>
+          <QueueSize size={stream.queue_size} />
         </div>
-        {!ended && <AutoEndStatus autoEnd={stream.auto_end} />}
-        {!ended && <StreamActions stream={stream} />}
-      </article>
-    </li>
+      </div>
+      {!ended && (
+        <div className="flex h-13 shrink-0 border-t border-line">
+          <AutoEndStatus autoEnd={stream.auto_end} />
+          <StreamActions stream={stream} compact />
+        </div>
+      )}
+    </article>
   );
 });
 
-function StateBadge({ stream }: { stream: Stream }) {
+export function StreamLink({ channelId }: { channelId: string }) {
+  return (
+    <Link
+      id={cardId(channelId)}
+      href={streamAddress(channelId)}
+      state={FROM_HERE}
+      className="rounded underline-offset-4 hover:underline"
+    >
+      {channelId}
+    </Link>
+  );
+}
+
+export function QueueSize({ size }: { size?: number }) {
+  const { t, number } = useText();
+  if (size === undefined) {
+    return (
+      <p className="text-sm whitespace-nowrap text-soft" title={t('stream.queue_unknown')}>
+        <span className="sr-only">{t('stream.queue_unknown')}</span>
+        <span aria-hidden="true">–</span>
+      </p>
+    );
+  }
+  return (
+    <p className="text-sm whitespace-nowrap text-soft">
+      <span className="font-semibold text-ink tabular-nums">{number(size)}</span>{' '}
+      {t('stream.queue')}
+    </p>
+  );
+}
+
+export function StateBadge({ stream }: { stream: Stream }) {
   const { t, lookUp, clock } = useText();
-  const ended = stream.ended_ms !== undefined;
+  const ended = isOver(stream);
   const onAir = stream.state === 'live' && !ended;
   const label = ended ? t('stream.ended') : lookUp(`state.${stream.state}`, stream.state);
   const since = stream.started_at && t('stream.on_air_since', { time: clock(stream.started_at) });
   return (
     <span
       title={since || undefined}
-      className={`inline-flex items-center gap-1.5 text-sm ${onAir ? 'text-jade' : 'text-soft'}`}
+      className={`inline-flex shrink-0 items-center gap-1.5 text-sm ${onAir ? 'text-jade' : 'text-soft'}`}
     >
       <span
         className={`size-2 rounded-full ${onAir ? 'bg-jade' : 'border-2 border-current'}`}
@@ -75,19 +115,19 @@ function StateBadge({ stream }: { stream: Stream }) {
   );
 }
 
-function NowPlaying({ track }: { track?: Track }) {
+export function NowPlaying({ track }: { track?: Track }) {
   const { t } = useText();
-  if (!track) return <p className="min-h-11 text-sm text-soft italic">{t('stream.no_track')}</p>;
+  if (!track) return <p className="truncate text-sm text-soft italic">{t('stream.no_track')}</p>;
+  const { title, artist } = track;
   return (
-    <p className="min-h-11">
-      <span className="block truncate" title={track.title}>
-        {track.title}
+    <p className="flex min-w-0 items-center gap-1.5 text-sm" title={[title, artist].join(' – ')}>
+      <span className="text-soft">
+        <Icon name="note" />
       </span>
-      {track.artist && (
-        <span className="block truncate text-sm text-soft" title={track.artist}>
-          {track.artist}
-        </span>
-      )}
+      <span className="truncate">
+        {title}
+        {artist && <span className="text-soft"> – {artist}</span>}
+      </span>
     </p>
   );
 }

@@ -1,6 +1,7 @@
-import type { ReactNode } from 'react';
+import { type Metric as Measured, useHistory } from '@/data/hour';
 import type { SystemStats } from '@/data/wire';
 import { useText } from '@/i18n';
+import { Sparkline } from './Sparkline';
 
 interface Props {
   stats?: SystemStats;
@@ -8,9 +9,14 @@ interface Props {
   unknownCounts: number;
 }
 
+/** From here on a machine has too little left to spare. */
+const TIGHT_PERCENT = 85;
+
 export function SystemMetricsCard({ stats, unknownCounts }: Props) {
-  const { t, number, uptime } = useText();
+  const { t, number, percent, uptime } = useText();
   const whole = (value?: number) => (value === undefined ? '–' : number(value));
+  const share = (value?: number) => (value === undefined ? '–' : percent(value));
+  const isTight = (value?: number) => value !== undefined && value >= TIGHT_PERCENT;
   return (
     <section aria-labelledby="metrics-title" className="card overflow-hidden">
       <h2 id="metrics-title" className="sr-only">
@@ -18,22 +24,34 @@ export function SystemMetricsCard({ stats, unknownCounts }: Props) {
       </h2>
       {/* The lines between the cells are the gaps of the grid. */}
       <dl className="grid grid-cols-2 gap-px bg-line sm:grid-cols-3 xl:grid-cols-6">
-        <Metric label={t('metrics.streams')} value={whole(stats?.active_streams)} />
-        <Metric label={t('metrics.listeners')} value={whole(stats?.total_listeners)}>
-          {unknownCounts > 0 && (
-            <span className="text-amber">
-              {t('metrics.unknown_streams', { count: unknownCounts })}
-            </span>
-          )}
-        </Metric>
-        <Metric label={t('metrics.queue')} value={whole(stats?.queue_items)} />
-        <Share label={t('metrics.cpu')} percent={stats?.cpu_percent} />
-        <Share label={t('metrics.memory')} percent={stats?.memory_percent} />
         <Metric
-          label={t('metrics.uptime')}
-          value={stats ? uptime(stats.uptime_seconds) : '–'}
-          small
+          label={t('metrics.streams')}
+          value={whole(stats?.active_streams)}
+          of="active_streams"
         />
+        <Metric
+          label={t('metrics.listeners')}
+          value={whole(stats?.total_listeners)}
+          of="total_listeners"
+        >
+          {unknownCounts > 0 && t('metrics.unknown_streams', { count: unknownCounts })}
+        </Metric>
+        <Metric label={t('metrics.queue')} value={whole(stats?.queue_items)} of="queue_items" />
+        <Metric
+          label={t('metrics.cpu')}
+          value={share(stats?.cpu_percent)}
+          of="cpu_percent"
+          full={100}
+          isBad={isTight(stats?.cpu_percent)}
+        />
+        <Metric
+          label={t('metrics.memory')}
+          value={share(stats?.memory_percent)}
+          of="memory_percent"
+          full={100}
+          isBad={isTight(stats?.memory_percent)}
+        />
+        <Metric label={t('metrics.uptime')} value={stats ? uptime(stats.uptime_seconds) : '–'} />
       </dl>
     </section>
   );
@@ -42,41 +60,40 @@ export function SystemMetricsCard({ stats, unknownCounts }: Props) {
 interface MetricProps {
   label: string;
   value: string;
-  small?: boolean;
-  children?: ReactNode;
+  /** Drawn over the last hour. */
+  of?: Measured;
+  full?: number;
+  isBad?: boolean;
+  children?: string | false;
 }
 
-function Metric({ label, value, small, children }: MetricProps) {
+function Metric({ label, value, of, full, isBad, children }: MetricProps) {
+  const { t } = useText();
+  const { history } = useHistory();
   return (
-    <div className="flex flex-col gap-1 bg-card px-4 py-4 sm:px-5">
+    <div
+      className="flex flex-col gap-0.5 bg-card px-4 py-3"
+      title={of && t('metrics.hour', { label })}
+    >
       <dt className="text-sm text-soft">{label}</dt>
-      <dd
-        className={`flex min-h-9 items-end font-semibold tracking-tight tabular-nums ${small ? 'pb-0.5 text-xl' : 'text-3xl'}`}
-      >
-        {value}
+      <dd className="flex items-end gap-3">
+        <span
+          className={`text-2xl leading-tight font-semibold tracking-tight whitespace-nowrap tabular-nums ${isBad ? 'text-red' : ''}`}
+        >
+          {value}
+        </span>
+        {of && (
+          <span className="mb-1 h-6 min-w-0 grow">
+            <Sparkline line={history.total(of)} full={full} />
+          </span>
+        )}
       </dd>
-      {children && <dd className="text-xs leading-snug">{children}</dd>}
-    </div>
-  );
-}
-
-/** From here on a machine has too little left to spare. */
-const TIGHT_PERCENT = 85;
-
-function Share({ label, percent }: { label: string; percent?: number }) {
-  const { percent: text } = useText();
-  const known = percent !== undefined;
-  const tight = known && percent >= TIGHT_PERCENT;
-  return (
-    <Metric label={label} value={known ? text(percent) : '–'}>
-      {known && (
-        <div className="mt-1 h-1.5 overflow-hidden rounded-full bg-line" aria-hidden="true">
-          <div
-            className={`h-full rounded-full transition-[width] ${tight ? 'bg-red' : 'bg-jade'}`}
-            style={{ width: `${Math.min(percent, 100)}%` }}
-          />
-        </div>
+      {/* Its place is kept: what stands below must not jump. */}
+      {children !== undefined && (
+        <dd className="min-h-4 truncate text-xs text-amber" title={children || undefined}>
+          {children}
+        </dd>
       )}
-    </Metric>
+    </div>
   );
 }

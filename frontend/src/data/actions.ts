@@ -11,7 +11,12 @@ const ANSWER_WITHIN_MS = 10_000;
 const Problem = v.object({ title: v.optional(v.string()), detail: v.optional(v.string()) });
 
 /** A yes may come with the stream's state; nothing depends on it. */
-const Told = v.object({ auto_end: AutoEnd });
+const Told = v.object({
+  auto_end: AutoEnd,
+  /** False while the store fails: a restart would forget what was done. */
+  durable: v.optional(v.boolean(), true),
+});
+export type Told = v.InferOutput<typeof Told>;
 
 /** The daemon could not be reached, or did not answer in time. */
 export class Unreachable extends Error {}
@@ -20,12 +25,18 @@ export interface Wish {
   action: Action;
   /** Stop although somebody hears it, or nobody knows: only after a person has said so. */
   force?: boolean;
+  /** How much longer, for `extend`. */
+  seconds?: number;
 }
 
-export async function act(channelId: string, { action, force }: Wish): Promise<void> {
+/** Does it, and says what the daemon told of it. */
+export async function act(
+  channelId: string,
+  { action, force, seconds = EXTEND_SECONDS }: Wish,
+): Promise<Told | undefined> {
   const stream = `/api/v1/streams/${encodeURIComponent(channelId)}`;
   const path = action === 'stop' ? `${stream}/stop` : `${stream}/auto-end/${action}`;
-  const body = action === 'extend' ? { seconds: EXTEND_SECONDS } : force ? { force: true } : {};
+  const body = action === 'extend' ? { seconds } : force ? { force: true } : {};
   let answer: Response;
   try {
     answer = await fetch(path, {
@@ -39,11 +50,14 @@ export async function act(channelId: string, { action, force }: Wish): Promise<v
   }
   if (!answer.ok) throw new Error(await whyNot(answer));
   const told = v.safeParse(Told, await answer.json().catch(() => undefined));
-  const auto_end = told.success ? told.output.auto_end : undefined;
+  const answered = told.success ? told.output : undefined;
+  const auto_end = answered?.auto_end;
   dispatch({ type: 'acted', channel_id: channelId, action, auto_end, at: Date.now() });
+  return answered;
 }
 
-async function whyNot(answer: Response): Promise<string> {
+/** Why the daemon said no, in its own words. */
+export async function whyNot(answer: Response): Promise<string> {
   const status = `HTTP ${answer.status} ${answer.statusText}`.trim();
   const problem = v.safeParse(Problem, await answer.json().catch(() => undefined));
   if (!problem.success) return status;

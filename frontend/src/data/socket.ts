@@ -3,7 +3,7 @@
  * backing off, for as long as somebody holds it.
  */
 import ReconnectingWebSocket from 'partysocket/ws';
-import { dispatch } from './store';
+import { dispatch, type Happening } from './store';
 import { readMessage } from './wire';
 
 const RECONNECT_AFTER_MS = { min: 500, jitter: 1_000, max: 15_000, factor: 1.7 };
@@ -12,6 +12,10 @@ const CONNECT_WITHIN_MS = 10_000;
 export const PING_AFTER_MS = 20_000;
 export const DEAD_AFTER_MS = 40_000;
 const CHECK_EVERY_MS = 5_000;
+/** What comes within this after something was drawn is drawn together: nobody reads faster. */
+export const DRAW_EVERY_MS = 200;
+/** More waits for no timer: a page in the background has slow ones. */
+const WAITING_MAX = 2_000;
 
 let holders = 0;
 let close: (() => void) | undefined;
@@ -43,6 +47,7 @@ function open(address: string): () => void {
     maxEnqueuedMessages: 0,
   });
   let lastHeard = Date.now();
+  const heard = together();
 
   socket.addEventListener('open', () => {
     lastHeard = Date.now();
@@ -51,13 +56,16 @@ function open(address: string): () => void {
     lastHeard = Date.now();
     try {
       const message = readMessage(String(data));
-      if (message) dispatch({ ...message, at: lastHeard });
+      if (message) heard.add({ ...message, at: lastHeard });
     } catch (problem) {
       const detail = problem instanceof Error ? problem.message : String(problem);
-      dispatch({ type: 'unreadable', detail, at: lastHeard });
+      heard.add({ type: 'unreadable', detail, at: lastHeard });
     }
   });
-  socket.addEventListener('close', () => dispatch({ type: 'disconnected', at: Date.now() }));
+  socket.addEventListener('close', () => {
+    heard.add({ type: 'disconnected', at: Date.now() });
+    heard.draw();
+  });
 
   // A cable that is pulled closes nothing: a browser would show old figures as live for minutes.
   const watchdog = setInterval(() => {
@@ -70,5 +78,30 @@ function open(address: string): () => void {
   return () => {
     clearInterval(watchdog);
     socket.close();
+    heard.draw();
   };
+}
+
+/** The first is drawn at once, what follows closely is drawn together. */
+function together() {
+  let waiting: Happening[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  function draw() {
+    clearTimeout(timer);
+    timer = undefined;
+    const happenings = waiting;
+    waiting = [];
+    dispatch(...happenings);
+  }
+  function add(happening: Happening) {
+    waiting.push(happening);
+    if (waiting.length >= WAITING_MAX) return draw();
+    if (timer !== undefined) return;
+    draw();
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (waiting.length > 0) draw();
+    }, DRAW_EVERY_MS);
+  }
+  return { add, draw };
 }

@@ -3,6 +3,8 @@
  * a `Happening`, so every story can be replayed in a test.
  */
 import { create } from 'zustand';
+import { hear } from './hour';
+import { newsOf, notify } from './notices';
 import { type Action, autoEndAfter, blankStream, streamAfter } from './stream';
 import type { AutoEnd, AutoEndWarning, Fault, Message, StreamState, SystemStats } from './wire';
 
@@ -69,7 +71,8 @@ function onMessage(before: MonitorState, message: { at: number } & Message): Mon
   const sent = Date.parse(message.timestamp);
   const state = {
     ...before,
-    streams: withoutLongEnded(before.streams, message.at),
+    streams:
+      message.type === 'stats' ? withoutLongEnded(before.streams, message.at) : before.streams,
     clockOffset: offsetAfter(before.clockOffset, sent - message.at),
   };
   switch (message.type) {
@@ -146,7 +149,7 @@ function withoutWarning(state: MonitorState, id: string): MonitorState {
   return { ...state, warnings };
 }
 
-// Swept by whatever comes next (`stats` comes every few seconds): no timer of our own to leak.
+// Swept by `stats`, which comes every few seconds: no timer of our own to leak.
 function withoutLongEnded(streams: MonitorState['streams'], at: number) {
   const gone = (s: Stream) => s.ended_ms !== undefined && at - s.ended_ms >= ENDED_SHOWN_MS;
   if (!Object.values(streams).some(gone)) return streams;
@@ -173,7 +176,18 @@ function warningsOf(streams: StreamState[], now: number): Record<string, Warning
 
 export const useMonitorStore = create<MonitorState>(() => initialState);
 
-export function dispatch(happening: Happening): void {
+/** Lets the page know what happened, in its order: drawn once, however much it was. */
+export function dispatch(...happenings: Happening[]): void {
+  const news = [];
+  let state = useMonitorStore.getState();
+  for (const happening of happenings) {
+    news.push(newsOf(happening, state));
+    state = apply(state, happening);
+  }
+  const now = happenings.at(-1)?.at;
+  if (now === undefined) return;
   // Replaced whole, not merged: a merge would keep fields that `apply` has dropped.
-  useMonitorStore.setState((state) => apply(state, happening), true);
+  useMonitorStore.setState(state, true);
+  hear(happenings, state, now);
+  for (const each of news) if (each) notify(...each);
 }

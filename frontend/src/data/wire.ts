@@ -7,7 +7,7 @@
 import * as v from 'valibot';
 
 // biome-ignore lint/suspicious/noExplicitAny: valibot's own bound for "any schema" is written so.
-function maybe<const S extends v.BaseSchema<any, any, any>>(schema: S) {
+export function maybe<const S extends v.BaseSchema<any, any, any>>(schema: S) {
   return v.optional(
     v.pipe(
       v.nullable(schema),
@@ -16,8 +16,8 @@ function maybe<const S extends v.BaseSchema<any, any, any>>(schema: S) {
   );
 }
 
-const count = v.pipe(v.number(), v.minValue(0));
-const time = v.pipe(
+export const count = v.pipe(v.number(), v.minValue(0));
+export const time = v.pipe(
   v.string(),
   v.check((text) => !Number.isNaN(Date.parse(text)), 'must be an RFC 3339 time'),
 );
@@ -57,6 +57,7 @@ export const StreamState = v.object({
   started_at: maybe(time),
   listeners: maybe(count),
   listeners_known: v.boolean(),
+  joins: maybe(count),
   queue_size: maybe(count),
   current_track: maybe(Track),
   auto_end: AutoEnd,
@@ -89,6 +90,7 @@ export const AutoEndEvent = v.object({
   ends_at: maybe(time),
   remaining_seconds: maybe(count),
   reason: maybe(v.string()),
+  because: maybe(v.string()),
 });
 
 export const AutoEndWarning = v.object({

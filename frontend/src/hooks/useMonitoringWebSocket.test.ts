@@ -1,6 +1,6 @@
 import { act, renderHook } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { DEAD_AFTER_MS, PING_AFTER_MS, statsAddress } from '@/data/socket';
+import { DEAD_AFTER_MS, DRAW_EVERY_MS, PING_AFTER_MS, statsAddress } from '@/data/socket';
 import { initialState, useMonitorStore } from '@/data/store';
 import { FakeWebSocket } from '@/testing/FakeWebSocket';
 import { NOON, STATS, stream, wire } from '@/testing/messages';
@@ -17,7 +17,12 @@ afterEach(() => {
 });
 
 const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
-const say = (text: string) => act(() => FakeWebSocket.latest.say(text));
+/** Said, and drawn. */
+const say = (text: string) =>
+  act(() => {
+    FakeWebSocket.latest.say(text);
+    vi.advanceTimersByTime(DRAW_EVERY_MS);
+  });
 
 async function connected() {
   const hook = renderHook(useMonitoringWebSocket);
@@ -73,7 +78,7 @@ describe('useMonitoringWebSocket', () => {
   test('says since when it is offline, and comes back by itself', async () => {
     const { result } = await connected();
     act(() => FakeWebSocket.latest.breakOff());
-    expect(result.current).toMatchObject({ isConnected: false, staleSince: NOON });
+    expect(result.current).toMatchObject({ isConnected: false, staleSince: NOON + DRAW_EVERY_MS });
     await pass(2_000);
     expect(FakeWebSocket.all).toHaveLength(2);
     FakeWebSocket.latest.accept();

@@ -1,26 +1,25 @@
 import { useState } from 'react';
 import { act, Unreachable, type Wish } from '@/data/actions';
-import { useText } from '@/i18n';
+import { notify } from '@/data/notices';
 
-/** One wish at a time for one stream; what was refused stays readable until the next one. */
+/** One wish at a time for one stream; what became of it is told as a notice. */
 export function useOperator(channelId: string) {
-  const { t } = useText();
   const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<string>();
 
   async function run(wish: Wish): Promise<void> {
+    const { action } = wish;
     setBusy(true);
-    setFailure(undefined);
     try {
-      await act(channelId, wish);
+      const told = await act(channelId, wish);
+      const { auto_end, durable = true } = told ?? {};
+      notify({ kind: 'done', action, endsAt: auto_end?.ends_at, durable }, channelId);
     } catch (problem) {
-      const detail =
-        problem instanceof Unreachable ? t('action.unreachable') : (problem as Error).message;
-      setFailure(t('action.failed', { detail }));
+      const detail = problem instanceof Unreachable ? undefined : (problem as Error).message;
+      notify({ kind: 'not_done', action, detail }, channelId);
     } finally {
       setBusy(false);
     }
   }
 
-  return { run, busy, failure };
+  return { run, busy };
 }

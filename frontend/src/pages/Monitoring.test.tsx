@@ -1,5 +1,6 @@
 import { act, fireEvent, render, screen, within } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { DRAW_EVERY_MS } from '@/data/socket';
 import { initialState, useMonitorStore } from '@/data/store';
 import { TextContext, textIn } from '@/i18n';
 import { FakeWebSocket } from '@/testing/FakeWebSocket';
@@ -17,7 +18,12 @@ afterEach(() => {
 });
 
 const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
-const say = (type: string, data: object) => act(() => FakeWebSocket.latest.say(wire(type, data)));
+/** Said, and drawn: what comes closely together is drawn together. */
+const say = (type: string, data: object) =>
+  act(() => {
+    FakeWebSocket.latest.say(wire(type, data));
+    vi.advanceTimersByTime(DRAW_EVERY_MS);
+  });
 const card = (channel: string) => within(screen.getByRole('article', { name: channel }));
 const counting = (seconds: number) => ({ phase: 'counting' as const, ends_at: at(seconds) });
 

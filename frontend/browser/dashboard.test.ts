@@ -1,0 +1,275 @@
+import axe from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Daemon, launch, open, Streamer } from './stage';
+
+/** A countdown that a test can wait for, with a warning on its way. */
+const QUICK = `
+[auto_end]
+timeout = 8
+never_joined_timeout = 8
+warnings = [6]
+`;
+/** None that ends while a test looks. */
+const PATIENT = `
+[auto_end]
+timeout = 300
+warnings = [60, 30, 10]
+`;
+
+let browser: Browser;
+let daemon: Daemon;
+const streamers: Streamer[] = [];
+
+beforeAll(async () => {
+  browser = await launch();
+  daemon = await Daemon.start(PATIENT);
+});
+afterAll(async () => {
+  for (const streamer of streamers) streamer.silence();
+  await browser.close();
+  await daemon.stop();
+});
+
+async function streams(channel: string, listeners: number, on = daemon): Promise<Streamer> {
+  const streamer = new Streamer(on, channel, listeners);
+  streamers.push(streamer);
+  onTestFinished(() => streamer.leave());
+  await streamer.report();
+  return streamer;
+}
+
+async function visit(path: string, options: Parameters<typeof open>[2] = {}, at = daemon) {
+  const opened = await open(browser, `${at.url}${path}`, options);
+  onTestFinished(async () => {
+    await opened.page.context().close();
+  });
+  return opened;
+}
+
+const card = (page: Page, channel: string) => page.getByRole('article', { name: channel });
+const press = (page: Page, name: string) => page.getByRole('button', { name }).click();
+const seen = (page: Page, text: string | RegExp) =>
+  page.getByText(text).first().waitFor({ timeout: 5_000 });
+
+/** Whatever axe finds wrong, in words. */
+async function flaws(page: Page): Promise<string[]> {
+  // Evaluated over the debugger: the page itself may run no such script.
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: typeof axe }).axe.run(document),
+  );
+  return violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
+  );
+}
+
+describe('the dashboard', () => {
+  test('shows what is live, and each change as it happens', async () => {
+    const jazz = await streams('jazz', 3);
+    const { page, complaints } = await visit('/monitoring');
+    await card(page, 'jazz').getByText('3 listeners').waitFor();
+    await page.getByRole('status').getByText('Live').waitFor();
+    await jazz.has(4);
+    await card(page, 'jazz').getByText('4 listeners').waitFor();
+    jazz.track = 'Blue in Green';
+    await jazz.report();
+    await card(page, 'jazz').getByText('Blue in Green').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test('counts an empty stream down to its end, and says that it ended', async () => {
+    const quick = await Daemon.start(QUICK);
+    onTestFinished(() => quick.stop());
+    const lonely = await streams('lonely', 0, quick);
+    const { page, complaints } = await visit('/monitoring', {}, quick);
+    const timer = card(page, 'lonely').getByRole('timer');
+    await timer.waitFor();
+    const first = Number((await timer.textContent())?.slice(-2));
+    expect(first).toBeGreaterThan(0);
+    // A second more than its time: the last warning must have gone by in full.
+    expect(first).toBeLessThanOrEqual(9);
+    await page
+      .getByRole('region', { name: 'Needs attention' })
+      .getByRole('link', { name: 'lonely' })
+      .waitFor();
+    await page.getByText('lonely: ended, nobody listened').waitFor({ timeout: 15_000 });
+    expect(lonely.stops).toHaveLength(1);
+    expect(complaints).toEqual([]);
+  });
+
+  test('does what an operator asks, and shows what came of it', async () => {
+    await streams('quiet', 0);
+    const { page, complaints } = await visit('/monitoring');
+    await card(page, 'quiet').getByRole('timer').waitFor();
+    await press(page, '+5 min: quiet');
+    await seen(page, /^quiet: now ends at/);
+    await press(page, 'Pause auto-end: quiet');
+    await seen(page, 'quiet: auto-end is paused');
+    await card(page, 'quiet').getByText('Auto-end paused by an operator').waitFor();
+    await press(page, 'Resume auto-end: quiet');
+    await card(page, 'quiet').getByRole('timer').waitFor();
+    await press(page, 'Keep alive: quiet');
+    await card(page, 'quiet').getByText('Kept alive until someone has joined').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test('asks before it stops a stream, and stops a heard one only on a second thought', async () => {
+    const heard = await streams('heard', 2);
+    const { page } = await visit('/monitoring');
+    await press(page, 'Stop: heard');
+    const question = page.getByRole('dialog', { name: 'Stop heard?' });
+    await question.getByText('2 people hear it').waitFor();
+    await press(page, 'Let it play');
+    await question.waitFor({ state: 'hidden' });
+    expect(heard.stops).toEqual([]);
+    await press(page, 'Stop: heard');
+    await press(page, 'Stop it anyway');
+    await seen(page, /^heard: stop ordered/);
+    await card(page, 'heard').getByText('Ended').waitFor({ timeout: 5_000 });
+    expect(heard.stops).toHaveLength(1);
+  });
+
+  test('says that it is offline while the daemon is away, and comes back by itself', async () => {
+    const mortal = await Daemon.start(PATIENT);
+    onTestFinished(() => mortal.stop());
+    await streams('phoenix', 5, mortal);
+    const { page } = await visit('/monitoring', {}, mortal);
+    await card(page, 'phoenix').getByText('5 listeners').waitFor();
+    await mortal.kill();
+    await page
+      .getByRole('status')
+      .getByText(/Offline since/)
+      .waitFor();
+    const opacity = () => page.getByRole('main').evaluate((main) => getComputedStyle(main).opacity);
+    await expect.poll(opacity).toBe('0.6');
+    await mortal.run();
+    await page.getByRole('status').getByText('Live').waitFor({ timeout: 20_000 });
+    await card(page, 'phoenix').getByText('5 listeners').waitFor({ timeout: 10_000 });
+    await expect.poll(opacity).toBe('1');
+  });
+
+  test('draws of a thousand streams only those in sight, and finds any of them', async () => {
+    const large = await Daemon.start(PATIENT);
+    onTestFinished(() => large.stop());
+    large.simulate(1_000, 50);
+    const { page, complaints } = await visit('/monitoring', {}, large);
+    // Some of them are off the air at any time.
+    const many = /^(9\d\d|1,000) streams$/;
+    await page.getByText(many).waitFor();
+    expect(await page.getByRole('article').count()).toBeLessThan(100);
+    const last = page.locator('[aria-posinset="900"]');
+    expect(await last.count()).toBe(0);
+    await page.keyboard.press('End');
+    await expect.poll(() => page.getByRole('article').count()).toBeGreaterThan(0);
+    await page.keyboard.press('Home');
+    await page.keyboard.press('/');
+    await page.keyboard.type('channel-777');
+    await card(page, 'channel-777').waitFor();
+    await seen(page, /^1 of (9\d\d|1,000) streams$/);
+    expect(new URL(page.url()).searchParams.get('search')).toBe('channel-777');
+    await page.keyboard.type(' nowhere');
+    await seen(page, 'No stream matches.');
+    await press(page, 'Show all streams');
+    await page.getByText(many).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test('is worked by the keyboard alone', async () => {
+    await streams('alto', 1);
+    await streams('bass', 0);
+    const { page } = await visit('/monitoring?search=studio');
+    await card(page, 'bass').waitFor();
+    await page.keyboard.press('j');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('alto');
+    await page.keyboard.press('j');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('bass');
+    await page.keyboard.press('p');
+    await seen(page, 'bass: auto-end is paused');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'bass', level: 2 }).waitFor();
+    await page.keyboard.press('Escape');
+    await card(page, 'alto').waitFor();
+    expect(page.url()).toContain('search=studio');
+  });
+});
+
+describe('the page of a stream', () => {
+  test('has an address of its own, and tells why it counts and what was decided', async () => {
+    await streams('empty', 0);
+    const { page, complaints } = await visit('/monitoring/streams/empty');
+    await seen(page, /^Counting down: nobody has joined/);
+    await page.getByRole('img', { name: /^empty: listeners now 0/ }).waitFor();
+    const journal = page.getByRole('region', { name: 'Decision journal' });
+    await journal.getByRole('row', { name: /Countdown started/ }).waitFor();
+    await press(page, '+30 min: empty');
+    await journal.getByRole('row', { name: /End moved an operator gave it more time/ }).waitFor();
+    await page
+      .getByRole('region', { name: 'Evidence' })
+      .getByRole('row', { name: /studio-empty/ })
+      .waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test('says so where there is no such stream', async () => {
+    const { page } = await visit('/monitoring/streams/nobody');
+    await seen(page, 'There is no stream nobody');
+  });
+});
+
+describe('everybody', () => {
+  test('reads it in Russian, with the right plurals', async () => {
+    await streams('rock-21', 21);
+    const { page } = await visit('/monitoring', { locale: 'ru-RU' });
+    await page.getByText('слушатель', { exact: true }).first().waitFor();
+    await page.getByRole('status').getByText('На связи').waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe('ru');
+  });
+
+  test('chooses colours, language and time zone, and the browser remembers', async () => {
+    const { page } = await visit('/monitoring');
+    await press(page, 'Settings');
+    await page.getByLabel('Colours').selectOption('dark');
+    await page.getByLabel('Time zone').selectOption('Asia/Tokyo');
+    await page.getByLabel('Language').selectOption('ru');
+    await page.reload();
+    await page.getByRole('status').getByText('На связи').waitFor();
+    const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    expect(await paper()).toBe('rgb(13, 18, 17)');
+  });
+
+  test.each([
+    ['/monitoring', 'light'],
+    ['/monitoring?group=condition', 'dark'],
+    ['/monitoring/streams/reachable', 'light'],
+    ['/monitoring/streams/reachable', 'dark'],
+    ['/monitoring/wall', 'light'],
+    ['/monitoring/wall', 'dark'],
+  ] as const)(
+    'can use %s in %s: axe finds nothing, on a phone nothing sticks out',
+    async (path, colorScheme) => {
+      await streams('reachable', 0);
+      await streams('loud', 3);
+      const { page, complaints } = await visit(path, { colorScheme });
+      await page.getByRole('main').getByText('reachable', { exact: true }).first().waitFor();
+      await page.getByRole('status').getByText('Live').waitFor();
+      expect(await flaws(page)).toEqual([]);
+      await page.setViewportSize({ width: 390, height: 844 });
+      const tooWide = () =>
+        page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+      await expect.poll(tooWide).toBe(false);
+      expect(await flaws(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+    },
+  );
+
+  test('is taught by an empty page how to connect the first streamer', async () => {
+    const fresh = await Daemon.start(PATIENT);
+    onTestFinished(() => fresh.stop());
+    const { page } = await visit('/monitoring', {}, fresh);
+    await page.getByText(/^curl -X POST/).waitFor();
+    expect(await flaws(page)).toEqual([]);
+    await streams('my-radio', 3, fresh);
+    await card(page, 'my-radio').waitFor();
+  });
+});

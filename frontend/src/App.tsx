@@ -1,0 +1,87 @@
+import { lazy, Suspense, useEffect, useMemo } from 'react';
+import { Route, Router, Switch } from 'wouter';
+import { Toasts } from '@/components/Toasts';
+import { BASE, STREAM, WALL } from '@/data/address';
+import { toneOf, useNotices } from '@/data/notices';
+import { usePreferences } from '@/data/preferences';
+import { holdConnection } from '@/data/socket';
+import { play } from '@/data/sound';
+import { useMonitorStore } from '@/data/store';
+import { pickLanguage, TextContext, textIn, useText } from '@/i18n';
+import { Monitoring } from '@/pages/Monitoring';
+import { Wall } from '@/pages/Wall';
+
+// With its charts it is a third of the whole: the list is there sooner without it.
+const Stream = lazy(() => import('@/pages/Stream').then(({ Stream }) => ({ default: Stream })));
+
+export function App() {
+  // Held here, so that it does not break off between two pages.
+  useEffect(holdConnection, []);
+  const { theme, language, zone } = usePreferences();
+  const text = useMemo(() => {
+    const own = pickLanguage(navigator.language);
+    const chosen = language === 'browser' ? own : language;
+    return textIn(chosen, chosen === own ? navigator.language : chosen, zone);
+  }, [language, zone]);
+  useEffect(() => {
+    document.documentElement.lang = text.language;
+  }, [text]);
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+  return (
+    <TextContext value={text}>
+      <Title />
+      <Sound />
+      <Router base={BASE}>
+        <Suspense fallback={<Loading />}>
+          <Switch>
+            <Route path={WALL}>
+              <Wall />
+            </Route>
+            <Route path={STREAM}>
+              {({ id }) => <Stream key={id} channelId={decodeURIComponent(id)} />}
+            </Route>
+            <Route>
+              <Monitoring />
+            </Route>
+          </Switch>
+        </Suspense>
+        <Toasts />
+      </Router>
+    </TextContext>
+  );
+}
+
+/** How many streams want a person, for a page that is one tab of many. */
+function Title() {
+  const { t } = useText();
+  const count = useMonitorStore(
+    (state) => new Set([...Object.keys(state.warnings), ...failed(state.streams)]).size,
+  );
+  useEffect(() => {
+    document.title = count > 0 ? t('page.attention', { count }) : t('page.title');
+  }, [count, t]);
+  return null;
+}
+
+function failed(streams: ReturnType<typeof useMonitorStore.getState>['streams']): string[] {
+  return Object.keys(streams).filter((id) => streams[id]?.auto_end.phase === 'stop_failed');
+}
+
+function Sound() {
+  const wanted = usePreferences((preferences) => preferences.sound);
+  useEffect(() => {
+    if (!wanted) return;
+    return useNotices.subscribe(({ notices, last }, before) => {
+      const newest = notices.at(-1);
+      if (newest && last !== before.last) play(toneOf(newest), Date.now());
+    });
+  }, [wanted]);
+  return null;
+}
+
+function Loading() {
+  const { t } = useText();
+  return <p className="py-24 text-center text-soft">{t('page.loading')}</p>;
+}

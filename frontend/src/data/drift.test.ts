@@ -1,0 +1,85 @@
+/** What this page reads is what the daemon's source writes. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { DICTIONARIES } from '@/i18n';
+import { inRussian } from '@/i18n/sentences';
+import { Command, Decision, Reporter } from './explanation';
+import * as wire from './wire';
+
+const source = (path: string) => readFileSync(`../${path}`, 'utf8');
+
+/** The fields of a Rust struct as they are on the wire. */
+function fieldsOf(path: string, name: string): string[] {
+  const body = new RegExp(`pub struct ${name} \\{\\n([\\s\\S]*?)\\n\\}`).exec(source(path))?.[1];
+  if (body === undefined) throw new Error(`${path} has no struct ${name}`);
+  const fields = body.matchAll(/(?:rename = "(\w+)"[\s\S]*?)?pub (\w+):/g);
+  return [...fields].map(([, renamed, field = '']) => renamed ?? field);
+}
+
+/** The variants of a Rust enum as they are on the wire. */
+function variantsOf(path: string, name: string): string[] {
+  const body = new RegExp(`pub enum ${name} \\{\\n([\\s\\S]*?)\\n\\}`).exec(source(path))?.[1];
+  if (body === undefined) throw new Error(`${path} has no enum ${name}`);
+  return [...body.matchAll(/^ {4}(\w+)[,({ ]/gm)].map(([, variant = '']) =>
+    variant.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase(),
+  );
+}
+
+const WIRE = 'actors/src/wire.rs';
+const PROTOCOL = 'actors/src/protocol.rs';
+
+describe('a message', () => {
+  test.each([
+    [WIRE, 'Track', wire.Track, []],
+    [WIRE, 'SystemStats', wire.SystemStats, []],
+    [WIRE, 'StreamUpdate', wire.StreamUpdate, []],
+    [WIRE, 'AutoEndWarning', wire.AutoEndWarning, []],
+    [WIRE, 'AutoEndChange', wire.AutoEndEvent, []],
+    [WIRE, 'StreamState', wire.StreamState, ['evidence_age_seconds']],
+    [WIRE, 'AutoEndState', wire.AutoEnd, []],
+    [WIRE, 'ClientError', wire.Fault, []],
+    [PROTOCOL, 'ReporterView', Reporter, ['seq']],
+    [PROTOCOL, 'CommandView', Command, []],
+    ['actors/src/channel/journal.rs', 'Decision', Decision, ['session']],
+  ])('of %s: %s is read field by field', (path, struct, schema, unread) => {
+    const read = Object.keys(schema.entries);
+    expect([...read, ...unread].sort()).toEqual(fieldsOf(path, struct).sort());
+  });
+
+  test('has a phase that this page knows', () => {
+    const phases = variantsOf('actors/src/channel/auto_end.rs', 'PhaseName');
+    expect([...wire.PHASES].sort()).toEqual(phases.sort());
+  });
+});
+
+describe('what the daemon calls things', () => {
+  test('has words in every language', () => {
+    const events = variantsOf(WIRE, 'AutoEndEvent').map((event) => `event.${event}`);
+    const states = variantsOf(WIRE, 'StreamStatus').map((state) => `state.${state}`);
+    for (const dictionary of Object.values(DICTIONARIES)) {
+      expect(Object.keys(dictionary)).toEqual(expect.arrayContaining([...events, ...states]));
+    }
+  });
+});
+
+/** The sentences in a stretch of Rust, with something in the place of what is filled in. */
+function sentencesOf(path: string, from: string, to: string): string[] {
+  const text = source(path);
+  const stretch = text.slice(text.indexOf(from), text.indexOf(to, text.indexOf(from)));
+  const literals = [...stretch.matchAll(/"((?:[^"\\]|\\[\s\S])*)"/g)].map(([, literal = '']) =>
+    literal.replace(/\\\n\s*/g, '').replace(/\{[^}]*\}/g, '42'),
+  );
+  return literals.filter((literal) => literal.split(' ').length > 2);
+}
+
+describe('what the daemon says in English', () => {
+  test.each([
+    ['actors/src/channel/stream.rs', 'pub fn explain(', '\n    }\n}', 20],
+    ['actors/src/channel/words.rs', 'let (reason', '\n    }\n}\n\nimpl From<&StopFailure>', 10],
+    ['actors/src/channel.rs', 'Effect::Warn {', 'metrics.auto_end_event(event)', 10],
+  ])('is said in Russian: %s from %s', (path, from, to, least) => {
+    const sentences = sentencesOf(path, from, to).filter((each) => !each.includes('see `explain`'));
+    expect(sentences.length).toBeGreaterThanOrEqual(least);
+    for (const sentence of sentences) expect(inRussian(sentence) ?? '', sentence).toMatch(/[а-я]/);
+  });
+});

@@ -1,0 +1,212 @@
+/**
+ * What this page has heard since it was opened, at most an hour of it, in bounded memory.
+ *
+ * Pages read it as a `History`. It is the only one there is: what happened before the page was
+ * opened is not known, and pages say so. It is written down by the clock of this browser, which does
+ * not jump, and read by the daemon's, in milliseconds.
+ */
+import { useSyncExternalStore } from 'react';
+import type { Happening, MonitorState } from './store';
+import type { SystemStats, Track } from './wire';
+
+export const KEPT_MS = 3_600_000;
+export const SAMPLE_EVERY_MS = 5_000;
+/** An hour of samples, and some room for what comes early. */
+const SLOTS = KEPT_MS / SAMPLE_EVERY_MS + 30;
+/** Streams beyond these have no line: 3 KB each. */
+const STREAMS_KEPT = 5_000;
+/** Tracks kept of each stream. */
+const TRACKS_KEPT = 60;
+
+/** One line of a chart; `null` is a time at which nothing was known. */
+export interface Line {
+  times: number[];
+  values: (number | null)[];
+}
+
+export type Metric = Exclude<keyof SystemStats, 'uptime_seconds'>;
+const METRICS: readonly Metric[] = [
+  'active_streams',
+  'total_listeners',
+  'queue_items',
+  'cpu_percent',
+  'memory_percent',
+];
+
+export interface Played {
+  /** When it began, or when this page first heard of it. */
+  at: number;
+  /** Absent where nothing was told to play. */
+  track?: Track;
+}
+
+export interface History {
+  /** The first moment that is known; absent before there is any. */
+  since(): number | undefined;
+  total(metric: Metric): Line;
+  listeners(channelId: string): Line;
+  tracks(channelId: string): readonly Played[];
+}
+
+interface Heard {
+  listeners: Float32Array;
+  tracks: Played[];
+  /** When it was last there. */
+  last: number;
+}
+
+export class Hour implements History {
+  /** Rises with every sample, so that React sees a change. */
+  version = 0;
+  readonly #times = new Float64Array(SLOTS).fill(Number.NaN);
+  readonly #totals: Record<Metric, Float32Array>;
+  readonly #streams = new Map<string, Heard>();
+  #next = 0;
+  #first?: number;
+  /** The daemon's clock minus ours, as far as it is known by now. */
+  #offset = 0;
+  #last = Number.NEGATIVE_INFINITY;
+  #wasLive = false;
+
+  constructor() {
+    const slots = METRICS.map((metric) => [metric, new Float32Array(SLOTS).fill(Number.NaN)]);
+    this.#totals = Object.fromEntries(slots);
+  }
+
+  /** Takes in what has just been applied; true if there is a new sample. */
+  hear(happenings: readonly Happening[], state: MonitorState, now: number): boolean {
+    this.#offset = state.clockOffset ?? this.#offset;
+    // Our clock was set back: the samples would lie in the future.
+    if (now < this.#last) this.#forgetSamples();
+    for (const happening of happenings) {
+      if (happening.type === 'snapshot') {
+        for (const { channel_id } of happening.data.streams)
+          this.#noteTrack(channel_id, state, now);
+      } else if (happening.type === 'stream_update') {
+        this.#noteTrack(happening.data.channel_id, state, now);
+      }
+    }
+    if (!state.isConnected) {
+      // One empty sample, so that the line breaks where nothing was heard.
+      return this.#wasLive && this.#sample(state, now);
+    }
+    const due = now - this.#last >= SAMPLE_EVERY_MS;
+    return (due || !this.#wasLive) && this.#sample(state, now);
+  }
+
+  since(): number | undefined {
+    return this.#first === undefined ? undefined : this.#first + this.#offset;
+  }
+
+  total(metric: Metric): Line {
+    return this.#line(this.#totals[metric]);
+  }
+
+  listeners(channelId: string): Line {
+    const heard = this.#streams.get(channelId);
+    return heard ? this.#line(heard.listeners) : { times: [], values: [] };
+  }
+
+  tracks(channelId: string): readonly Played[] {
+    const tracks = this.#streams.get(channelId)?.tracks ?? [];
+    return tracks.map(({ at, track }) => ({ at: at + this.#offset, track }));
+  }
+
+  #forgetSamples(): void {
+    this.#times.fill(Number.NaN);
+    this.#last = Number.NEGATIVE_INFINITY;
+    this.#first = undefined;
+  }
+
+  #sample(state: MonitorState, now: number): boolean {
+    const slot = this.#next;
+    const live = state.isConnected;
+    this.#times[slot] = now;
+    for (const metric of METRICS) {
+      this.#totals[metric][slot] = (live ? state.stats?.[metric] : undefined) ?? Number.NaN;
+    }
+    for (const [id, heard] of this.#streams) {
+      heard.listeners[slot] = Number.NaN;
+      if (now - heard.last > KEPT_MS) this.#streams.delete(id);
+    }
+    if (live) {
+      for (const id in state.streams) {
+        const heard = this.#of(id, now);
+        const stream = state.streams[id];
+        if (!heard || !stream || stream.ended_ms !== undefined) continue;
+        heard.last = now;
+        if (stream.listeners_known) heard.listeners[slot] = stream.listeners ?? Number.NaN;
+      }
+    }
+    this.#next = (slot + 1) % SLOTS;
+    this.#last = now;
+    this.#wasLive = live;
+    this.#first ??= now;
+    this.version += 1;
+    return true;
+  }
+
+  #noteTrack(id: string, state: MonitorState, now: number): void {
+    const stream = state.streams[id];
+    const heard = this.#of(id, now);
+    if (!stream || !heard) return;
+    const track = stream.ended_ms === undefined ? stream.current_track : undefined;
+    const before = heard.tracks.at(-1);
+    if (before ? isSame(before.track, track) : !track) return;
+    const began = track?.started_at ? Date.parse(track.started_at) - this.#offset : now;
+    // A start that is told late, or wrongly, must not reach back over the track before.
+    heard.tracks.push({ at: Math.min(now, Math.max(began, before?.at ?? began)), track });
+    if (heard.tracks.length > TRACKS_KEPT) heard.tracks.shift();
+  }
+
+  #of(id: string, now: number): Heard | undefined {
+    const known = this.#streams.get(id);
+    if (known || this.#streams.size >= STREAMS_KEPT) return known;
+    const listeners = new Float32Array(SLOTS).fill(Number.NaN);
+    const heard = { listeners, tracks: [], last: now };
+    this.#streams.set(id, heard);
+    return heard;
+  }
+
+  #line(values: Float32Array): Line {
+    const line: Line = { times: [], values: [] };
+    for (let step = 0; step < SLOTS; step += 1) {
+      const slot = (this.#next + step) % SLOTS;
+      const time = this.#times[slot] ?? Number.NaN;
+      if (!(this.#last - time <= KEPT_MS)) continue;
+      const value = values[slot] ?? Number.NaN;
+      line.times.push(time + this.#offset);
+      line.values.push(Number.isNaN(value) ? null : value);
+    }
+    return line;
+  }
+}
+
+function isSame(a?: Track, b?: Track): boolean {
+  return a?.title === b?.title && a?.artist === b?.artist && a?.id === b?.id;
+}
+
+let hour = new Hour();
+const readers = new Set<() => void>();
+
+export function hear(happenings: readonly Happening[], state: MonitorState, now: number): void {
+  if (!hour.hear(happenings, state, now)) return;
+  for (const reader of readers) reader();
+}
+
+/** For a page that begins anew. */
+export function forgetHour(): void {
+  hour = new Hour();
+}
+
+/** What is known of the past; drawn again with every sample. */
+export function useHistory(): { history: History; version: number } {
+  const version = useSyncExternalStore(
+    (reader) => {
+      readers.add(reader);
+      return () => readers.delete(reader);
+    },
+    () => hour.version,
+  );
+  return { history: hour, version };
+}
