@@ -32,6 +32,8 @@ step doctests cargo test --workspace --doc --locked --quiet
 step biome npm --prefix frontend run --silent lint
 step typescript npm --prefix frontend run --silent check
 step vitest npm --prefix frontend run --silent test
+# In Chromium, on the daemon that was built above, with the page built into it.
+step browser npm --prefix frontend run --silent test:browser
 step smoke scripts/smoke.sh
 
 echo
