@@ -4,6 +4,11 @@ set -euo pipefail
 listen=$1 state_dir=$2 channels=$3
 binary=${CARGO_TARGET_DIR:-target}/release/sattva-monitor
 
+# Whatever is there already must not be told of simulated streams.
+if (exec 3<>"/dev/tcp/${listen%:*}/${listen##*:}") 2>/dev/null; then
+    echo "something listens at $listen already; end it, or take another port: make run LISTEN=127.0.0.1:8081" >&2
+    exit 1
+fi
 # A minute instead of five, so that there is something to see soon.
 AUTO_END_TIMEOUT=${AUTO_END_TIMEOUT:-60} "$binary" serve --listen "$listen" --state-dir "$state_dir" &
 daemon=$!

@@ -10,7 +10,7 @@ cat > "$dir/config.toml" <<'TOML'
 timeout = 15
 warnings = [10, 5, 2]
 TOML
-target/debug/sattva-monitor serve --config "$dir/config.toml" --listen "127.0.0.1:$port" --state-dir "$dir/state" 2> "$dir/log" &
+"${CARGO_TARGET_DIR:-target}/debug/sattva-monitor" serve --config "$dir/config.toml" --listen "127.0.0.1:$port" --state-dir "$dir/state" 2> "$dir/log" &
 daemon=$!
 cleanup() { kill "$daemon" 2>/dev/null || true; wait "$daemon" 2>/dev/null || true; rm -rf "$dir"; }
 trap cleanup EXIT

@@ -24,7 +24,8 @@ make --no-print-directory frontend
 step rustfmt cargo fmt --all --check
 step clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 step cargo-deny cargo deny --log-level error check bans licenses sources
-# The Python package's tests and the stories speak with the real daemon.
+# The Python package's tests and the stories speak with the real daemon: this one, not what an earlier build left.
+export SATTVA_MONITOR=${CARGO_TARGET_DIR:-$PWD/target}/debug/sattva-monitor
 step daemon cargo build --workspace --bins --locked --quiet
 step python scripts/test-python.sh
 step nextest cargo nextest run --workspace --locked --no-fail-fast
@@ -32,6 +33,8 @@ step doctests cargo test --workspace --doc --locked --quiet
 step biome npm --prefix frontend run --silent lint
 step typescript npm --prefix frontend run --silent check
 step vitest npm --prefix frontend run --silent test
+# In Chromium, on the daemon that was built above, with the page built into it.
+step browser npm --prefix frontend run --silent test:browser
 step smoke scripts/smoke.sh
 
 echo

@@ -36,6 +36,7 @@ def binary() -> Path:
     for path in found:
         if path.is_file():
             return path
+    assert not named, f"SATTVA_MONITOR names {named}, which is not there"
     pytest.skip("the daemon has not been built: cargo build --release, or name it in SATTVA_MONITOR")
 
 

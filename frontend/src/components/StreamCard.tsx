@@ -36,7 +36,7 @@ export const StreamCard = memo(function StreamCard({ stream, place, total }: Pla
       aria-label={channel_id}
       aria-posinset={place}
       aria-setsize={total}
-      className={`card flex min-h-0 flex-col overflow-hidden ${ended ? 'opacity-60' : (EDGES[stream.auto_end.phase] ?? '')}`}
+      className={`card flex min-h-0 flex-col overflow-hidden ${ended ? 'bg-sunk text-soft' : (EDGES[stream.auto_end.phase] ?? '')}`}
     >
       <div className="flex min-h-0 grow flex-col px-4 pt-3 pb-2">
         <header className="flex items-center gap-2.5">

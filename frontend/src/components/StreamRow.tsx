@@ -16,7 +16,7 @@ export const StreamRow = memo(function StreamRow({ stream, place, total }: Place
       aria-label={channel_id}
       aria-posinset={place}
       aria-setsize={total}
-      className={`mb-1 grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 overflow-hidden rounded-lg border bg-card pl-3 xl:pl-4 wide:grid-cols-[minmax(0,15rem)_minmax(0,1fr)_9rem_6.5rem_minmax(0,22rem)] ${ended ? 'border-line opacity-60' : (EDGES[stream.auto_end.phase] ?? 'border-line')}`}
+      className={`mb-1 grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 overflow-hidden rounded-lg border pl-3 xl:pl-4 wide:grid-cols-[minmax(0,15rem)_minmax(0,1fr)_9rem_6.5rem_minmax(0,22rem)] ${ended ? 'border-line bg-sunk text-soft' : `bg-card ${EDGES[stream.auto_end.phase] ?? 'border-line'}`}`}
     >
       <div className="flex min-w-0 items-center gap-2">
         <h3 className="min-w-0 grow truncate font-semibold" title={channel_id}>
