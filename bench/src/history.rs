@@ -1,12 +1,12 @@
 //! The history of 1000 channels over 15 days: its size on disk, and how long a chart takes.
 
-use std::{
-    path::Path,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{path::Path, time::Instant};
 
 use anyhow::{Result, ensure};
-use sattva_actors::{clock::WallTime, identity::ChannelId};
+use sattva_actors::{
+    clock::{Clock, WallTime},
+    identity::ChannelId,
+};
 use sattva_monitor::history::{History, Metric, Series};
 
 use crate::{
@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
         for number in 0..CHARTS {
             let id = channel(number * args.channels / CHARTS);
             let began = Instant::now();
-            let from = now()? - DAY + 60;
+            let from = now() - DAY + 60;
             let text = server.text(&format!("/api/v1/history?metric=listeners&channel_id={id}&from={from}{step}"))?;
             took.push(began.elapsed().as_secs_f64() * 1000.0);
             // Only what was really shown counts.
@@ -74,8 +74,8 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
     ])
 }
 
-fn now() -> Result<i64> {
-    Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?)
+fn now() -> i64 {
+    Clock::System.now().wall.as_millis().div_euclid(1000)
 }
 
 fn channel(number: usize) -> String {
@@ -93,7 +93,7 @@ fn fill(path: &Path, args: &Args) -> Result<()> {
     let series = |metric| (0..args.channels).map(move |n| Ok(Series::of(metric, ChannelId::new(&channel(n))?)));
     let listeners: Vec<Series> = series(Metric::Listeners).collect::<Result<_>>()?;
     let queues: Vec<Series> = series(Metric::Queue).collect::<Result<_>>()?;
-    let end = now()?.div_euclid(KEPT_EVERY) * KEPT_EVERY;
+    let end = now().div_euclid(KEPT_EVERY) * KEPT_EVERY;
     let mut counts = vec![20_i64; args.channels];
     let (mut at, mut turn) = (end - args.days * DAY, 1_u64);
     while at < end {

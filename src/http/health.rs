@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, get, http::StatusCode, web};
 use sattva_actors::protocol::Inspect;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{Front, Stage};
@@ -19,39 +19,82 @@ pub async fn healthz() -> HttpResponse {
 
 #[get("/readyz")]
 pub async fn readyz(front: web::Data<Front>) -> HttpResponse {
-    let mut dependencies = Map::new();
-    let mut state = |name: &str, failure: Option<String>| {
-        let value = match failure {
+    let mut troubles = troubles(&front);
+    troubles.push(("actors".to_owned(), actors_stuck(&front).await));
+    let standing = Standing::of(&front, troubles.iter().any(|(_, trouble)| trouble.is_some()));
+    let dependencies = troubles.into_iter().map(|(name, trouble)| {
+        let state = match trouble {
             None => json!({ "status": "ok" }),
             Some(detail) => json!({ "status": "failing", "detail": detail }),
         };
-        dependencies.insert(name.to_owned(), value);
-    };
-    state("store", front.store.failure());
-    state("store_file", front.store_notice.clone());
-    state("actors", actors_stuck(&front).await);
-    state("configuration", front.reload.failure());
-    state("history", front.history.health.trouble());
-    for (server, trouble) in front.adapters.troubles() {
-        state(&server, trouble);
-    }
-    for (webhook, trouble) in front.webhooks.troubles() {
-        state(&format!("webhook:{webhook}"), trouble);
-    }
-    let failing = dependencies.values().any(|d| d["status"] != "ok");
-    let (code, status) = match front.stage() {
-        // Another daemon may have everything by now, and does not hear what is reported here.
-        Stage::Serving if front.store.is_cut_off(front.clock.now().at, front.config.load().store.redis_lease) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "cut_off")
+        (name, state)
+    });
+    let dependencies = Value::Object(dependencies.collect());
+    HttpResponse::build(standing.code()).json(json!({ "status": standing.as_str(), "dependencies": dependencies }))
+}
+
+/// What the daemon rests on, each by name, and what is wrong with it.
+pub fn troubles(front: &Front) -> Vec<(String, Option<String>)> {
+    let own = [
+        ("store", front.store.failure()),
+        ("store_file", front.store_notice.clone()),
+        ("configuration", front.reload.failure()),
+        ("history", front.history.health.trouble()),
+    ];
+    let own = own.map(|(name, trouble)| (name.to_owned(), trouble));
+    let webhooks = front.webhooks.troubles().into_iter();
+    let webhooks = webhooks.map(|(webhook, trouble)| (format!("webhook:{webhook}"), trouble));
+    own.into_iter().chain(front.adapters.troubles()).chain(webhooks).collect()
+}
+
+/// Whether reports are to come to this daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Starting,
+    Ready,
+    /// Reports are taken, but something it rests on fails.
+    Degraded,
+    /// Another daemon has everything: reports are to go there.
+    Standby,
+    /// Another daemon may have everything by now, and does not hear what is reported here.
+    CutOff,
+    Stopping,
+}
+
+impl Standing {
+    pub const ALL: [Self; 6] =
+        [Self::Starting, Self::Ready, Self::Degraded, Self::Standby, Self::CutOff, Self::Stopping];
+
+    pub fn of(front: &Front, something_fails: bool) -> Self {
+        match front.stage() {
+            Stage::Serving if front.store.is_cut_off(front.clock.now().at, front.config.load().store.redis_lease) => {
+                Self::CutOff
+            }
+            Stage::Serving if front.store.slots() == Some(0) => Self::Standby,
+            Stage::Starting => Self::Starting,
+            Stage::Stopping => Self::Stopping,
+            Stage::Serving if something_fails => Self::Degraded,
+            Stage::Serving => Self::Ready,
         }
-        // Another daemon has everything: reports are to go there.
-        Stage::Serving if front.store.slots() == Some(0) => (StatusCode::SERVICE_UNAVAILABLE, "standby"),
-        Stage::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
-        Stage::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
-        Stage::Serving if failing => (StatusCode::OK, "degraded"),
-        Stage::Serving => (StatusCode::OK, "ready"),
-    };
-    HttpResponse::build(code).json(json!({ "status": status, "dependencies": Value::Object(dependencies) }))
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Degraded => "degraded",
+            Self::Standby => "standby",
+            Self::CutOff => "cut_off",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    const fn code(self) -> StatusCode {
+        match self {
+            Self::Ready | Self::Degraded => StatusCode::OK,
+            Self::Starting | Self::Standby | Self::CutOff | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
 }
 
 /// A question that goes the whole way to the supervisor and back.

@@ -11,13 +11,17 @@ use std::{
 use actix_web::{HttpResponse, get, web};
 use bytes::Bytes;
 use futures_util::Stream;
-use prometheus::{Encoder, TextEncoder};
+use prometheus::{Encoder, IntGaugeVec, Opts, TextEncoder, core::Collector, proto::MetricFamily};
 use sattva_actors::{
     channel::cell::{Activity, Cell, Cells, NONE, Totals},
     clock::Timestamp,
 };
 
-use super::{Front, problem::Problem};
+use super::{
+    Front,
+    health::{self, Standing},
+    problem::Problem,
+};
 
 /// An answer is written in pieces of about this size.
 const CHUNK: usize = 64 << 10;
@@ -177,12 +181,29 @@ fn write_totals(out: &mut Vec<u8>, totals: &Totals) {
     gauge(out, "sattva_stop_failed_streams", "Streams that are still there after a stop.", totals.stop_failed);
 }
 
+/// What `/readyz` says, made anew each time: a server that is watched no more has no series.
+fn readiness(front: &Front) -> prometheus::Result<Vec<MetricFamily>> {
+    let opts = Opts::new("sattva_readiness", "1 at what /readyz says of the daemon, but for stuck actors.");
+    let readiness = IntGaugeVec::new(opts, &["status"])?;
+    let opts = Opts::new("sattva_dependency_failing", "1 while something the daemon rests on fails.");
+    let failing = IntGaugeVec::new(opts, &["dependency"])?;
+    let troubles = health::troubles(front);
+    let now = Standing::of(front, troubles.iter().any(|(_, trouble)| trouble.is_some()));
+    for standing in Standing::ALL {
+        readiness.with_label_values(&[standing.as_str()]).set(i64::from(standing == now));
+    }
+    for (dependency, trouble) in troubles {
+        failing.with_label_values(&[&dependency]).set(i64::from(trouble.is_some()));
+    }
+    Ok([readiness.collect(), failing.collect()].concat())
+}
+
 #[get("/metrics")]
 pub async fn get(front: web::Data<Front>) -> Result<HttpResponse, Problem> {
     let mut rest = Vec::with_capacity(16 << 10);
     write_totals(&mut rest, &front.cells.totals());
-    TextEncoder::new()
-        .encode(&front.registry.gather(), &mut rest)
+    readiness(&front)
+        .and_then(|readiness| TextEncoder::new().encode(&[readiness, front.registry.gather()].concat(), &mut rest))
         .map_err(|error| Problem::busy("metrics_failed", error.to_string(), 5))?;
     let max_channels = front.config.load().metrics.max_channels;
     let exposition = Exposition::new(Arc::clone(&front.cells), front.clock.now().at, max_channels, rest);
