@@ -32,7 +32,6 @@ import logging
 import os
 import sys
 import tempfile
-import time
 import wave
 from pathlib import Path
 from typing import Any
@@ -96,10 +95,11 @@ def ffmpegs() -> list[int]:
 
 async def left_of(processes: set[int]) -> list[int]:
     """Those that are still there when the engine has had its time."""
-    give_up = time.monotonic() + FFMPEG_ENDS_WITHIN
-    while (left := processes & set(ffmpegs())) and time.monotonic() < give_up:
+    for _ in range(round(FFMPEG_ENDS_WITHIN / LOOK_EVERY)):
+        if not processes & set(ffmpegs()):
+            break
         await asyncio.sleep(LOOK_EVERY)
-    return sorted(left)
+    return sorted(processes & set(ffmpegs()))
 
 
 class Stand:
