@@ -68,7 +68,7 @@ fn daemons_known(daemon: &Daemon) -> usize {
 }
 
 fn has(daemon: &Daemon, channel: &str) -> bool {
-    figure(daemon, &format!("sattva_listeners{{channel_id=\"{channel}\"}}")).is_some()
+    figure(daemon, &format!("sattva_stream_listeners{{channel_id=\"{channel}\"}}")).is_some()
 }
 
 fn channels_at(daemon: &Daemon) -> Vec<String> {
