@@ -439,8 +439,11 @@ impl Daemon {
     }
 }
 
+/// A store, what it holds, and how daemons beside this one are reached.
+type Opened = (Box<dyn Store>, store::Loaded, Option<FleetPlan>);
+
 /// The embedded store with what it holds, or a Redis, whose contents follow when it can be reached.
-fn open_store(config: &Config, started: Now) -> Result<(Box<dyn Store>, store::Loaded, Option<FleetPlan>), StartError> {
+fn open_store(config: &Config, started: Now) -> Result<Opened, StartError> {
     let settings = &config.store;
     let Some(url) = &settings.redis_url else {
         let (store, loaded) = RedbStore::open(&settings.state_dir, started.wall)?;

@@ -407,7 +407,8 @@ impl ChannelActor {
         let attention = &self.world.attention;
         let announced = matches!(publication, Publication::Warning(_) | Publication::AutoEnd(_));
         let seen = attention.sessions.load(Relaxed) > 0 || attention.neighbours.load(Relaxed);
-        if !seen && !(announced && attention.hooks.load(Relaxed) > 0) {
+        let heard = announced && attention.hooks.load(Relaxed) > 0;
+        if !seen && !heard {
             return;
         }
         let queued = self.world.depths.broker.enter();

@@ -19,7 +19,7 @@ use prometheus::{IntCounter, IntGauge, Registry};
 use tokio::sync::oneshot;
 
 use self::{
-    letter::{Answer, Bulletin, Counted, Letter, Matter, Note, Order, Question, Said, Told},
+    letter::{Answer, Bulletin, Counted, Letter, Matter, Note, Order, Question, Reported, Said, Told},
     post::{Delivery, Outgoing, Post},
     roster::{Roster, united},
 };
@@ -214,10 +214,13 @@ impl Drop for First {
     }
 }
 
+/// Who has answered, and what their channels look like.
+type Theirs = (Vec<Arc<str>>, Vec<StreamState>);
+
 /// What the channels of all others look like; sent when the last of them has answered, or can no more.
 struct States {
-    answered: Mutex<(Vec<Arc<str>>, Vec<StreamState>)>,
-    reply: Mutex<Option<oneshot::Sender<(Vec<Arc<str>>, Vec<StreamState>)>>>,
+    answered: Mutex<Theirs>,
+    reply: Mutex<Option<oneshot::Sender<Theirs>>>,
 }
 
 impl Drop for States {
@@ -382,9 +385,7 @@ impl Fleet {
         let Delivery { slot, id, letter: Letter { from, number, matter }, age } = delivery;
         let done = Outgoing::Done { slot, id };
         match matter {
-            Matter::Reports { source, reports, acks, only } => {
-                self.take_in(ctx, (from, number), done, (source, reports, acks, only), age);
-            }
+            Matter::Reports(reported) => self.take_in(ctx, (from, number), done, reported, age),
             Matter::Question { channel, question } => {
                 // Whatever becomes of it, it is not acted on twice.
                 self.send(done);
@@ -415,7 +416,7 @@ impl Fleet {
         ctx: &mut Context<Self>,
         (from, number): (Arc<str>, u64),
         done: Outgoing,
-        (source, mut reports, acks, only): (SourceId, Vec<(ChannelId, Report)>, Vec<Ack>, Option<ChannelId>),
+        Reported { source, mut reports, acks, only }: Reported,
         age: Duration,
     ) {
         if age > LATE {
@@ -604,17 +605,18 @@ impl Handler<Forward> for Fleet {
     fn handle(&mut self, forward: Forward, ctx: &mut Self::Context) {
         let Forward { source, reports, acks, only, tally } = forward;
         self.metrics.forwarded.inc_by(reports.len() as u64);
-        let mut slots: BTreeMap<Slot, (Vec<(ChannelId, Report)>, Vec<Ack>)> = BTreeMap::new();
+        let mut slots: BTreeMap<Slot, Reported> = BTreeMap::new();
+        let none = || Reported { source: source.clone(), reports: Vec::new(), acks: Vec::new(), only: only.clone() };
         for (channel, report) in reports {
-            slots.entry(Slot::of(channel.as_str())).or_default().0.push((channel, report));
+            slots.entry(Slot::of(channel.as_str())).or_insert_with(none).reports.push((channel, report));
         }
         for (channel, ack) in acks {
-            slots.entry(Slot::of(channel.as_str())).or_default().1.push(ack);
+            slots.entry(Slot::of(channel.as_str())).or_insert_with(none).acks.push(ack);
         }
-        for (slot, (reports, acks)) in slots {
-            let waiting = Waiting::Reports { tally: Arc::clone(&tally), reports: reports.len() as u32, written: false };
-            let matter = Matter::Reports { source: source.clone(), reports, acks, only: only.clone() };
-            self.write(ctx, slot, matter, waiting, PATIENCE);
+        for (slot, reported) in slots {
+            let reports = reported.reports.len() as u32;
+            let waiting = Waiting::Reports { tally: Arc::clone(&tally), reports, written: false };
+            self.write(ctx, slot, Matter::Reports(reported), waiting, PATIENCE);
         }
     }
 }

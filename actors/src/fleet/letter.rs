@@ -26,10 +26,20 @@ pub struct Letter {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Matter {
-    /// Of channels in one slot; answered with [`Answer::Taken`].
-    Reports { source: SourceId, reports: Vec<(ChannelId, Report)>, acks: Vec<Ack>, only: Option<ChannelId> },
+    /// Answered with [`Answer::Taken`].
+    Reports(Reported),
     /// Answered with [`Answer::Said`].
     Question { channel: ChannelId, question: Question },
+}
+
+/// What one source says of channels in one slot.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reported {
+    pub source: SourceId,
+    pub reports: Vec<(ChannelId, Report)>,
+    pub acks: Vec<Ack>,
+    /// Whose commands it wants; all of its own without.
+    pub only: Option<ChannelId>,
 }
 
 /// What is asked of one channel, or to be done with it.

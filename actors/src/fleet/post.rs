@@ -181,7 +181,8 @@ impl Writer {
             None => match self.link.dial() {
                 Ok(connection) => self.connection.insert(connection),
                 Err(error) => {
-                    return Err(tracing::debug!(daemon = %self.me, %error, "nothing can be written to other daemons"));
+                    tracing::debug!(daemon = %self.me, %error, "nothing can be written to other daemons");
+                    return Err(());
                 }
             },
         };
