@@ -19,16 +19,19 @@ use prometheus::{IntCounter, IntGauge, Registry};
 use tokio::sync::oneshot;
 
 use self::{
-    letter::{Answer, Bulletin, Counted, Letter, Matter, Note, Order, Question, Reported, Said, Told},
-    post::{Delivery, Outgoing, Post},
+    letter::{Answer, Bulletin, Counted, Note, Order, Question, Reported, Said, Told},
+    post::{Found, Outgoing, Post},
     roster::{Roster, united},
 };
 use crate::{
     broker::Resync,
-    channel::cell::{Cells, Totals},
+    channel::{
+        cell::{Cells, Totals},
+        stop::Stop,
+    },
     clock::{Clock, Timestamp},
     identity::{ChannelId, SourceId},
-    protocol::{Ack, Batch, Collect, Describe, Report, StopCommand, Tally},
+    protocol::{Ack, Batch, BatchAnswer, Collect, Describe, Report, StopCommand, Tally},
     store::redis::Link,
     stream_control::CommandsWaiting,
     territory::Slot,
@@ -38,8 +41,10 @@ use crate::{
 
 /// Letters, bulletins and questions that may wait.
 pub const MAILBOX: usize = 16_384;
-/// Whoever holds a channel answers within this, or what was written to it is left to lie there for who does next.
+/// Whoever has channels answers within this.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// What is reported of them is taken in within this, or parked for whoever has them next.
+const PARKED_AFTER: Duration = Duration::from_secs(1);
 /// A report that was longer on its way proves that somebody listens, and not that nobody does.
 const LATE: Duration = Duration::from_secs(2);
 /// What is to be done with a channel is done within this or not at all: whoever asked has been told that it was not.
@@ -168,15 +173,15 @@ pub struct Asked {
 #[derive(Default, Message)]
 #[rtype(result = "()")]
 pub struct Arrived {
-    letters: Vec<Delivery>,
+    found: Vec<Found>,
     notes: Vec<(Note, Duration)>,
     bulletins: Vec<Bulletin>,
 }
 
-/// These letters lie where their reader will find them, or could not be written.
+/// What was to be parked lies where its reader will find it, or could not be written.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Sent {
+pub struct Parked {
     numbers: Vec<u64>,
     written: bool,
 }
@@ -190,10 +195,22 @@ pub struct Heard(pub Vec<Told>);
 
 /// Who waits for an answer.
 enum Waiting {
-    Reports { tally: Arc<Tally>, reports: u32, written: bool },
+    /// They are kept until they are answered.
+    Reports {
+        tally: Arc<Tally>,
+        reported: Reported,
+    },
+    Parked {
+        tally: Arc<Tally>,
+        reports: u32,
+    },
     Commands(Arc<First>),
     Said(oneshot::Sender<Said>),
-    States { from: Arc<str>, states: Vec<StreamState>, all: Arc<States> },
+    States {
+        from: Arc<str>,
+        states: Vec<StreamState>,
+        all: Arc<States>,
+    },
 }
 
 /// The first who has commands answers; or the last who has none.
@@ -259,6 +276,7 @@ pub struct Fleet {
     bulletin: u64,
     told: Vec<Told>,
     bulletin_planned: bool,
+    holds: BTreeSet<Slot>,
     questions: VecDeque<(Arc<str>, u64)>,
 }
 
@@ -278,6 +296,7 @@ impl Fleet {
             bulletin: 0,
             told: Vec::new(),
             bulletin_planned: false,
+            holds: BTreeSet::new(),
             questions: VecDeque::new(),
         }
     }
@@ -292,19 +311,30 @@ impl Fleet {
         self.post.as_ref().is_some_and(|post| post.send(outgoing))
     }
 
-    /// To whoever holds a slot; who waits is let go when nobody answers in time.
-    fn write(&mut self, ctx: &mut Context<Self>, slot: Slot, matter: Matter, waiting: Waiting, patience: Duration) {
-        let number = self.expect(ctx, waiting, patience);
-        let letter = Letter { from: Arc::clone(&self.me), number, matter };
-        let sent = match serde_json::to_vec(&letter) {
-            Ok(body) => self.send(Outgoing::Letter { number, slot, body }),
-            Err(error) => {
-                tracing::error!(%error, "a letter to another daemon could not be written; please report this");
-                false
+    /// Brings reports to the daemon that has their channels.
+    fn bring(&mut self, ctx: &mut Context<Self>, to: &Arc<str>, reported: Reported, tally: Arc<Tally>) {
+        let waiting = Waiting::Reports { tally, reported: reported.clone() };
+        let number = self.expect(ctx, waiting, PARKED_AFTER);
+        self.note(to, &Note::Reports { from: Arc::clone(&self.me), number, reported });
+    }
+
+    /// Lays reports where whoever holds their slots next finds them. They lie there for a while: that somebody listens
+    /// they prove still, that nobody does no more.
+    fn park(&mut self, ctx: &mut Context<Self>, mut reported: Reported, tally: &Arc<Tally>) {
+        reported.is_late();
+        for (slot, reported) in by_slot(reported) {
+            let waiting = Waiting::Parked { tally: Arc::clone(tally), reports: reported.reports.len() as u32 };
+            let number = self.expect(ctx, waiting, PATIENCE);
+            let sent = match serde_json::to_vec(&reported) {
+                Ok(body) => self.send(Outgoing::Park { number, slot, body }),
+                Err(error) => {
+                    tracing::error!(%error, "reports for another daemon could not be written; please report this");
+                    false
+                }
+            };
+            if !sent {
+                self.give_up(ctx, number);
             }
-        };
-        if !sent {
-            self.give_up(number);
         }
     }
 
@@ -312,17 +342,19 @@ impl Fleet {
         self.next += 1;
         let number = self.next;
         self.waiting.insert(number, waiting);
-        ctx.run_later(patience, move |fleet, _| fleet.give_up(number));
+        ctx.run_later(patience, move |fleet, ctx| fleet.give_up(ctx, number));
         number
     }
 
     /// There is no answer, and none is waited for any more.
-    fn give_up(&mut self, number: u64) {
+    fn give_up(&mut self, ctx: &mut Context<Self>, number: u64) {
         let Some(waiting) = self.waiting.remove(&number) else { return };
         self.metrics.unanswered.inc();
-        if let Waiting::Reports { tally, reports, written } = waiting {
-            // Whoever holds the channel next finds them where they lie.
-            if written { (0..reports).for_each(|_| tally.accepted()) } else { tally.busy() }
+        match waiting {
+            Waiting::Reports { tally, reported } => self.park(ctx, reported, &tally),
+            // To be sent again.
+            Waiting::Parked { tally, .. } => tally.busy(),
+            Waiting::Commands(_) | Waiting::Said(_) | Waiting::States { .. } => {}
         }
     }
 
@@ -350,6 +382,7 @@ impl Fleet {
                 number: self.bulletin,
                 sessions: self.home.attention.sessions.load(Relaxed) as u64,
                 totals: self.home.cells.totals(),
+                slots: self.holds.iter().map(|slot| slot.number()).collect(),
                 live,
             };
             match serde_json::to_vec(&bulletin) {
@@ -381,55 +414,47 @@ impl Fleet {
 
     // ---- reading ----
 
-    fn read(&mut self, ctx: &mut Context<Self>, delivery: Delivery) {
-        let Delivery { slot, id, letter: Letter { from, number, matter }, age } = delivery;
-        let done = Outgoing::Done { slot, id };
-        match matter {
-            Matter::Reports(reported) => self.take_in(ctx, (from, number), done, reported, age),
-            Matter::Question { channel, question } => {
-                // Whatever becomes of it, it is not acted on twice.
-                self.send(done);
-                let key = (Arc::clone(&from), number);
-                if age > QUESTION_VALID || self.questions.contains(&key) {
-                    return;
-                }
-                self.questions.push_back(key);
-                if self.questions.len() > QUESTIONS_REMEMBERED {
-                    self.questions.pop_front();
-                }
-                let (reply, said) = oneshot::channel();
-                let asked = Asked { channel, question, reply };
-                if self.answerer.as_ref().is_none_or(|answerer| answerer.try_send(asked).is_err()) {
-                    return;
-                }
-                ctx.spawn(said.into_actor(self).map(move |said, fleet, _| {
-                    if let Ok(said) = said {
-                        fleet.note(&from, &Note::Answer { number, answer: Answer::Said(said) });
-                    }
-                }));
-            }
+    fn asked(&mut self, ctx: &mut Context<Self>, (from, number): (Arc<str>, u64), asked: Asked, age: Duration) {
+        let key = (Arc::clone(&from), number);
+        // What was read before a connection broke may be read once more.
+        if age > QUESTION_VALID || self.questions.contains(&key) {
+            return;
         }
+        self.questions.push_back(key);
+        if self.questions.len() > QUESTIONS_REMEMBERED {
+            self.questions.pop_front();
+        }
+        let (reply, said) = oneshot::channel();
+        let asked = Asked { reply, ..asked };
+        if self.answerer.as_ref().is_none_or(|answerer| answerer.try_send(asked).is_err()) {
+            return;
+        }
+        ctx.spawn(said.into_actor(self).map(move |said, fleet, _| {
+            if let Ok(said) = said {
+                fleet.note(&from, &Note::Answer { number, answer: Answer::Said(said) });
+            }
+        }));
     }
 
+    /// Takes reports in as if they had been sent here; answers what came of it, and which commands.
     fn take_in(
         &self,
-        ctx: &mut Context<Self>,
-        (from, number): (Arc<str>, u64),
-        done: Outgoing,
-        Reported { source, mut reports, acks, only }: Reported,
+        mut reported: Reported,
         age: Duration,
-    ) {
+    ) -> impl Future<Output = (BatchAnswer, Vec<StopCommand>)> + use<> {
         if age > LATE {
-            // Somebody may have come since; that nobody was there is old news.
-            reports.iter_mut().for_each(|(_, report)| report.listeners = report.listeners.filter(|n| *n > 0));
+            reported.is_late();
         }
+        let Reported { source, reports, acks, only } = reported;
         let (tally, answer) = Tally::new();
         let received = self.now().minus(age);
-        let batch = Batch { source: source.clone(), received, reports, acks, tally };
-        // Where there is no room for it, its tally says so.
-        let _ = self.home.batches.try_send(batch);
+        let batch = Batch { source: source.clone(), received, reports, acks, tally: Arc::clone(&tally) };
+        if self.home.batches.try_send(batch).is_err() {
+            tally.busy();
+        }
+        drop(tally);
         let (collect, waiting) = (self.home.collect.clone(), self.home.commands_waiting.clone());
-        let taken = async move {
+        async move {
             let counted = answer.await.unwrap_or_default();
             let mut commands = Vec::new();
             if !counted.elsewhere && (counted.offered || waiting.any()) {
@@ -439,15 +464,29 @@ impl Fleet {
                 }
             }
             (counted, commands)
-        };
-        ctx.spawn(taken.into_actor(self).map(move |(counted, commands), fleet, _| {
-            if counted.elsewhere {
-                // It lies there for whoever has the channel by now.
-                return;
-            }
-            fleet.send(done);
-            let answer = Answer::Taken { counted: Counted::from(&counted), commands: fleet.orders(commands) };
+        }
+    }
+
+    fn reported_by(&self, ctx: &mut Context<Self>, (from, number): (Arc<str>, u64), reported: Reported, age: Duration) {
+        let taken = self.take_in(reported, age).into_actor(self);
+        ctx.spawn(taken.map(move |(counted, commands), fleet, _| {
+            let answer = if counted.elsewhere {
+                Answer::Elsewhere
+            } else {
+                Answer::Taken { counted: Counted::from(&counted), commands: fleet.orders(commands) }
+            };
             fleet.note(&from, &Note::Answer { number, answer });
+        }));
+    }
+
+    /// Commands that come of what was parked wait to be delivered again: whoever reported it has its answer.
+    fn found(&self, ctx: &mut Context<Self>, Found { slot, id, reported, age }: Found) {
+        let taken = self.take_in(reported, age).into_actor(self);
+        ctx.spawn(taken.map(move |(counted, _), fleet, _| {
+            // Otherwise it is found once more, by whoever holds the slot by then.
+            if !counted.elsewhere && !counted.busy {
+                fleet.send(Outgoing::Done { slot, id });
+            }
         }));
     }
 
@@ -456,7 +495,7 @@ impl Fleet {
         commands.into_iter().map(|command| Order::of(command, now)).collect()
     }
 
-    fn answered(&mut self, number: u64, answer: Answer, age: Duration) {
+    fn answered(&mut self, ctx: &mut Context<Self>, number: u64, answer: Answer, age: Duration) {
         let now = self.now();
         let arrived = |orders: Vec<Order>| orders.into_iter().map(|order| order.arrived(now, age)).collect::<Vec<_>>();
         let Some(waiting) = self.waiting.remove(&number) else { return };
@@ -473,6 +512,7 @@ impl Fleet {
                 }
                 tally.commanded(arrived(commands));
             }
+            (Waiting::Reports { tally, reported }, Answer::Elsewhere) => self.park(ctx, reported, &tally),
             (Waiting::Commands(first), Answer::Commands(commands)) => {
                 let commands = arrived(commands);
                 if !commands.is_empty() {
@@ -571,29 +611,35 @@ impl Handler<Arrived> for Fleet {
         }
         for (note, age) in arrived.notes {
             match note {
-                Note::Answer { number, answer } => self.answered(number, answer, age),
+                Note::Answer { number, answer } => self.answered(ctx, number, answer, age),
+                Note::Reports { from, number, reported } => self.reported_by(ctx, (from, number), reported, age),
+                Note::Question { from, number, channel, question } => {
+                    // Its own way to answer is put in its place.
+                    let (reply, _) = oneshot::channel();
+                    self.asked(ctx, (from, number), Asked { channel, question, reply }, age);
+                }
                 Note::Describe { from, number } => self.describe_for(ctx, from, number),
                 Note::Collect { from, number, source, only, wait } => {
                     self.collect_for(ctx, (from, number), (source, only, wait.saturating_sub(age)));
                 }
             }
         }
-        for delivery in arrived.letters {
-            self.read(ctx, delivery);
+        for found in arrived.found {
+            self.found(ctx, found);
         }
         self.look_around(now);
     }
 }
 
-impl Handler<Sent> for Fleet {
+impl Handler<Parked> for Fleet {
     type Result = ();
 
-    fn handle(&mut self, sent: Sent, _: &mut Self::Context) {
-        for number in sent.numbers {
-            match self.waiting.get_mut(&number) {
-                Some(_) if !sent.written => self.give_up(number),
-                Some(Waiting::Reports { written, .. }) => *written = true,
-                _ => {}
+    fn handle(&mut self, parked: Parked, ctx: &mut Self::Context) {
+        for number in parked.numbers {
+            if !parked.written {
+                self.give_up(ctx, number);
+            } else if let Some(Waiting::Parked { tally, reports }) = self.waiting.remove(&number) {
+                (0..reports).for_each(|_| tally.accepted());
             }
         }
     }
@@ -605,20 +651,41 @@ impl Handler<Forward> for Fleet {
     fn handle(&mut self, forward: Forward, ctx: &mut Self::Context) {
         let Forward { source, reports, acks, only, tally } = forward;
         self.metrics.forwarded.inc_by(reports.len() as u64);
-        let mut slots: BTreeMap<Slot, Reported> = BTreeMap::new();
+        let now = self.now();
+        // Those of nobody in particular among them.
+        let mut holders: BTreeMap<Option<Arc<str>>, Reported> = BTreeMap::new();
         let none = || Reported { source: source.clone(), reports: Vec::new(), acks: Vec::new(), only: only.clone() };
         for (channel, report) in reports {
-            slots.entry(Slot::of(channel.as_str())).or_insert_with(none).reports.push((channel, report));
+            let holder = self.roster.holder_of(Slot::of(channel.as_str()), now).cloned();
+            holders.entry(holder).or_insert_with(none).reports.push((channel, report));
         }
         for (channel, ack) in acks {
-            slots.entry(Slot::of(channel.as_str())).or_insert_with(none).acks.push(ack);
+            let holder = self.roster.holder_of(Slot::of(channel.as_str()), now).cloned();
+            holders.entry(holder).or_insert_with(none).acks.push(ack);
         }
-        for (slot, reported) in slots {
-            let reports = reported.reports.len() as u32;
-            let waiting = Waiting::Reports { tally: Arc::clone(&tally), reports, written: false };
-            self.write(ctx, slot, Matter::Reports(reported), waiting, PATIENCE);
+        for (holder, reported) in holders {
+            match holder {
+                Some(to) => self.bring(ctx, &to, reported, Arc::clone(&tally)),
+                None => self.park(ctx, reported, &tally),
+            }
         }
     }
+}
+
+/// What may lie apart until it is found.
+fn by_slot(reported: Reported) -> BTreeMap<Slot, Reported> {
+    let Reported { source, reports, acks, only } = reported;
+    let mut slots: BTreeMap<Slot, Reported> = BTreeMap::new();
+    let none = || Reported { source: source.clone(), reports: Vec::new(), acks: Vec::new(), only: only.clone() };
+    for (channel, report) in reports {
+        slots.entry(Slot::of(channel.as_str())).or_insert_with(none).reports.push((channel, report));
+    }
+    for ack in acks {
+        if let Some(channel) = Stop::channel_of(&ack.id) {
+            slots.entry(Slot::of(channel)).or_insert_with(none).acks.push(ack);
+        }
+    }
+    slots
 }
 
 impl Handler<CollectElsewhere> for Fleet {
@@ -641,8 +708,10 @@ impl Handler<AskElsewhere> for Fleet {
 
     fn handle(&mut self, ask: AskElsewhere, ctx: &mut Self::Context) {
         let AskElsewhere { channel, question, reply } = ask;
-        let slot = Slot::of(channel.as_str());
-        self.write(ctx, slot, Matter::Question { channel, question }, Waiting::Said(reply), 2 * PATIENCE);
+        // Where nobody is known to have it, whoever asks hears nothing.
+        let Some(to) = self.roster.holder_of(Slot::of(channel.as_str()), self.now()).cloned() else { return };
+        let number = self.expect(ctx, Waiting::Said(reply), 2 * PATIENCE);
+        self.note(&to, &Note::Question { from: Arc::clone(&self.me), number, channel, question });
     }
 }
 
@@ -663,8 +732,11 @@ impl Handler<Holds> for Fleet {
 
     fn handle(&mut self, Holds(slots): Holds, _: &mut Self::Context) {
         self.metrics.slots.set(slots.len() as i64);
+        self.holds.clone_from(&slots);
+        // Everybody is to know at once whom to bring what.
+        self.publish();
         if let Some(post) = &self.post {
-            post.read_only(&slots);
+            post.look_into(&slots);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What daemons on one Redis write to each other. All of it is JSON, so that daemons of two versions understand each
 //! other while one after the other is renewed: fields may be added, never change meaning.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -14,32 +14,21 @@ use crate::{
     wire::{MessageType, StreamState},
 };
 
-/// To whoever holds a slot.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Letter {
-    pub from: Arc<str>,
-    /// Of the sender's; the answer names it.
-    pub number: u64,
-    pub matter: Matter,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Matter {
-    /// Answered with [`Answer::Taken`].
-    Reports(Reported),
-    /// Answered with [`Answer::Said`].
-    Question { channel: ChannelId, question: Question },
-}
-
-/// What one source says of channels in one slot.
-#[derive(Debug, Serialize, Deserialize)]
+/// What one source says of channels of one daemon, or of one slot that nobody answers for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reported {
     pub source: SourceId,
     pub reports: Vec<(ChannelId, Report)>,
     pub acks: Vec<Ack>,
     /// Whose commands it wants; all of its own without.
     pub only: Option<ChannelId>,
+}
+
+impl Reported {
+    /// It was long on its way: somebody may have come since, so that nobody was there is old news.
+    pub fn is_late(&mut self) {
+        self.reports.iter_mut().for_each(|(_, report)| report.listeners = report.listeners.filter(|n| *n > 0));
+    }
 }
 
 /// What is asked of one channel, or to be done with it.
@@ -69,6 +58,20 @@ pub enum Note {
         number: u64,
         answer: Answer,
     },
+    /// Answered with [`Answer::Taken`], or with [`Answer::Elsewhere`].
+    Reports {
+        from: Arc<str>,
+        /// Of the sender's; the answer names it.
+        number: u64,
+        reported: Reported,
+    },
+    /// Answered with [`Answer::Said`].
+    Question {
+        from: Arc<str>,
+        number: u64,
+        channel: ChannelId,
+        question: Question,
+    },
     /// What do you command a source? Answered with [`Answer::Commands`], after `wait` at the latest.
     Collect {
         from: Arc<str>,
@@ -87,10 +90,18 @@ pub enum Note {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    Taken { counted: Counted, commands: Vec<Order> },
+    Taken {
+        counted: Counted,
+        commands: Vec<Order>,
+    },
+    /// Some of the channels are another daemon's by now.
+    Elsewhere,
     Commands(Vec<Order>),
     Said(Said),
-    States { states: Vec<StreamState>, last: bool },
+    States {
+        states: Vec<StreamState>,
+        last: bool,
+    },
 }
 
 /// What became of a letter's reports.
@@ -148,6 +159,8 @@ pub struct Bulletin {
     pub sessions: u64,
     /// Of its own channels.
     pub totals: Totals,
+    /// The slots it holds.
+    pub slots: BTreeSet<u16>,
     pub live: Vec<Told>,
 }
 

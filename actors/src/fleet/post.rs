@@ -1,36 +1,37 @@
-//! The way between daemons: Redis streams, one of each slot for whoever holds it, one of each daemon, and one for all.
-//! Two threads, for both reading and writing wait.
+//! The way between daemons: Redis streams, one of each daemon, one for all, and one of each slot, where lies what its
+//! holder did not answer, for whoever holds it next. Two threads, for both reading and writing wait.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix::{Addr, prelude::SendError};
-use redis::{Connection, Pipeline, RedisResult, Value, streams::StreamReadReply};
+use redis::{
+    Connection, Pipeline, RedisResult, Value,
+    streams::{StreamKey, StreamReadReply},
+};
+use serde::de::DeserializeOwned;
 
 use super::{
-    Arrived, Fleet, Sent,
-    letter::{Bulletin, Letter, Note},
+    Arrived, Fleet, Parked,
+    letter::{Bulletin, Note, Reported},
 };
-use crate::{
-    store::redis::Link,
-    territory::{SLOTS, Slot},
-};
+use crate::{store::redis::Link, territory::Slot};
 
-const LETTERS: &str = "sattva:letters:";
+const PARKED: &str = "sattva:parked:";
 const INBOX: &str = "sattva:inbox:";
 const BULLETINS: &str = "sattva:bulletins";
 /// The field of an entry in which everything is.
 const FIELD: &str = "j";
 
-/// Letters that wait for whoever holds a slot; the oldest go, and newer ones say more.
-const LETTERS_MAX: usize = 10_000;
+/// What is parked in one slot; the oldest go, and newer ones say more.
+const PARKED_MAX: usize = 10_000;
 /// What one daemon has not read yet.
 const NOTES_MAX: usize = 10_000;
 /// Who is further behind has missed something.
@@ -45,41 +46,42 @@ const TOGETHER: usize = 1000;
 const ENTRIES: usize = 1000;
 /// New mail is waited for so long; then it is looked whose slots are read.
 const WAIT: Duration = Duration::from_millis(100);
+/// How often it is looked for what is parked.
+const PARKED_EVERY: Duration = Duration::from_secs(1);
 /// After a failure.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// The actor's mailbox was full.
 const ROOM_AFTER: Duration = Duration::from_millis(10);
 
 pub enum Outgoing {
-    /// Told as [`Sent`] by its number.
-    Letter {
-        number: u64,
-        slot: Slot,
-        body: Vec<u8>,
-    },
     Note {
         to: Arc<str>,
         body: Vec<u8>,
     },
     Bulletin(Vec<u8>),
-    /// A letter has been dealt with.
+    /// Told as [`Parked`] by its number.
+    Park {
+        number: u64,
+        slot: Slot,
+        body: Vec<u8>,
+    },
+    /// What was parked has been dealt with.
     Done {
         slot: Slot,
         id: String,
     },
 }
 
-/// A letter and where it lies.
-pub struct Delivery {
+/// What was parked, where it lies, and for how long it has, by Redis's clock.
+pub struct Found {
     pub slot: Slot,
     pub id: String,
-    pub letter: Letter,
-    /// How long it was on the way, by Redis's clock.
+    pub reported: Reported,
     pub age: Duration,
 }
 
-/// The slots that are read, each up to where.
-type Reading = Arc<Mutex<BTreeMap<Slot, String>>>;
+/// The slots in which it is looked for what is parked.
+type Reading = Arc<Mutex<BTreeSet<Slot>>>;
 
 pub struct Post {
     outgoing: SyncSender<Outgoing>,
@@ -93,7 +95,7 @@ impl Post {
         let (outgoing, queue) = sync_channel(OUTGOING_MAX);
         let (open, closed) = sync_channel(0);
         let reading = Reading::default();
-        let writer = Writer { link: link.clone(), me: Arc::clone(me), fleet: fleet.clone(), connection: None };
+        let writer = Writer { link: link.clone(), fleet: fleet.clone(), connection: None };
         thread::Builder::new().name("fleet-writer".into()).spawn(move || writer.run(&queue))?;
         let reader = Reader {
             link: link.clone(),
@@ -103,6 +105,7 @@ impl Post {
             closed,
             inbox: "0-0".into(),
             bulletins: String::new(),
+            looked: None,
         };
         thread::Builder::new().name("fleet-reader".into()).spawn(move || reader.run())?;
         Ok(Self { outgoing, reading, _open: open })
@@ -116,23 +119,18 @@ impl Post {
         }
     }
 
-    /// From here on the letters of these slots are read: those that lie there first.
-    pub fn read_only(&self, slots: &BTreeSet<Slot>) {
-        let mut reading = lock(&self.reading);
-        reading.retain(|slot, _| slots.contains(slot));
-        for slot in slots {
-            reading.entry(*slot).or_insert_with(|| "0-0".into());
-        }
+    /// From here on it is looked for what is parked in these slots.
+    pub fn look_into(&self, slots: &BTreeSet<Slot>) {
+        lock(&self.reading).clone_from(slots);
     }
 }
 
-fn lock(reading: &Reading) -> MutexGuard<'_, BTreeMap<Slot, String>> {
+fn lock(reading: &Reading) -> MutexGuard<'_, BTreeSet<Slot>> {
     reading.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Writer {
     link: Link,
-    me: Arc<str>,
     fleet: Addr<Fleet>,
     connection: Option<Connection>,
 }
@@ -142,34 +140,38 @@ impl Writer {
         while let Ok(first) = queue.recv() {
             let rest = queue.try_iter().take(TOGETHER - 1);
             let together: Vec<Outgoing> = std::iter::once(first).chain(rest).collect();
-            let written = self.write(&together).is_ok();
-            let letters = together.iter().filter_map(|outgoing| match outgoing {
-                Outgoing::Letter { number, .. } => Some(*number),
+            let written = self.write(&together);
+            if let Err(error) = &written {
+                tracing::debug!(error, "what was meant for other daemons could not be written");
+                self.connection = None;
+            }
+            let parked = together.iter().filter_map(|outgoing| match outgoing {
+                Outgoing::Park { number, .. } => Some(*number),
                 _ => None,
             });
-            let numbers: Vec<u64> = letters.collect();
-            // Where this is lost, the letters' senders hear nothing, and are told that by their own patience.
+            let numbers: Vec<u64> = parked.collect();
+            // Where this is lost, whoever waits is patient only for so long.
             if !numbers.is_empty() {
-                let _ = self.fleet.try_send(Sent { numbers, written });
+                let _ = self.fleet.try_send(Parked { numbers, written: written.is_ok() });
             }
         }
     }
 
-    fn write(&mut self, together: &[Outgoing]) -> Result<(), ()> {
+    fn write(&mut self, together: &[Outgoing]) -> Result<(), String> {
         let mut pipe = redis::pipe();
         let mut inboxes = BTreeSet::new();
         for outgoing in together {
             match outgoing {
-                Outgoing::Letter { slot, body, .. } => {
-                    add(&mut pipe, &format!("{LETTERS}{}", slot.number()), LETTERS_MAX, body);
-                }
                 Outgoing::Note { to, body } => {
                     add(&mut pipe, &format!("{INBOX}{to}"), NOTES_MAX, body);
                     inboxes.insert(to);
                 }
                 Outgoing::Bulletin(body) => add(&mut pipe, BULLETINS, BULLETINS_MAX, body),
+                Outgoing::Park { slot, body, .. } => {
+                    add(&mut pipe, &format!("{PARKED}{}", slot.number()), PARKED_MAX, body);
+                }
                 Outgoing::Done { slot, id } => {
-                    pipe.cmd("XDEL").arg(format!("{LETTERS}{}", slot.number())).arg(id).ignore();
+                    pipe.cmd("XDEL").arg(format!("{PARKED}{}", slot.number())).arg(id).ignore();
                 }
             }
         }
@@ -178,19 +180,9 @@ impl Writer {
         }
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            None => match self.link.dial() {
-                Ok(connection) => self.connection.insert(connection),
-                Err(error) => {
-                    tracing::debug!(daemon = %self.me, %error, "nothing can be written to other daemons");
-                    return Err(());
-                }
-            },
+            None => self.connection.insert(self.link.dial().map_err(|error| error.to_string())?),
         };
-        pipe.query::<()>(connection).map_err(|error| {
-            self.connection = None;
-            let error = self.link.explain(&error);
-            tracing::warn!(%error, "what was meant for other daemons could not be written");
-        })
+        pipe.query::<()>(connection).map_err(|error| self.link.explain(&error))
     }
 }
 
@@ -207,6 +199,8 @@ struct Reader {
     /// Read up to here.
     inbox: String,
     bulletins: String,
+    /// When it was looked for what is parked, and in which slots.
+    looked: Option<(Instant, BTreeSet<Slot>)>,
 }
 
 impl Reader {
@@ -252,59 +246,67 @@ impl Reader {
         let last = last.map_err(|error| self.link.explain(&error))?;
         self.bulletins = last.into_iter().next().map_or_else(|| "0-0".into(), |(id, _)| id);
         self.inbox = "0-0".into();
-        lock(&self.reading).values_mut().for_each(|from| *from = "0-0".into());
+        self.looked = None;
         Ok(connection)
     }
 
     fn read(&mut self, connection: &mut Connection) -> RedisResult<Arrived> {
-        let slots: Vec<(Slot, String)> = lock(&self.reading).iter().map(|(slot, id)| (*slot, id.clone())).collect();
+        let inbox = format!("{INBOX}{}", self.me);
         let mut pipe = redis::pipe();
         // What has been read is kept nowhere: what channels look like can be much.
-        pipe.cmd("XTRIM").arg(format!("{INBOX}{}", self.me)).arg("MINID").arg(&self.inbox).ignore();
-        let read = pipe.cmd("XREAD").arg("COUNT").arg(ENTRIES).arg("BLOCK").arg(WAIT.as_millis() as u64).arg("STREAMS");
-        read.arg(BULLETINS).arg(format!("{INBOX}{}", self.me));
-        slots.iter().for_each(|(slot, _)| {
-            read.arg(format!("{LETTERS}{}", slot.number()));
-        });
-        read.arg(&self.bulletins).arg(&self.inbox);
-        slots.iter().for_each(|(_, id)| {
-            read.arg(id);
-        });
+        pipe.cmd("XTRIM").arg(&inbox).arg("MINID").arg(&self.inbox).ignore();
+        pipe.cmd("XREAD").arg("COUNT").arg(ENTRIES).arg("BLOCK").arg(WAIT.as_millis() as u64);
+        pipe.arg("STREAMS").arg(BULLETINS).arg(inbox).arg(&self.bulletins).arg(&self.inbox);
         let (reply, (seconds, micros)): (Option<StreamReadReply>, (u64, u64)) = pipe.cmd("TIME").query(connection)?;
         let now = seconds * 1000 + micros / 1000;
         let mut arrived = Arrived::default();
         for stream in reply.into_iter().flat_map(|reply| reply.keys) {
             let Some(last) = stream.ids.last().map(|entry| entry.id.clone()) else { continue };
-            let slot = stream.key.strip_prefix(LETTERS).and_then(|number| Slot::numbered(number.parse().ok()?));
-            for entry in &stream.ids {
-                let Some(body) = entry.get::<Vec<u8>>(FIELD) else { continue };
-                let age = age(&entry.id, now);
-                match slot {
-                    Some(slot) => match serde_json::from_slice::<Letter>(&body) {
-                        Ok(letter) => arrived.letters.push(Delivery { slot, id: entry.id.clone(), letter, age }),
-                        Err(error) => unreadable(&stream.key, &error),
-                    },
-                    None if stream.key == BULLETINS => match serde_json::from_slice::<Bulletin>(&body) {
-                        Ok(bulletin) => arrived.bulletins.push(bulletin),
-                        Err(error) => unreadable(&stream.key, &error),
-                    },
-                    None => match serde_json::from_slice::<Note>(&body) {
-                        Ok(note) => arrived.notes.push((note, age)),
-                        Err(error) => unreadable(&stream.key, &error),
-                    },
-                }
-            }
-            match slot {
-                Some(slot) => {
-                    if let Some(from) = lock(&self.reading).get_mut(&slot) {
-                        *from = last;
-                    }
-                }
-                None if stream.key == BULLETINS => self.bulletins = last,
-                None => self.inbox = last,
+            if stream.key == BULLETINS {
+                arrived.bulletins.extend(bodies(&stream).filter_map(|(_, body)| read_as::<Bulletin>(BULLETINS, &body)));
+                self.bulletins = last;
+            } else {
+                let notes =
+                    bodies(&stream).filter_map(|(id, body)| Some((read_as::<Note>(INBOX, &body)?, age(&id, now))));
+                arrived.notes.extend(notes);
+                self.inbox = last;
             }
         }
+        arrived.found = self.look_for_what_is_parked(connection, now)?;
         Ok(arrived)
+    }
+
+    /// Now and then, and when slots have come: mostly there is nothing. What has been dealt with is there no more, and
+    /// whatever is found twice does no harm.
+    fn look_for_what_is_parked(&mut self, connection: &mut Connection, now: u64) -> RedisResult<Vec<Found>> {
+        let slots = {
+            let reading = lock(&self.reading);
+            let looked = |(at, slots): &(Instant, BTreeSet<Slot>)| at.elapsed() < PARKED_EVERY && *slots == *reading;
+            if reading.is_empty() || self.looked.as_ref().is_some_and(looked) {
+                return Ok(Vec::new());
+            }
+            reading.clone()
+        };
+        let mut read = redis::cmd("XREAD");
+        read.arg("COUNT").arg(ENTRIES).arg("STREAMS");
+        slots.iter().for_each(|slot| {
+            read.arg(format!("{PARKED}{}", slot.number()));
+        });
+        slots.iter().for_each(|_| {
+            read.arg("0-0");
+        });
+        self.looked = Some((Instant::now(), slots));
+        let reply: Option<StreamReadReply> = read.query(connection)?;
+        let mut found = Vec::new();
+        for stream in reply.into_iter().flat_map(|reply| reply.keys) {
+            let slot = stream.key.strip_prefix(PARKED).and_then(|number| Slot::numbered(number.parse().ok()?));
+            let Some(slot) = slot else { continue };
+            for (id, body) in bodies(&stream) {
+                let age = age(&id, now);
+                found.extend(read_as(PARKED, &body).map(|reported| Found { slot, id, reported, age }));
+            }
+        }
+        Ok(found)
     }
 
     /// False when nobody reads any more.
@@ -322,8 +324,16 @@ impl Reader {
     }
 }
 
-fn unreadable(stream: &str, error: &serde_json::Error) {
-    tracing::error!(stream, %error, "what another daemon wrote cannot be read and is passed over; is it of another version?");
+/// Each entry's id and what is in it.
+fn bodies(stream: &StreamKey) -> impl Iterator<Item = (String, Vec<u8>)> {
+    stream.ids.iter().filter_map(|entry| Some((entry.id.clone(), entry.get(FIELD)?)))
+}
+
+fn read_as<T: DeserializeOwned>(stream: &str, body: &[u8]) -> Option<T> {
+    let read = serde_json::from_slice(body).inspect_err(|error| {
+        tracing::error!(stream, %error, "what another daemon wrote cannot be read and is passed over; is it of another version?");
+    });
+    read.ok()
 }
 
 /// An entry's id begins with when it was written.
@@ -331,5 +341,3 @@ fn age(id: &str, now: u64) -> Duration {
     let written = id.split('-').next().and_then(|millis| millis.parse::<u64>().ok()).unwrap_or(now);
     Duration::from_millis(now.saturating_sub(written))
 }
-
-const _: () = assert!(SLOTS <= 1024, "one XREAD names every slot's stream");

@@ -1,9 +1,13 @@
 //! The other daemons, as they are known by what they say: pure.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::letter::Bulletin;
-use crate::{channel::cell::Totals, clock::Timestamp, identity::ChannelId, wire::StreamState};
+use crate::{channel::cell::Totals, clock::Timestamp, identity::ChannelId, territory::Slot, wire::StreamState};
 
 /// A daemon of which nothing has been heard for so long is away.
 pub const AWAY_AFTER: Duration = Duration::from_secs(5);
@@ -16,6 +20,7 @@ struct Other {
     heard: Timestamp,
     sessions: u64,
     totals: Totals,
+    slots: BTreeSet<u16>,
     /// What its channels looked like when it was last asked.
     states: Vec<StreamState>,
 }
@@ -36,9 +41,11 @@ impl Roster {
             heard: now,
             sessions,
             totals,
+            slots: BTreeSet::new(),
             states: Vec::new(),
         });
         (other.number, other.heard, other.sessions, other.totals) = (number, now, sessions, totals);
+        other.slots.clone_from(&bulletin.slots);
         missed
     }
 
@@ -61,6 +68,11 @@ impl Roster {
 
     fn here(&self, now: Timestamp) -> impl Iterator<Item = (&Arc<str>, &Other)> {
         self.0.iter().filter(move |(_, other)| now.since(other.heard) < AWAY_AFTER)
+    }
+
+    /// Who has a slot, as far as is known.
+    pub fn holder_of(&self, slot: Slot, now: Timestamp) -> Option<&Arc<str>> {
+        self.here(now).find(|(_, other)| other.slots.contains(&slot.number())).map(|(name, _)| name)
     }
 
     /// Whether any of them has sessions.
@@ -109,7 +121,7 @@ mod tests {
 
     fn bulletin(from: &str, number: u64, sessions: u64, listeners: u64) -> Bulletin {
         let totals = Totals { active_streams: 1, total_listeners: listeners, ..Totals::default() };
-        Bulletin { from: from.into(), number, sessions, totals, live: Vec::new() }
+        Bulletin { from: from.into(), number, sessions, totals, slots: [number as u16].into(), live: Vec::new() }
     }
 
     #[test]
@@ -132,6 +144,8 @@ mod tests {
         assert_eq!(roster.totals(at(6)).total_listeners, 5, "a is away");
         assert_eq!(roster.present(at(6)).map(AsRef::as_ref).collect::<Vec<&str>>(), ["b"]);
         assert!(roster.any_listens(at(6)));
+        let holder = |number| roster.holder_of(Slot::numbered(number).unwrap(), at(6)).map(AsRef::as_ref);
+        assert_eq!((holder(1), holder(2)), (None, Some("b")), "a is away, and had the first");
         roster.hear(at(6), &bulletin("b", 3, 0, 5));
         assert!(!roster.any_listens(at(6)));
         roster.listens("b");
