@@ -38,7 +38,7 @@ pub use self::{
     schema::schema,
     sections::{
         AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, RedisControl,
-        Stats, Store, WebSocket, Webhook,
+        Sharing, Stats, Store, WebSocket, Webhook,
     },
 };
 

@@ -1,5 +1,6 @@
 //! The HTTP server: what each route does is in the file of its name.
 
+pub mod answerer;
 pub mod body;
 pub mod dashboard;
 pub mod door;
@@ -41,6 +42,7 @@ use sattva_actors::{
     broker::{BrokerMetrics, shard::Shard},
     channel::cell::Cells,
     clock::{Clock, Now},
+    fleet::Elsewhere,
     house::House,
     mailbox::MailboxDepth,
     session::{SessionMetrics, SessionOutlets},
@@ -77,6 +79,8 @@ pub struct Front {
     pub clock: Clock,
     pub started: Now,
     pub cells: Arc<Cells>,
+    /// What other daemons have.
+    pub elsewhere: Arc<Elsewhere>,
     pub registry: Registry,
     pub http_metrics: HttpMetrics,
     pub session_metrics: SessionMetrics,
@@ -107,6 +111,7 @@ pub struct FrontParts {
     pub clock: Clock,
     pub started: Now,
     pub cells: Arc<Cells>,
+    pub elsewhere: Arc<Elsewhere>,
     pub registry: Registry,
     pub broker_metrics: BrokerMetrics,
     pub sample: LatestSample,
@@ -133,6 +138,7 @@ impl Front {
             clock: parts.clock,
             started: parts.started,
             cells: parts.cells,
+            elsewhere: parts.elsewhere,
             registry: parts.registry,
             sample: parts.sample,
             store: parts.store,

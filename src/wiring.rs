@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use actix::Arbiter;
+use actix::{Actor, Arbiter};
 use actix_server::ServerHandle;
 use actix_web::web;
 use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
@@ -19,13 +19,14 @@ use sattva_actors::{
         policy::{Policy, Timeouts},
     },
     clock::{BootId, Clock, Now},
-    house::{self, Foundations, House, HouseMetrics},
+    fleet::{Elsewhere, RegisterAnswerer},
+    house::{self, FleetPlan, Foundations, House, HouseMetrics},
     protocol::{ApplyRules, Flush, Rulebook},
     stats::{LatestSample, Rhythm},
     store::{
         self, Store, StoreHealth,
         redb::RedbStore,
-        redis::{Link, RedisStore},
+        redis::{Link, RedisStore, Sharing},
     },
     stream_control::CommandsWaiting,
 };
@@ -37,10 +38,10 @@ use tokio::{
 
 use crate::{
     adapters::Adapters,
-    config::{Config, Loaded, Sources, urls},
+    config::{self, Config, Loaded, Sources, urls},
     health::HealthBoard,
     history::{self, History, Recorder},
-    http::{self, Front, FrontParts, Stage},
+    http::{self, Front, FrontParts, Stage, answerer::Answerer},
     log::LogLevel,
     open_files::{self, Room},
     reload::{ReloadStatus, Reloader},
@@ -216,7 +217,8 @@ impl Daemon {
         let listener = bind(config.http.listen)?;
         let address = listener.local_addr().map_err(StartError::Server)?;
         let metrics_listener = bind_metrics(&config);
-        let (store, mut loaded) = open_store(&config, started)?;
+        let (store, mut loaded, fleet) = open_store(&config, started)?;
+        let elsewhere = Arc::<Elsewhere>::default();
         let store_notice = loaded.notice.take();
 
         let registry = registry()?;
@@ -237,6 +239,8 @@ impl Daemon {
             health: Arc::clone(&health),
             sample: sample.clone(),
             commands_waiting: commands_waiting.clone(),
+            fleet,
+            elsewhere: Arc::clone(&elsewhere),
             on_pulse: Some(Box::new(|| tell_service_manager(&[NotifyState::Watchdog]))),
         };
         let core = Arbiter::new();
@@ -259,6 +263,7 @@ impl Daemon {
             clock,
             started,
             cells: Arc::clone(&cells),
+            elsewhere,
             registry,
             broker_metrics,
             sample: sample.clone(),
@@ -273,6 +278,11 @@ impl Daemon {
             room,
             config: config.clone(),
         })?);
+        if let Some(fleet) = &house.fleet {
+            let answerer = Answerer(front.clone()).start().recipient();
+            // It has only just started, and has room.
+            let _ = fleet.try_send(RegisterAnswerer(answerer));
+        }
         let server = http::serve(front.clone(), listener, workers).map_err(StartError::Server)?;
         let handle = server.handle();
         actix_rt::spawn(server);
@@ -429,12 +439,15 @@ impl Daemon {
     }
 }
 
+/// A store, what it holds, and how daemons beside this one are reached.
+type Opened = (Box<dyn Store>, store::Loaded, Option<FleetPlan>);
+
 /// The embedded store with what it holds, or a Redis, whose contents follow when it can be reached.
-fn open_store(config: &Config, started: Now) -> Result<(Box<dyn Store>, store::Loaded), StartError> {
+fn open_store(config: &Config, started: Now) -> Result<Opened, StartError> {
     let settings = &config.store;
     let Some(url) = &settings.redis_url else {
         let (store, loaded) = RedbStore::open(&settings.state_dir, started.wall)?;
-        return Ok((Box::new(store), loaded));
+        return Ok((Box::new(store), loaded, None));
     };
     let refused = |why| StartError::Redis(why);
     let link = Link {
@@ -451,7 +464,13 @@ fn open_store(config: &Config, started: Now) -> Result<(Box<dyn Store>, store::L
     let host = rustix::system::uname().nodename().to_string_lossy().replace(' ', "-");
     let me = format!("{host}-{}-{}", std::process::id(), started.wall.as_millis());
     tracing::info!(redis = link.address(), daemon = me, "the state is kept in a Redis");
-    Ok((Box::new(RedisStore::new(link, me, settings.redis_lease)), store::Loaded::default()))
+    let sharing = match settings.redis_sharing {
+        config::Sharing::Standby => Sharing::Standby,
+        config::Sharing::Active => Sharing::Active,
+    };
+    let fleet = (sharing == Sharing::Active).then(|| FleetPlan { link: link.clone(), me: me.clone() });
+    let store = RedisStore::new(link, me, settings.redis_lease, sharing);
+    Ok((Box::new(store), store::Loaded::default(), fleet))
 }
 
 fn registry() -> Result<Registry, StartError> {

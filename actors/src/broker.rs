@@ -22,6 +22,7 @@ use actix::{
     Actor, AsyncContext, Context, Handler, Message, Recipient, WrapFuture, fut::ActorFutureExt, prelude::SendError,
 };
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use self::{
@@ -34,12 +35,13 @@ use self::{
 };
 use crate::{
     clock::{Clock, WallTime},
+    fleet::{Heard, Tell, letter::Told},
     identity::ChannelId,
     protocol::{
         Announcement, Deliver, Describe, Dismiss, Publication, Publish, Refine, RegisterHook, Replaces, Subscribe,
         Unsubscribe,
     },
-    session::deflate::Encoding,
+    session::{deflate::Encoding, frame},
     wire::{self, MessageType, Snapshot, StreamEvent, StreamState},
     world::Attention,
 };
@@ -145,6 +147,20 @@ struct Shard {
     sessions: usize,
 }
 
+/// Something that is live has been missed: everybody gets a new snapshot.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Resync;
+
+/// The daemon has others beside it: they are told of what is live here, and whoever asks what all channels look like
+/// asks them too.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RegisterFleet {
+    pub tell: Recipient<Tell>,
+    pub describe: Recipient<Describe>,
+}
+
 /// Ends every session; answers when they have been told.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -162,6 +178,8 @@ struct Flush;
 pub struct Broker {
     clock: Clock,
     describe: Recipient<Describe>,
+    /// Other daemons, which may have sessions too.
+    fleet: Option<Recipient<Tell>>,
     attention: Arc<Attention>,
     metrics: BrokerMetrics,
     encoder: Encoder,
@@ -188,6 +206,7 @@ impl Broker {
         Self {
             clock,
             describe,
+            fleet: None,
             attention,
             metrics,
             encoder: Encoder::default(),
@@ -292,6 +311,25 @@ impl Broker {
                 self.metrics.unannounced.inc();
                 tracing::error!(hook = %name, channel_id = %channel, "a hook is so far behind that it misses an event");
             }
+        }
+    }
+
+    /// The same bytes for the sessions of other daemons. Where they are lost, their numbers tell.
+    fn tell_neighbours(&self, message: &Live) {
+        let Some(fleet) = &self.fleet else { return };
+        let text = std::str::from_utf8(frame::payload(&message.frames.plain)).unwrap_or_default();
+        let Ok(body) = RawValue::from_string(text.to_owned()) else { return };
+        let told =
+            Told { kind: message.kind, channel: message.channel.clone(), replaces: message.replaces.clone(), body };
+        if fleet.try_send(Tell(told)).is_err() {
+            self.attention.untold.store(true, Relaxed);
+        }
+    }
+
+    fn resync(&mut self, ctx: &mut Context<Self>) {
+        let everybody: Vec<u64> = self.sessions.keys().copied().collect();
+        for session in everybody {
+            self.want_snapshot(ctx, session);
         }
     }
 
@@ -449,10 +487,7 @@ impl Handler<Publish> for Broker {
             let missed = self.attention.unannounced.swap(0, Relaxed);
             self.metrics.unannounced.inc_by(missed * self.hooks.len() as u64);
             tracing::warn!("more changes at once than can be sent one by one: everybody gets a new snapshot");
-            let everybody: Vec<u64> = self.sessions.keys().copied().collect();
-            for session in everybody {
-                self.want_snapshot(ctx, session);
-            }
+            self.resync(ctx);
         }
         match &publication {
             Publication::Warning(warning) => {
@@ -461,7 +496,8 @@ impl Handler<Publish> for Broker {
             Publication::AutoEnd(change) => self.announce(MessageType::AutoEnd, at, &change.channel_id, change),
             Publication::Update(_) | Publication::Stats(_) => {}
         }
-        if self.sessions.is_empty() && !matches!(publication, Publication::Stats(_)) {
+        let neighbours = self.fleet.is_some() && self.attention.neighbours.load(Relaxed);
+        if self.sessions.is_empty() && !neighbours && !matches!(publication, Publication::Stats(_)) {
             return;
         }
         let (kind, channel, replaces, frames) = match &publication {
@@ -489,9 +525,44 @@ impl Handler<Publish> for Broker {
         };
         let message = Arc::new(Live { kind, channel: channel.cloned(), replaces, frames });
         if kind == MessageType::Stats {
+            // Each daemon tells its own sessions.
             self.latest_stats = Some(Arc::clone(&message));
+        } else if neighbours {
+            self.tell_neighbours(&message);
         }
         self.fan_out(ctx, message);
+    }
+}
+
+impl Handler<Heard> for Broker {
+    type Result = ();
+
+    fn handle(&mut self, Heard(live): Heard, ctx: &mut Self::Context) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        for told in live {
+            let frames = self.encoder.encode(&told.body, self.deflating > 0);
+            let Told { kind, channel, replaces, .. } = told;
+            self.fan_out(ctx, Arc::new(Live { kind, channel, replaces, frames }));
+        }
+    }
+}
+
+impl Handler<Resync> for Broker {
+    type Result = ();
+
+    fn handle(&mut self, _: Resync, ctx: &mut Self::Context) {
+        self.resync(ctx);
+    }
+}
+
+impl Handler<RegisterFleet> for Broker {
+    type Result = ();
+
+    fn handle(&mut self, fleet: RegisterFleet, _: &mut Self::Context) {
+        self.describe = fleet.describe;
+        self.fleet = Some(fleet.tell);
     }
 }
 

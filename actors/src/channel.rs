@@ -406,7 +406,9 @@ impl ChannelActor {
     fn publish(&self, now: Now, publication: Publication) {
         let attention = &self.world.attention;
         let announced = matches!(publication, Publication::Warning(_) | Publication::AutoEnd(_));
-        if attention.sessions.load(Relaxed) == 0 && !(announced && attention.hooks.load(Relaxed) > 0) {
+        let seen = attention.sessions.load(Relaxed) > 0 || attention.neighbours.load(Relaxed);
+        let heard = announced && attention.hooks.load(Relaxed) > 0;
+        if !seen && !heard {
             return;
         }
         let queued = self.world.depths.broker.enter();

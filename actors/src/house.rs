@@ -2,19 +2,20 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
 
-use actix::{Actor, Addr, AsyncContext};
+use actix::{Actor, Addr, AsyncContext, Recipient};
 use prometheus::Registry;
 
 use crate::{
     alarms::Alarms,
-    broker::{Broker, BrokerMetrics},
+    broker::{Broker, BrokerMetrics, RegisterFleet},
     channel::{cell::Cells, metrics::ChannelMetrics},
     clock::{BootId, Clock},
     continuity::Continuity,
-    mailbox::MailboxDepths,
-    protocol::Rulebook,
+    fleet::{Elsewhere, Fleet, FleetMetrics, Home},
+    mailbox::{MailboxDepths, deliver},
+    protocol::{Describe, Rulebook},
     stats::{LatestSample, Rhythm, StatsActor},
-    store::{Loaded, Store, StoreActor, StoreHealth, StoreMetrics},
+    store::{Loaded, Store, StoreActor, StoreHealth, StoreMetrics, redis::Link},
     stream_control::{CommandsWaiting, StreamControl},
     supervisor::{StoreOutlets, Supervisor, SupervisorMetrics},
     territory::Territory,
@@ -34,8 +35,18 @@ pub struct Foundations {
     pub health: Arc<StoreHealth>,
     pub sample: LatestSample,
     pub commands_waiting: CommandsWaiting,
+    /// How other daemons are reached that share the channels, if there may be any.
+    pub fleet: Option<FleetPlan>,
+    /// What they have.
+    pub elsewhere: Arc<Elsewhere>,
     /// Told once a second that the arbiter is alive.
     pub on_pulse: Option<Box<dyn Fn() + Send>>,
+}
+
+pub struct FleetPlan {
+    pub link: Link,
+    /// This start of this daemon, as the store names it.
+    pub me: String,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +55,7 @@ pub struct HouseMetrics {
     pub supervisor: SupervisorMetrics,
     pub broker: BrokerMetrics,
     pub store: StoreMetrics,
+    pub fleet: FleetMetrics,
     pub depths: MailboxDepths,
 }
 
@@ -54,6 +66,7 @@ impl HouseMetrics {
             supervisor: SupervisorMetrics::register(registry)?,
             broker: BrokerMetrics::register(registry)?,
             store: StoreMetrics::register(registry)?,
+            fleet: FleetMetrics::register(registry)?,
             depths: MailboxDepths::register(registry)?,
         })
     }
@@ -67,6 +80,10 @@ pub struct House {
     pub control: Addr<StreamControl>,
     pub store: Addr<StoreActor>,
     pub stats: Addr<StatsActor>,
+    /// There, where other daemons share the channels.
+    pub fleet: Option<Addr<Fleet>>,
+    /// Says what all channels look like.
+    pub describe: Recipient<Describe>,
     /// Channels restored from the store.
     pub restored: usize,
 }
@@ -76,7 +93,7 @@ pub fn build(f: Foundations) -> House {
     let started = f.clock.now();
     if f.store.is_shared() {
         // Nothing is held before it has been asked for.
-        f.health.set_slots(0);
+        f.health.set_territory(&Territory::default());
     }
     let parts = Rc::new(RefCell::new(None));
     let made = Rc::clone(&parts);
@@ -85,16 +102,33 @@ pub fn build(f: Foundations) -> House {
         let attention = Arc::new(Attention::default());
         let broker =
             Broker::new(f.clock, me.clone().recipient(), Arc::clone(&attention), f.metrics.broker.clone()).start();
-        let control = StreamControl::new(f.clock, f.commands_waiting, me.clone().recipient()).start();
+        let control = StreamControl::new(f.clock, f.commands_waiting.clone(), me.clone().recipient()).start();
         let stats = StatsActor::new(
             f.clock,
             started,
             f.rhythm,
-            Arc::clone(&f.cells),
+            (Arc::clone(&f.cells), Arc::clone(&f.elsewhere)),
             (broker.clone().recipient(), f.metrics.depths.broker.clone()),
             f.sample,
         );
         let stats = stats.start();
+        let fleet = f.fleet.map(|FleetPlan { link, me: name }| {
+            let home = Home {
+                batches: me.clone().recipient(),
+                describe: me.clone().recipient(),
+                collect: control.clone().recipient(),
+                heard: broker.clone().recipient(),
+                resync: broker.clone().recipient(),
+                attention: Arc::clone(&attention),
+                cells: Arc::clone(&f.cells),
+                commands_waiting: f.commands_waiting,
+                elsewhere: f.elsewhere,
+            };
+            let fleet = Fleet::new(f.clock, link, &name, home, f.metrics.fleet).start();
+            let register = RegisterFleet { tell: fleet.clone().recipient(), describe: fleet.clone().recipient() };
+            deliver(ctx, &broker.clone().recipient(), register);
+            fleet
+        });
         let world = Rc::new(RefCell::new(None));
         let shared = Rc::clone(&world);
         let health = Arc::clone(&f.health);
@@ -133,16 +167,20 @@ pub fn build(f: Foundations) -> House {
             records: store.clone().recipient(),
             erasures: store.clone().recipient(),
             pulses: store.clone().recipient(),
+            returns: store.clone().recipient(),
             health: Arc::clone(&f.health),
         };
         let on_pulse = f.on_pulse.map(|tell| tell as Box<dyn Fn()>);
-        let mut supervisor = Supervisor::new(world, f.metrics.supervisor, outlets).on_pulse(on_pulse);
+        let mut supervisor = Supervisor::new(world, f.metrics.supervisor, outlets)
+            .on_pulse(on_pulse)
+            .with_fleet(fleet.clone().map(Addr::recipient));
         let restored = supervisor.restore(f.loaded.records, f.loaded.pulse);
-        made.replace(Some((broker, control, store, stats, restored)));
+        made.replace(Some((broker, control, store, stats, fleet, restored)));
         supervisor
     });
-    let Some((broker, control, store, stats, restored)) = parts.take() else {
+    let Some((broker, control, store, stats, fleet, restored)) = parts.take() else {
         unreachable!("the supervisor's context has just been created")
     };
-    House { supervisor, broker, control, store, stats, restored }
+    let describe = fleet.clone().map_or_else(|| supervisor.clone().recipient(), Addr::recipient);
+    House { supervisor, broker, control, store, stats, fleet, describe, restored }
 }

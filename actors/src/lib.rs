@@ -18,6 +18,7 @@ pub mod broker;
 pub mod channel;
 pub mod clock;
 mod continuity;
+pub mod fleet;
 pub mod house;
 pub mod identity;
 pub mod mailbox;

@@ -25,6 +25,7 @@ use crate::{
     mailbox::Queued,
     session::deflate::Encoding,
     store::View,
+    territory::Slot,
     wire::{self, MessageType, StreamState, SystemStats, Track},
 };
 
@@ -40,7 +41,8 @@ pub enum Status {
 }
 
 /// Where a report stands in its source's story.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Identity {
     Numbered {
         session: SessionId,
@@ -52,7 +54,7 @@ pub enum Identity {
 }
 
 /// Totals per queue operation within one session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueOps(pub [u64; QueueOps::NAMES.len()]);
 
 impl QueueOps {
@@ -74,7 +76,7 @@ impl QueueOps {
 }
 
 /// A full snapshot of one stream as its source sees it; what it leaves out is unknown.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     pub identity: Identity,
     pub status: Status,
@@ -112,10 +114,11 @@ pub struct Tally {
     elsewhere: AtomicBool,
     offered: AtomicBool,
     volatile: AtomicBool,
+    commands: Mutex<Vec<StopCommand>>,
     reply: Mutex<Option<oneshot::Sender<BatchAnswer>>>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchAnswer {
     pub accepted: u32,
     pub duplicates: u32,
@@ -129,6 +132,8 @@ pub struct BatchAnswer {
     pub offered: bool,
     /// The store fails: what came of it is in memory only.
     pub volatile: bool,
+    /// What other daemons, which have some of the channels, command.
+    pub commands: Vec<StopCommand>,
 }
 
 impl Tally {
@@ -142,6 +147,7 @@ impl Tally {
             elsewhere: AtomicBool::new(false),
             offered: AtomicBool::new(false),
             volatile: AtomicBool::new(false),
+            commands: Mutex::default(),
             reply: Mutex::new(Some(reply)),
         };
         (Arc::new(tally), answer)
@@ -174,6 +180,11 @@ impl Tally {
     pub fn volatile(&self) {
         self.volatile.store(true, Relaxed);
     }
+
+    /// Whoever holds the channels has these for the one who reported.
+    pub fn commanded(&self, commands: Vec<StopCommand>) {
+        self.commands.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(commands);
+    }
 }
 
 impl Drop for Tally {
@@ -186,6 +197,7 @@ impl Drop for Tally {
             elsewhere: self.elsewhere.load(Relaxed),
             offered: self.offered.load(Relaxed),
             volatile: self.volatile.load(Relaxed),
+            commands: self.commands.get_mut().map(std::mem::take).unwrap_or_default(),
         };
         if let Some(reply) = self.reply.get_mut().ok().and_then(Option::take) {
             // The client may have gone; nobody waits then.
@@ -329,7 +341,8 @@ pub struct Delivered {
 
 // ---- Questions and operator actions: HTTP -> Supervisor -> ChannelActor ----
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     Pause,
     Resume,
@@ -557,7 +570,8 @@ pub struct Publish {
 }
 
 /// What may stand in for an older message that still waits for a slow client.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Replaces {
     Stats,
     Listeners(ChannelId),
@@ -683,6 +697,11 @@ pub struct ReadRecord {
     pub channel: ChannelId,
     pub reply: oneshot::Sender<Result<Option<Vec<u8>>, String>>,
 }
+
+/// The channels of these slots have left: another daemon may have them as soon as everything is written.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct GiveBack(pub Vec<Slot>);
 
 /// Everything written is on disk, or cannot be; then the store is closed.
 #[derive(Debug, Message)]

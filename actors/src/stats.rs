@@ -11,6 +11,7 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 use crate::{
     channel::cell::Cells,
     clock::{Clock, Now},
+    fleet::Elsewhere,
     mailbox::MailboxDepth,
     protocol::{Publication, Publish},
     wire::SystemStats,
@@ -41,8 +42,8 @@ impl LatestSample {
 }
 
 /// The statistics as they are now.
-pub fn system_stats(cells: &Cells, sample: HostSample, started: Now, now: Now) -> SystemStats {
-    let totals = cells.totals();
+pub fn system_stats(cells: &Cells, elsewhere: &Elsewhere, sample: HostSample, started: Now, now: Now) -> SystemStats {
+    let totals = cells.totals().plus(&elsewhere.totals());
     SystemStats {
         active_streams: totals.active_streams,
         total_listeners: totals.total_listeners,
@@ -66,6 +67,7 @@ pub struct StatsActor {
     started: Now,
     rhythm: Rhythm,
     cells: Arc<Cells>,
+    elsewhere: Arc<Elsewhere>,
     broker: Recipient<Publish>,
     depth: MailboxDepth,
     latest: LatestSample,
@@ -80,7 +82,7 @@ impl StatsActor {
         clock: Clock,
         started: Now,
         rhythm: Rhythm,
-        cells: Arc<Cells>,
+        (cells, elsewhere): (Arc<Cells>, Arc<Elsewhere>),
         (broker, depth): (Recipient<Publish>, MailboxDepth),
         latest: LatestSample,
     ) -> Self {
@@ -94,7 +96,19 @@ impl StatsActor {
                 None
             }
         };
-        Self { clock, started, rhythm, cells, broker, depth, latest, system, next_sample: None, next_broadcast: None }
+        Self {
+            clock,
+            started,
+            rhythm,
+            cells,
+            elsewhere,
+            broker,
+            depth,
+            latest,
+            system,
+            next_sample: None,
+            next_broadcast: None,
+        }
     }
 
     // Both are re-armed each time rather than run at an interval, which would burst after a stall.
@@ -140,7 +154,7 @@ impl StatsActor {
 
     fn broadcast(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
-        let stats = system_stats(&self.cells, self.latest.get(), self.started, now);
+        let stats = system_stats(&self.cells, &self.elsewhere, self.latest.get(), self.started, now);
         // A missed one is followed by the next.
         let queued = self.depth.enter();
         let _ = self.broker.try_send(Publish { at: now.wall, publication: Publication::Stats(stats), queued });

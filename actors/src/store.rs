@@ -25,8 +25,8 @@ use crate::{
     clock::{Stamp, Timestamp, WallTime},
     identity::ChannelId,
     mailbox::deliver,
-    protocol::{Action, Durable, Erase, Flush, Operate, Pulse, ReadJournal, ReadRecord, Save, Tally},
-    territory::{Slot, Territory},
+    protocol::{Action, Durable, Erase, Flush, GiveBack, Operate, Pulse, ReadJournal, ReadRecord, Save, Tally},
+    territory::{SLOTS, Slot, Territory},
     world::World,
 };
 
@@ -171,12 +171,14 @@ pub struct Committed {
 }
 
 /// Slots changed hands.
-#[derive(Debug, actix::Message)]
+#[derive(Debug, Default, actix::Message)]
 #[rtype(result = "()")]
 pub struct Handover {
     /// What is this daemon's from here on.
     pub territory: Territory,
     pub lost: Vec<Slot>,
+    /// Still held, and to be given back when their channels have left.
+    pub leaving: Vec<Slot>,
     /// What was left in the slots that were gained.
     pub gained: Vec<Loaded>,
     /// The store has forgotten what was in them; what is in memory is to be written once more.
@@ -196,6 +198,8 @@ pub trait Store: Send + 'static {
     fn journal(&mut self, channel: &ChannelId) -> Result<Vec<Decision>, StoreError>;
     /// After an error: makes a fresh attempt possible.
     fn reopen(&mut self) -> Result<(), StoreError>;
+    /// The channels of these slots have left: another daemon may have them.
+    fn give_back(&mut self, _slots: &[Slot]) {}
     /// The daemon ends: what is its own may be another's at once.
     fn close(&mut self) {}
 }
@@ -213,6 +217,8 @@ pub struct StoreHealth {
     detail: Mutex<String>,
     /// Slots of a shared store that are this daemon's, and one more; 0 where the store is its own.
     slots: AtomicUsize,
+    /// A bit for each of them.
+    held: [AtomicU64; SLOTS as usize / 64],
     takeovers: AtomicU64,
 }
 
@@ -222,8 +228,18 @@ impl StoreHealth {
         self.slots.load(Relaxed).checked_sub(1)
     }
 
-    pub(crate) fn set_slots(&self, slots: usize) {
-        self.slots.store(slots + 1, Relaxed);
+    /// Whether a channel is this daemon's own, as far as it knows.
+    pub fn holds(&self, channel: &str) -> bool {
+        let slot = usize::from(Slot::of(channel).number());
+        self.slots().is_none() || self.held[slot / 64].load(Relaxed) & (1 << (slot % 64)) != 0
+    }
+
+    pub(crate) fn set_territory(&self, territory: &Territory) {
+        let Territory::Slots(slots) = territory else { return };
+        let mut held = [0; SLOTS as usize / 64];
+        slots.keys().map(|slot| usize::from(slot.number())).for_each(|slot| held[slot / 64] |= 1 << (slot % 64));
+        self.held.iter().zip(held).for_each(|(bits, now)| bits.store(now, Relaxed));
+        self.slots.store(slots.len() + 1, Relaxed);
     }
 
     /// How often slots were gained.
@@ -294,6 +310,8 @@ struct Waiting {
     tallies: Vec<Arc<Tally>>,
     stops: Vec<(ChannelId, Durable, Recipient<Durable>)>,
     flushes: Vec<oneshot::Sender<()>>,
+    /// Slots that are given back when everything is written.
+    leaving: Vec<Slot>,
 }
 
 enum Read {
@@ -359,6 +377,7 @@ impl StoreActor {
         let failing = self.health.failing.load(Relaxed);
         let nothing = group.is_empty() && !self.shared;
         let closes = !waiting.flushes.is_empty();
+        let mut leaving = std::mem::take(&mut waiting.leaving);
         // Whoever is visited no more takes nothing back that has been given away.
         self.shared &= !closes;
         let visit = tokio::task::spawn_blocking(move || {
@@ -372,6 +391,10 @@ impl StoreActor {
             let took = began.elapsed();
             // What is still to be written once more is not another's yet.
             let whole = |committed: &Committed| committed.handovers.iter().all(|handover| handover.anew.is_empty());
+            if written.is_ok() && !leaving.is_empty() {
+                store.give_back(&leaving);
+                leaving.clear();
+            }
             let closed = closes && written.as_ref().is_ok_and(whole);
             if closed {
                 store.close();
@@ -379,11 +402,12 @@ impl StoreActor {
             for read in reads {
                 answer(store.as_mut(), &group, read);
             }
-            (store, group, written, took, closed)
+            (store, group, written, took, closed, leaving)
         });
         let finish = visit.into_actor(self).map(move |outcome, actor, ctx| match outcome {
-            Ok((store, group, written, took, closed)) => {
+            Ok((store, group, written, took, closed, leaving)) => {
                 actor.store = Some(store);
+                actor.waiting.leaving.extend(leaving);
                 let flushes = std::mem::take(&mut waiting.flushes);
                 actor.written(ctx, group, waiting, written, took);
                 actor.flushed(ctx, flushes, closed);
@@ -603,6 +627,15 @@ impl Handler<ReadRecord> for StoreActor {
 
     fn handle(&mut self, read: ReadRecord, ctx: &mut Self::Context) {
         self.reads.push_back(Read::Record(read));
+        self.plan_turn(ctx, Duration::ZERO);
+    }
+}
+
+impl Handler<GiveBack> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, GiveBack(slots): GiveBack, ctx: &mut Self::Context) {
+        self.waiting.leaving.extend(slots);
         self.plan_turn(ctx, Duration::ZERO);
     }
 }

@@ -31,11 +31,12 @@ use crate::{
         stream::{Absence, Stream},
     },
     clock::{Now, Stamp, Timestamp},
+    fleet::Holds,
     identity::{ChannelId, SourceId},
     mailbox::deliver,
     protocol::{
-        ActionError, ApplyRules, Batch, Delivered, Describe, Doubt, Erase, Forget, Inspect, KnownSessions, Operate,
-        Pulse, ReadRecord,
+        ActionError, ApplyRules, Batch, Delivered, Describe, Doubt, Erase, Forget, GiveBack, Inspect, KnownSessions,
+        Operate, Pulse, ReadRecord,
     },
     source_clock::SourceClock,
     store::{Handover, StoreHealth},
@@ -107,6 +108,9 @@ pub struct Supervisor {
     records: Recipient<ReadRecord>,
     erasures: Recipient<Erase>,
     pulses: Recipient<Pulse>,
+    returns: Recipient<GiveBack>,
+    /// Brings the letters of these slots.
+    fleet: Option<Recipient<Holds>>,
     health: Arc<StoreHealth>,
     /// Called once per pulse: proof that this arbiter is alive.
     on_pulse: Option<Box<dyn Fn()>>,
@@ -117,6 +121,7 @@ pub struct StoreOutlets {
     pub records: Recipient<ReadRecord>,
     pub erasures: Recipient<Erase>,
     pub pulses: Recipient<Pulse>,
+    pub returns: Recipient<GiveBack>,
     /// Told how many slots of a shared store are held.
     pub health: Arc<StoreHealth>,
 }
@@ -139,6 +144,8 @@ impl Supervisor {
             records: store.records,
             erasures: store.erasures,
             pulses: store.pulses,
+            returns: store.returns,
+            fleet: None,
             health: store.health,
             on_pulse: None,
         }
@@ -149,6 +156,22 @@ impl Supervisor {
     pub fn on_pulse(mut self, tell: Option<Box<dyn Fn()>>) -> Self {
         self.on_pulse = tell;
         self
+    }
+
+    /// Where there are other daemons: whoever brings what they write.
+    #[must_use]
+    pub fn with_fleet(mut self, fleet: Option<Recipient<Holds>>) -> Self {
+        self.fleet = fleet;
+        self
+    }
+
+    /// Tells everybody whose channels are here.
+    fn territory_changed(&self, ctx: &mut Context<Self>) {
+        let territory = self.world.territory.borrow();
+        self.health.set_territory(&territory);
+        if let (Some(fleet), Territory::Slots(slots)) = (&self.fleet, &*territory) {
+            deliver(ctx, fleet, Holds(slots.keys().copied().collect()));
+        }
     }
 
     /// Starts the channels the store remembers; answers how many.
@@ -472,10 +495,11 @@ impl Supervisor {
     /// What is lost leaves first: only then may what is gained begin, for it may be the same.
     fn hand_over(&mut self, ctx: &mut Context<Self>) {
         let Some(handover) = self.handovers.front() else { return };
-        let lost: BTreeSet<Slot> = handover.lost.iter().copied().collect();
+        let lost: BTreeSet<Slot> = handover.lost.iter().chain(&handover.leaving).copied().collect();
         if let Territory::Slots(slots) = &mut *self.world.territory.borrow_mut() {
             slots.retain(|slot, _| !lost.contains(slot));
         }
+        self.territory_changed(ctx);
         let leaving = self.children.iter().filter(|child| lost.contains(&Slot::of(child.id.as_str())));
         let leaving: Vec<ChannelId> = leaving.map(|child| child.id.clone()).collect();
         if !lost.is_empty() {
@@ -505,7 +529,6 @@ impl Supervisor {
     }
 
     fn take_over(&mut self, ctx: &mut Context<Self>, handover: Handover) {
-        let slots = handover.territory.slots();
         let gains = !handover.gained.is_empty();
         self.world.territory.replace(handover.territory);
         let before = self.children.len();
@@ -521,7 +544,10 @@ impl Supervisor {
             deliver(ctx, &child.addr.clone().recipient(), SaveAnew);
         }
         // Only now: whoever asks from here on finds the channels there.
-        self.health.set_slots(slots);
+        self.territory_changed(ctx);
+        if !handover.leaving.is_empty() {
+            deliver(ctx, &self.returns, GiveBack(handover.leaving));
+        }
         if gains {
             self.health.taken_over();
         }

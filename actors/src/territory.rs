@@ -35,6 +35,12 @@ pub enum Territory {
     Slots(BTreeMap<Slot, u64>),
 }
 
+impl Default for Territory {
+    fn default() -> Self {
+        Self::Slots(BTreeMap::new())
+    }
+}
+
 impl Territory {
     /// The fence under which a channel is held; `None` for another daemon's.
     pub fn fence_of(&self, channel: &str) -> Option<u64> {
@@ -46,13 +52,6 @@ impl Territory {
 
     pub const fn is_shared(&self) -> bool {
         matches!(self, Self::Slots(_))
-    }
-
-    pub fn slots(&self) -> usize {
-        match self {
-            Self::Whole { .. } => usize::from(SLOTS),
-            Self::Slots(slots) => slots.len(),
-        }
     }
 }
 

@@ -225,13 +225,13 @@ impl From<Status> for StreamStatus {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StreamState {
     pub channel_id: ChannelId,
     pub sources: Vec<SourceId>,
     pub session: Option<String>,
     pub state: StreamStatus,
-    #[serde(serialize_with = "as_optional_text")]
+    #[serde(serialize_with = "as_optional_text", deserialize_with = "from_optional_text", default)]
     pub started_at: Option<WallTime>,
     pub listeners: u32,
     pub listeners_known: bool,
@@ -246,10 +246,15 @@ pub struct StreamState {
     pub auto_end: AutoEndState,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AutoEndState {
     pub phase: PhaseName,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_optional_text",
+        deserialize_with = "from_optional_text",
+        default
+    )]
     pub ends_at: Option<WallTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining_seconds: Option<f64>,
@@ -290,4 +295,9 @@ pub fn as_optional_text<S: serde::Serializer>(at: &Option<WallTime>, s: S) -> Re
         Some(at) => s.collect_str(at),
         None => s.serialize_none(),
     }
+}
+
+fn from_optional_text<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<WallTime>, D::Error> {
+    let Some(text) = Option::<std::borrow::Cow<'de, str>>::deserialize(d)? else { return Ok(None) };
+    WallTime::parse_rfc3339(&text).map(Some).ok_or_else(|| serde::de::Error::custom("this is no point in time"))
 }

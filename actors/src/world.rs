@@ -45,6 +45,10 @@ pub struct World {
 pub struct Attention {
     /// Sessions that are subscribed; without any, nothing is published but what hooks are told.
     pub sessions: AtomicUsize,
+    /// Another daemon has sessions, which are told of everything too.
+    pub neighbours: AtomicBool,
+    /// They could not be told of a change.
+    pub untold: AtomicBool,
     /// Hooks that are told of every warning and auto-end event.
     pub hooks: AtomicUsize,
     /// A publication found the broker's mailbox full: everybody needs a new snapshot.

@@ -153,6 +153,8 @@ impl House {
                     health: Arc::<StoreHealth>::default(),
                     sample: LatestSample::default(),
                     commands_waiting: CommandsWaiting::default(),
+                    fleet: None,
+                    elsewhere: Arc::default(),
                     on_pulse: None,
                 });
                 Ok((house, stored))

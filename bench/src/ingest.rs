@@ -218,7 +218,7 @@ async fn stream(address: SocketAddr, mut streamer: Streamer, seen: Rc<Cell<Seen>
 }
 
 /// How many reports an answer says were accepted; nothing while it is incomplete.
-fn accepted(answer: &[u8]) -> Result<Option<u64>> {
+pub fn accepted(answer: &[u8]) -> Result<Option<u64>> {
     let mut headers = [httparse::EMPTY_HEADER; 16];
     let mut head = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(head_length) = head.parse(answer)? else { return Ok(None) };

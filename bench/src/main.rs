@@ -7,6 +7,7 @@ mod exposition;
 mod fanout;
 mod figure;
 mod fill;
+mod fleet;
 mod history;
 mod house;
 mod ingest;
@@ -58,6 +59,8 @@ enum Command {
     Polling(polling::Args),
     /// The history on disk, and its charts.
     History(history::Args),
+    /// Several daemons on one Redis.
+    Fleet(fleet::Args),
     /// Start to ready.
     Ready(ready::Args),
     /// One message to many clients, against Bun, Node, FastAPI and a bare epoll loop.
@@ -82,24 +85,26 @@ struct Rigour {
 }
 
 /// What [`Command::All`] runs, in the words of the command line.
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "ingest --seconds 5 --repetitions 3",
     "channels --idle-seconds 60 --spread-seconds 30 --repetitions 3",
     "exposition",
     "scrape --scrapes 300 --repetitions 3",
     "polling --seconds 60 --repetitions 3",
     "history --channels 1000 --days 15",
+    "fleet --seconds 10 --repetitions 3",
     "ready --starts 9",
     "fanout --seconds 3 --repetitions 3",
     "stuck --seconds 10 --repetitions 3",
 ];
-const QUICK: [&str; 9] = [
+const QUICK: [&str; 10] = [
     "ingest --seconds 2 --repetitions 3",
     "channels --idle-seconds 60 --spread-seconds 10 --repetitions 1",
     "exposition",
     "scrape --scrapes 50 --repetitions 3",
     "polling --seconds 15 --repetitions 1",
     "history --channels 1000 --days 2",
+    "fleet --seconds 2 --repetitions 1",
     "ready --starts 5",
     "fanout --quick",
     "stuck --seconds 2 --repetitions 1",
@@ -157,6 +162,7 @@ fn group(words: &str, command: &Command) -> Result<Group> {
         Command::Scrape(args) => scrape::run(args)?,
         Command::Polling(args) => polling::run(args)?,
         Command::History(args) => history::run(args)?,
+        Command::Fleet(args) => fleet::run(args)?,
         Command::Ready(args) => ready::run(args)?,
         Command::Fanout(args) => fanout::run(args)?,
         Command::Stuck(args) => fanout::stuck::run(args)?,

@@ -183,6 +183,17 @@ pub struct Store {
     #[serde(with = "duration::one")]
     #[schemars(with = "duration::Spelling")]
     pub redis_lease: Duration,
+    /// Of several daemons on one Redis: `standby` = one has all channels, `active` = each has its part. All the same. Restart.
+    pub redis_sharing: Sharing,
+}
+
+/// Who has the channels, of several daemons on one Redis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sharing {
+    #[default]
+    Standby,
+    Active,
 }
 
 impl Default for Store {
@@ -194,6 +205,7 @@ impl Default for Store {
             redis_ca_file: None,
             redis_sentinels: Vec::new(),
             redis_lease: Duration::from_secs(15),
+            redis_sharing: Sharing::default(),
         }
     }
 }
@@ -207,6 +219,7 @@ impl fmt::Debug for Store {
             .field("redis_ca_file", &self.redis_ca_file)
             .field("redis_sentinels", &self.redis_sentinels)
             .field("redis_lease", &self.redis_lease)
+            .field("redis_sharing", &self.redis_sharing)
             .finish()
     }
 }

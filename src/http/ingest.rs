@@ -5,12 +5,15 @@ mod cloud_events;
 mod request;
 mod sources;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, post, web};
+use futures_util::future::{Either, select};
 use sattva_actors::{
+    channel::stop::Stop,
+    fleet::{CollectElsewhere, Forward},
     identity::{ChannelId, SourceId},
-    protocol::{Batch, Collect, Identity, Report, Status, Tally},
+    protocol::{Ack, Batch, Collect, Identity, Report, Status, StopCommand, Tally},
     wire::Command,
 };
 use serde::{Deserialize, Serialize};
@@ -64,6 +67,50 @@ pub async fn ingest(front: web::Data<Front>, request: HttpRequest, body: Body) -
     take_in(&front, checked, None, wait, config.ingest.report_interval).await
 }
 
+/// What is another daemon's.
+#[derive(Default)]
+struct Sorted {
+    reports: Vec<(ChannelId, Report)>,
+    acks: Vec<(ChannelId, Ack)>,
+}
+
+impl Sorted {
+    fn is_empty(&self) -> bool {
+        self.reports.is_empty() && self.acks.is_empty()
+    }
+}
+
+type Reports = Vec<(ChannelId, Report)>;
+
+/// What is another daemon's, and what is our own. Of a daemon that has none beside it everything is.
+fn sort_out(front: &Front, reports: Reports, acks: Vec<Ack>) -> (Sorted, Reports, Vec<Ack>) {
+    if front.house.fleet.is_none() {
+        return (Sorted::default(), reports, acks);
+    }
+    let (ours, theirs) = reports.into_iter().partition(|(channel, _)| front.store.holds(channel.as_str()));
+    let mut sorted = Sorted { reports: theirs, acks: Vec::new() };
+    let mut our_acks = Vec::new();
+    for ack in acks {
+        let channel = Stop::channel_of(&ack.id).filter(|channel| !front.store.holds(channel));
+        match channel.and_then(|channel| ChannelId::new(channel).ok()) {
+            Some(channel) => sorted.acks.push((channel, ack)),
+            None => our_acks.push(ack),
+        }
+    }
+    (sorted, ours, our_acks)
+}
+
+/// The commands of the first who has any.
+async fn whoever_is_first(
+    ours: oneshot::Receiver<Vec<StopCommand>>,
+    theirs: oneshot::Receiver<Vec<StopCommand>>,
+) -> Vec<StopCommand> {
+    match select(ours, theirs).await {
+        Either::Left((Ok(commands), _)) | Either::Right((Ok(commands), _)) if !commands.is_empty() => commands,
+        Either::Left((_, other)) | Either::Right((_, other)) => other.await.unwrap_or_default(),
+    }
+}
+
 /// Answers with the source's commands, or with those of one channel `only`.
 async fn take_in(
     front: &Front,
@@ -82,6 +129,13 @@ async fn take_in(
     let _queued = front.supervisor_depth.enter();
     let (tally, answer) = Tally::new();
     let received = front.clock.now().at;
+    let (theirs, reports, acks) = sort_out(front, reports, acks);
+    let asks_only = theirs.is_empty() && reports.is_empty();
+    if let Some(fleet) = front.house.fleet.as_ref().filter(|_| !theirs.is_empty()) {
+        let Sorted { reports, acks } = theirs;
+        let (source, only, tally) = (source.clone(), only.clone(), Arc::clone(&tally));
+        fleet.try_send(Forward { source, reports, acks, only, tally }).map_err(|_| busy())?;
+    }
     let batch = Batch { source: source.clone(), received, reports, acks, tally };
     front.house.supervisor.try_send(batch).map_err(|_| busy())?;
     let counted = match tokio::time::timeout(PATIENCE, answer).await {
@@ -101,15 +155,25 @@ async fn take_in(
         ));
     }
     // Nearly always there is no command, and nobody needs to be asked.
-    let commands = if counted.offered || front.commands_waiting.any() || !wait.is_zero() {
+    let mut commands = counted.commands;
+    let wait = if commands.is_empty() { wait } else { Duration::ZERO };
+    // What comes of reports comes with them; whoever waits, or has none, may mean channels that others have.
+    let fleet = front.house.fleet.as_ref().filter(|_| !wait.is_zero() || asks_only);
+    if counted.offered || front.commands_waiting.any() || !wait.is_zero() || fleet.is_some() {
         let (reply, collected) = oneshot::channel();
-        let collect = Collect { source, only, wait, reply };
+        let collect = Collect { source: source.clone(), only: only.clone(), wait, reply };
         front.house.control.try_send(collect).map_err(|_| busy())?;
         // The reports are in; a command missed here is offered again.
-        collected.await.unwrap_or_default()
-    } else {
-        Vec::new()
-    };
+        commands.extend(match fleet {
+            None => collected.await.unwrap_or_default(),
+            Some(fleet) => {
+                let (reply, theirs) = oneshot::channel();
+                let collect = CollectElsewhere(Collect { source, only, wait, reply });
+                fleet.try_send(collect).map_err(|_| busy())?;
+                whoever_is_first(collected, theirs).await
+            }
+        });
+    }
     let now = front.clock.now().at;
     let answer = Answer {
         accepted: counted.accepted,

@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problem documents, each with a stable code.
 
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError, http::StatusCode};
+use sattva_actors::fleet::letter::Said;
 use serde::Serialize;
 
 #[derive(Clone, Debug, Serialize)]
@@ -67,6 +68,16 @@ impl Problem {
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self
+    }
+
+    /// For another daemon, which passes it on as it is.
+    pub fn said(&self) -> Said {
+        let retry_after = self.header.as_deref().filter(|(name, _)| *name == "Retry-After");
+        Said {
+            status: self.status.as_u16(),
+            retry_after: retry_after.and_then(|(_, seconds)| seconds.parse().ok()),
+            body: serde_json::to_string(self).unwrap_or_default(),
+        }
     }
 }
 

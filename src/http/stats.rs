@@ -9,7 +9,7 @@ use super::Front;
 #[get("/api/stats")]
 pub async fn get(front: web::Data<Front>) -> HttpResponse {
     let now = front.clock.now();
-    let stats = system_stats(&front.cells, front.sample.get(), front.started, now);
+    let stats = system_stats(&front.cells, &front.elsewhere, front.sample.get(), front.started, now);
     HttpResponse::Ok().json(json!({
         "active_streams": stats.active_streams,
         "total_listeners": stats.total_listeners,

@@ -1,15 +1,24 @@
-//! `/api/v1/streams`: the state of all and of one, and what an operator may do.
+//! `/api/v1/streams`: the state of all and of one, and what an operator may do. What is asked of a channel that another
+//! daemon has is asked there.
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{
+    HttpResponse, get,
+    http::{StatusCode, header::RETRY_AFTER},
+    post, web,
+};
 use sattva_actors::{
     channel::{auto_end::Reason, journal::Decision},
+    fleet::{
+        AskElsewhere,
+        letter::{Question, Said},
+    },
     identity::ChannelId,
     protocol::{Action, ActionError, Describe, Forget, Inspect, Inspection, Operate, ReadJournal},
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{
@@ -42,10 +51,53 @@ pub(super) fn channel_id(text: &str) -> Result<ChannelId, Problem> {
 #[get("/api/v1/streams")]
 pub async fn list(front: web::Data<Front>) -> Result<HttpResponse, Problem> {
     let (reply, answer) = oneshot::channel();
-    let sent = front.house.supervisor.try_send(Describe { reply }).is_ok();
+    let sent = front.house.describe.try_send(Describe { reply }).is_ok();
     let mut streams = ask(sent, answer).await?;
     streams.sort_by(|a, b| a.channel_id.cmp(&b.channel_id));
     Ok(HttpResponse::Ok().json(json!({ "streams": streams })))
+}
+
+/// Answered here, or by the daemon that has the channel.
+async fn about(front: &Front, channel: ChannelId, question: Question) -> Result<HttpResponse, Problem> {
+    let elsewhere = front.house.fleet.as_ref().filter(|_| !front.store.holds(channel.as_str()));
+    let Some(fleet) = elsewhere else { return Ok(HttpResponse::Ok().json(answer(front, channel, question).await?)) };
+    let (reply, said) = oneshot::channel();
+    let sent = fleet.try_send(AskElsewhere { channel: channel.clone(), question, reply }).is_ok();
+    match tokio::time::timeout(PATIENCE, said).await {
+        Ok(Ok(said)) if sent => Ok(response(said)),
+        _ => Err(refused(&channel, ActionError::Elsewhere)),
+    }
+}
+
+/// What this daemon says of a channel of its own.
+pub async fn answer(front: &Front, channel: ChannelId, question: Question) -> Result<Value, Problem> {
+    match question {
+        Question::State => Ok(json!(inspect(front, channel).await?.state)),
+        Question::AutoEnd => Ok(timer(&*inspect(front, channel).await?)),
+        Question::Explain => explained(front, channel).await,
+        Question::Operate(action) => {
+            let (reply, answer) = oneshot::channel();
+            let sent = front.house.supervisor.try_send(Operate { channel: channel.clone(), action, reply }).is_ok();
+            ask(sent, answer).await?.map(|operation| json!(operation)).map_err(|error| refused(&channel, error))
+        }
+        Question::Forget { source } => {
+            let (reply, answer) = oneshot::channel();
+            let sent = front.house.supervisor.try_send(Forget { channel: channel.clone(), source, reply }).is_ok();
+            ask(sent, answer).await?.map_err(|error| refused(&channel, error))?;
+            Ok(json!({ "forgotten": true }))
+        }
+    }
+}
+
+/// As another daemon said it.
+fn response(said: Said) -> HttpResponse {
+    let status = StatusCode::from_u16(said.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = HttpResponse::build(status);
+    response.content_type(if status.is_success() { "application/json" } else { "application/problem+json" });
+    if let Some(seconds) = said.retry_after {
+        response.insert_header((RETRY_AFTER, seconds));
+    }
+    response.body(said.body)
 }
 
 async fn inspect(front: &Front, channel: ChannelId) -> Result<Box<Inspection>, Problem> {
@@ -60,14 +112,12 @@ fn no_such_channel(channel: &ChannelId) -> Problem {
 
 #[get("/api/v1/streams/{channel_id}")]
 pub async fn one(front: web::Data<Front>, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let inspection = inspect(&front, channel_id(&path)?).await?;
-    Ok(HttpResponse::Ok().json(&inspection.state))
+    about(&front, channel_id(&path)?, Question::State).await
 }
 
 #[get("/api/v1/streams/{channel_id}/auto-end")]
 pub async fn auto_end(front: web::Data<Front>, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let inspection = inspect(&front, channel_id(&path)?).await?;
-    Ok(HttpResponse::Ok().json(timer(&inspection)))
+    about(&front, channel_id(&path)?, Question::AutoEnd).await
 }
 
 fn timer(inspection: &Inspection) -> serde_json::Value {
@@ -92,8 +142,11 @@ fn timer(inspection: &Inspection) -> serde_json::Value {
 
 #[get("/api/v1/streams/{channel_id}/explain")]
 pub async fn explain(front: web::Data<Front>, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let channel = channel_id(&path)?;
-    let inspection = inspect(&front, channel.clone()).await?;
+    about(&front, channel_id(&path)?, Question::Explain).await
+}
+
+async fn explained(front: &Front, channel: ChannelId) -> Result<Value, Problem> {
+    let inspection = inspect(front, channel.clone()).await?;
     let (reply, answer) = oneshot::channel();
     let sent = front.house.store.try_send(ReadJournal { channel, reply }).is_ok();
     // The state is worth showing even when the journal cannot be read.
@@ -102,7 +155,7 @@ pub async fn explain(front: web::Data<Front>, path: web::Path<String>) -> Result
         Ok(Err(error)) => (Vec::new(), Some(error)),
         Err(problem) => (Vec::new(), Some(problem.to_string())),
     };
-    Ok(HttpResponse::Ok().json(json!({
+    Ok(json!({
         "why": inspection.why,
         "state": inspection.state,
         "auto_end": timer(&inspection),
@@ -110,7 +163,7 @@ pub async fn explain(front: web::Data<Front>, path: web::Path<String>) -> Result
         "commands": inspection.commands,
         "decisions": decisions,
         "journal_error": journal_error,
-    })))
+    }))
 }
 
 /// What an operator wants. A word nobody knows may be a misspelt one, and then the wrong thing would be done.
@@ -143,15 +196,6 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
     })?;
     reader.end().map_err(|error| Problem::bad_request("bad_body", format!("the body is not valid: {error}")))?;
     Ok(wish)
-}
-
-async fn act(front: &Front, channel: ChannelId, action: Action) -> Result<HttpResponse, Problem> {
-    let (reply, answer) = oneshot::channel();
-    let sent = front.house.supervisor.try_send(Operate { channel: channel.clone(), action, reply }).is_ok();
-    match ask(sent, answer).await? {
-        Ok(state) => Ok(HttpResponse::Ok().json(state)),
-        Err(error) => Err(refused(&channel, error)),
-    }
 }
 
 fn refused(channel: &ChannelId, error: ActionError) -> Problem {
@@ -197,26 +241,18 @@ pub async fn operate(
             )));
         }
     };
-    act(&front, channel, action).await
+    about(&front, channel, Question::Operate(action)).await
 }
 
 #[post("/api/v1/streams/{channel_id}/stop")]
 pub async fn stop(front: web::Data<Front>, path: web::Path<String>, body: Body) -> Result<HttpResponse, Problem> {
     let wish = wish(&body.0)?;
-    act(&front, channel_id(&path)?, Action::Stop { force: wish.force }).await
-}
-
-async fn forget_it(front: &Front, channel: ChannelId, source: Option<String>) -> Result<HttpResponse, Problem> {
-    let (reply, answer) = oneshot::channel();
-    let sent = front.house.supervisor.try_send(Forget { channel: channel.clone(), source, reply }).is_ok();
-    match ask(sent, answer).await? {
-        Ok(()) => Ok(HttpResponse::Ok().json(json!({ "forgotten": true }))),
-        Err(error) => Err(refused(&channel, error)),
-    }
+    about(&front, channel_id(&path)?, Question::Operate(Action::Stop { force: wish.force })).await
 }
 
 /// `{"source": …}` takes one reporter out of the sum; without it the whole channel is forgotten.
 #[post("/api/v1/streams/{channel_id}/forget")]
 pub async fn forget(front: web::Data<Front>, path: web::Path<String>, body: Body) -> Result<HttpResponse, Problem> {
-    forget_it(&front, channel_id(&path)?, wish(&body.0)?.source).await
+    let source = wish(&body.0)?.source;
+    about(&front, channel_id(&path)?, Question::Forget { source }).await
 }

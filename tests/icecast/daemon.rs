@@ -96,6 +96,8 @@ impl Daemon {
             health: Arc::<StoreHealth>::default(),
             sample: LatestSample::default(),
             commands_waiting: CommandsWaiting::default(),
+            fleet: None,
+            elsewhere: Arc::default(),
             on_pulse: None,
         });
         let mut daemon = Self { house, store, adapter: None, health: Health::default(), log, _logging: logging };

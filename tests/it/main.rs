@@ -25,6 +25,7 @@ mod streamer;
 mod auto_end_to_the_end;
 mod damaged_store;
 mod explanations;
+mod fleet;
 mod full_disk;
 mod history;
 mod ingest_bad_input;

@@ -153,6 +153,7 @@ fn due(empty_since: Duration, calm: Duration) -> Duration {
 #[derive(Debug)]
 pub struct Verdict {
     pub seed: u64,
+    pub sharing: &'static str,
     pub took: Duration,
     pub calm: Duration,
     pub faults: Vec<Event>,
@@ -177,7 +178,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut totals = Totals::default();
         totals.add(self);
-        write!(f, "seed {} in {:.1} s: {}", self.seed, self.took.as_secs_f64(), totals.figures())?;
+        write!(f, "seed {} ({}) in {:.1} s: {}", self.seed, self.sharing, self.took.as_secs_f64(), totals.figures())?;
         if self.is_clean() {
             return Ok(());
         }

@@ -83,10 +83,15 @@ impl Drop for Ending {
     }
 }
 
+/// What the daemons do: mostly each has its part of the streams, every fourth time one has all and the others stand by.
+const fn sharing(seed: u64) -> &'static str {
+    if seed.is_multiple_of(4) { "standby" } else { "active" }
+}
+
 pub fn run(seed: u64) -> Verdict {
     let mut random = StdRng::seed_from_u64(seed);
     let events = faults::draw(&mut random);
-    let mut world = World::start();
+    let mut world = World::start(sharing(seed));
     let progress = Arc::new(Progress::new());
     let (died, happened, ledgers) = thread::scope(|scope| {
         let ending = Ending(Arc::clone(&progress));
@@ -104,7 +109,16 @@ pub fn run(seed: u64) -> Verdict {
         (died, course.happened, ledgers)
     });
     let calm = progress.calm().unwrap_or_default();
-    let mut verdict = Verdict { seed, took: progress.now(), calm, faults: happened, ledgers, died, logs: None };
+    let mut verdict = Verdict {
+        seed,
+        sharing: sharing(seed),
+        took: progress.now(),
+        calm,
+        faults: happened,
+        ledgers,
+        died,
+        logs: None,
+    };
     if !verdict.is_clean() {
         verdict.logs = Some(world.keep_logs());
     }

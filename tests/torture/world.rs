@@ -28,13 +28,14 @@ pub struct World {
 }
 
 impl World {
-    pub fn start() -> Self {
+    pub fn start(sharing: &str) -> Self {
         let house = TempDir::new().unwrap();
         let redis = RedisServer::start(house.path());
         let networks: Vec<Proxy> = (0..DAEMONS).map(|_| Proxy::to(&redis.socket())).collect();
         let start = |(n, network): (usize, &Proxy)| {
             let config = format!(
-                "[auto_end]\ntimeout = {}\nwarnings = [1]\n[store]\nredis_url = \"redis://{}/0\"\nredis_lease = \"2s\"\n",
+                "[auto_end]\ntimeout = {}\nwarnings = [1]\n[store]\nredis_url = \"redis://{}/0\"\nredis_lease = \"2s\"\n\
+                 redis_sharing = \"{sharing}\"\n",
                 TIMEOUT.as_secs(),
                 network.address
             );

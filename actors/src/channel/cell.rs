@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{clock::Timestamp, identity::ChannelId};
 
 /// Stands for "no figure": unknown, or nothing to show.
@@ -82,7 +84,8 @@ impl Cell {
 }
 
 /// Sums over all channels; they cannot drift, for nothing is ever added to or taken from them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Totals {
     pub active_streams: u64,
     pub unknown_streams: u64,
@@ -91,6 +94,21 @@ pub struct Totals {
     pub queue_items: u64,
     pub counting: u64,
     pub stop_failed: u64,
+}
+
+impl Totals {
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        Self {
+            active_streams: self.active_streams + other.active_streams,
+            unknown_streams: self.unknown_streams + other.unknown_streams,
+            lost_streams: self.lost_streams + other.lost_streams,
+            total_listeners: self.total_listeners + other.total_listeners,
+            queue_items: self.queue_items + other.queue_items,
+            counting: self.counting + other.counting,
+            stop_failed: self.stop_failed + other.stop_failed,
+        }
+    }
 }
 
 /// Cells lie together, so that a sum over 100 000 channels reads memory in its order.

@@ -516,12 +516,12 @@ impl Stream {
             }
             (PhaseName::StopFailed, Audience::Known { listeners: listeners @ 1.., .. }) => {
                 format!(
-                    "A stop has failed: the stream is still there. {listeners} listening now, so nothing counts down."
+                    "A stop has failed and the stream is still there; {listeners} listening now, so nothing counts down."
                 )
             }
             (PhaseName::StopFailed, _) => match auto_end.remaining(now) {
                 Some(left) => format!("A stop has failed; the next one is decided in {} s.", seconds(left)),
-                None => "A stop has failed: the stream is still there. It is tried again at a fresh zero, at most \
+                None => "A stop has failed and the stream is still there; it is tried again at a fresh zero, at most \
                          every 5 minutes, until the stream is gone or an operator settles it."
                     .into(),
             },
@@ -550,7 +550,7 @@ impl Stream {
                 let left = auto_end.remaining(now).map(seconds).unwrap_or_default();
                 format!("The count is unknown ({}), so the countdown stands still with {left} s left.", silent())
             }
-            (_, Audience::Unknown) => format!("The count is unknown: {}. Nothing is stopped in doubt.", silent()),
+            (_, Audience::Unknown) => format!("The count is unknown: {}; nothing is stopped in doubt.", silent()),
             (_, Audience::Known { listeners: 0, .. }) if auto_end.is_kept_alive() => {
                 "An operator keeps it alive: no countdown until somebody has joined.".into()
             }

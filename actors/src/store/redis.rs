@@ -29,6 +29,8 @@ const FENCE: &str = "sattva:fence";
 const BORN: &str = "sattva:born";
 /// The number of the last write in each slot.
 const WRITES: &str = "sattva:writes";
+/// The daemons that share the slots.
+const DAEMONS: &str = "sattva:daemons";
 /// The channels whose paused key was written by a daemon.
 const MIRROR: &str = "sattva:paused";
 const RECORDS: &str = "sattva:records:";
@@ -50,11 +52,21 @@ static TENURE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("red
 static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/commit.lua")));
 static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/release.lua")));
 
+/// Who has the slots, of several daemons on one Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// One has all, the others stand by.
+    Standby,
+    /// Each has a part, and brings the others what is theirs.
+    Active,
+}
+
 pub struct RedisStore {
     link: Link,
     /// This start of this daemon.
     me: String,
     lease: Duration,
+    sharing: Sharing,
     line: Option<Line>,
     leases: Leases,
     wishes: Wishes,
@@ -79,11 +91,12 @@ pub struct RedisStore {
 impl RedisStore {
     /// Nothing is asked of Redis yet: a daemon starts without it, and waits. `me` names this start of the daemon,
     /// without spaces.
-    pub fn new(link: Link, me: String, lease: Duration) -> Self {
+    pub fn new(link: Link, me: String, lease: Duration, sharing: Sharing) -> Self {
         Self {
             link,
             me,
             lease,
+            sharing,
             line: None,
             leases: Leases::default(),
             wishes: Wishes::default(),
@@ -134,7 +147,18 @@ impl RedisStore {
     }
 
     fn hand_over(&mut self, lost: Vec<Slot>, gained: Vec<Loaded>, anew: Vec<Slot>) {
-        self.untold.handovers.push(Handover { territory: self.leases.territory(), lost, gained, anew });
+        let territory = self.leases.territory();
+        self.untold.handovers.push(Handover { territory, lost, leaving: Vec::new(), gained, anew });
+    }
+
+    /// Too many slots for one of several daemons: some are to be made ready for another one. They are held until their
+    /// channels have left, see [`Store::give_back`].
+    fn make_room(&mut self, surplus: usize) {
+        let leaving = self.leases.give_up(surplus);
+        if !leaving.is_empty() {
+            let territory = self.leases.territory();
+            self.untold.handovers.push(Handover { territory, leaving, ..Handover::default() });
+        }
     }
 
     fn call<T: FromRedisValue>(&mut self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
@@ -167,13 +191,14 @@ impl RedisStore {
         // Right after an outage nobody's lease has been renewed, and whoever held a slot knows it best.
         let settled = self.contact.unbroken(self.started.elapsed()) >= GRACE;
         let mut call = TENURE.prepare_invoke();
-        call.key(LEASES).key(PULSES).key(FENCE).key(BORN).key(WRITES);
+        call.key(LEASES).key(PULSES).key(FENCE).key(BORN).key(WRITES).key(DAEMONS);
         call.arg(&self.me).arg(self.lease.as_millis() as u64).arg(GRACE.as_millis() as u64);
-        call.arg(u8::from(settled)).arg(u8::from(self.is_current())).arg(pulse).arg(SLOTS);
+        call.arg(u8::from(settled)).arg(u8::from(self.is_current()));
+        call.arg(u8::from(self.sharing == Sharing::Active)).arg(pulse).arg(SLOTS);
         for (slot, fence, tenure) in self.leases.tenures() {
             call.arg(slot.number()).arg(fence).arg(tenure);
         }
-        let (now, slots): (i64, Vec<(u16, u64, String)>) = self.call(&call)?;
+        let (now, slots, surplus): (i64, Vec<(u16, u64, String)>, usize) = self.call(&call)?;
         self.read_clock(now);
         self.contact.answered(self.started.elapsed());
         self.renewed = Some(began);
@@ -195,6 +220,7 @@ impl RedisStore {
             self.wishes.look_into(new);
             self.hand_over(Vec::new(), gained, Vec::new());
         }
+        self.make_room(surplus);
         if waits {
             return Err(StoreError::Failed(format!(
                 "the Redis at {} has lost its data while this daemon was cut off; whoever held them last is waited for",
@@ -219,6 +245,17 @@ impl RedisStore {
         type Left = (Option<Vec<u8>>, BTreeMap<String, Vec<u8>>);
         let rows: Vec<Left> = self.answered(answer)?;
         Ok(rows.into_iter().map(|(pulse, records)| loaded(pulse, records)).collect())
+    }
+
+    fn release(&mut self, held: &[(Slot, u64)], ends: bool) {
+        let mut call = RELEASE.prepare_invoke();
+        call.key(LEASES).key(DAEMONS).arg(&self.me).arg(u8::from(ends));
+        for (slot, fence) in held {
+            call.arg(slot.number()).arg(*fence);
+        }
+        if let Err(error) = self.call::<()>(&call) {
+            tracing::warn!(%error, "slots could not be given back; they are free when their lease ends");
+        }
     }
 
     // ---- what is written ----
@@ -422,15 +459,14 @@ impl Store for RedisStore {
         self.line().map(|_| ())
     }
 
+    fn give_back(&mut self, slots: &[Slot]) {
+        let held = self.leases.let_go(slots);
+        self.release(&held, false);
+    }
+
     fn close(&mut self) {
-        let mut call = RELEASE.prepare_invoke();
-        call.key(LEASES).arg(&self.me);
-        for (slot, fence) in self.leases.held() {
-            call.arg(slot.number()).arg(fence);
-        }
-        if let Err(error) = self.call::<()>(&call) {
-            tracing::warn!(%error, "the slots could not be given back; they are free when their lease ends");
-        }
+        let held: Vec<(Slot, u64)> = self.leases.held().collect();
+        self.release(&held, true);
         self.leases = Leases::default();
         self.closed = true;
     }

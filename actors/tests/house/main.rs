@@ -6,6 +6,7 @@ mod crowd;
 mod delivery;
 mod dying_channel;
 mod failing_disk;
+mod journal;
 mod last_moment;
 mod live;
 mod operators;

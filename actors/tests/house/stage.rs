@@ -224,6 +224,8 @@ impl Story {
             health: Arc::clone(&health),
             sample: LatestSample::default(),
             commands_waiting: CommandsWaiting::default(),
+            fleet: None,
+            elsewhere: Arc::default(),
             on_pulse: None,
         });
         let disk = self.disk.clone();

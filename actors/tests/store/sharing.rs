@@ -12,7 +12,7 @@ use sattva_actors::{
     protocol::Action,
     store::{
         Committed, Group, Loaded, Store, View,
-        redis::{Link, RedisStore},
+        redis::{Link, RedisStore, Sharing},
     },
     territory::{SLOTS, Slot, Territory},
 };
@@ -44,7 +44,16 @@ impl Hand {
     }
 
     fn by(link: Link, name: &str, lease: Duration) -> Self {
-        let store = RedisStore::new(link, name.to_owned(), lease);
+        Self::of(RedisStore::new(link, name.to_owned(), lease, Sharing::Standby))
+    }
+
+    /// One that has its part of the slots.
+    fn sharing(server: &RedisServer, name: &str) -> Self {
+        let link = Link::to(&server.url()).unwrap();
+        Self::of(RedisStore::new(link, name.to_owned(), LEASE, Sharing::Active))
+    }
+
+    fn of(store: RedisStore) -> Self {
         let (gained, lost, anew) = <(Vec<Loaded>, BTreeSet<Slot>, BTreeSet<Slot>)>::default();
         Self { store, slots: 0, territory: Territory::Slots([].into()), gained, lost, anew, wishes: Vec::new() }
     }
@@ -52,9 +61,14 @@ impl Hand {
     fn commit(&mut self, group: &Group) -> Result<Committed, String> {
         let mut committed = self.store.commit(group).map_err(|error| error.to_string())?;
         for handover in committed.handovers.drain(..) {
-            self.slots = handover.territory.slots();
+            let Territory::Slots(slots) = &handover.territory else { panic!("it is shared") };
+            self.slots = slots.len();
             self.territory = handover.territory;
             self.gained.extend(handover.gained);
+            if !handover.leaving.is_empty() {
+                // Its channels have left at once.
+                self.store.give_back(&handover.leaving);
+            }
             self.lost.extend(handover.lost);
             self.anew.extend(handover.anew);
         }
@@ -621,4 +635,55 @@ fn a_redis_that_was_started_anew_is_given_everything_once_more() {
     server.start_again();
     hand.until("its slots", |hand| hand.anew.len() == usize::from(SLOTS));
     assert_eq!((hand.slots, hand.lost.len()), (usize::from(SLOTS), 0));
+}
+
+/// Visits all of them until each holds so many slots.
+fn until_each_holds(slots: &[usize], hands: &mut [&mut Hand]) {
+    let began = Instant::now();
+    while hands.iter().zip(slots).any(|(hand, wanted)| hand.slots != *wanted) {
+        let held: Vec<usize> = hands.iter().map(|hand| hand.slots).collect();
+        assert!(began.elapsed() < PATIENCE, "{held:?} where {slots:?} was to be");
+        assert!(held.iter().sum::<usize>() <= usize::from(SLOTS), "a slot is held twice: {held:?}");
+        visit_for(Duration::from_millis(20), hands);
+    }
+}
+
+#[test]
+fn daemons_that_share_divide_the_slots_and_each_has_what_was_written_in_its_own() {
+    let server = RedisServer::start().long_in_use();
+    let mut first = Hand::sharing(&server, "first").holds_everything();
+    let channels: Vec<String> = (0..60).map(|n| format!("c{n}")).collect();
+    for channel in &channels {
+        let group = first.record(channel, channel.as_bytes());
+        first.commit(&group).unwrap();
+    }
+    let mut second = Hand::sharing(&server, "second");
+    until_each_holds(&[128, 128], &mut [&mut first, &mut second]);
+    let theirs = |hand: &Hand| channels.iter().filter(|c| hand.territory.fence_of(c).is_some()).cloned().collect();
+    let of_second: BTreeSet<String> = theirs(&second);
+    assert_eq!(second.shelf().into_iter().collect::<BTreeSet<String>>(), of_second, "read as it was left");
+    assert!(of_second.len() > 15 && of_second.len() < 45, "{}", of_second.len());
+    // What the first one still wanted to write there is refused.
+    let late = of_second.first().unwrap();
+    let group = Group { tenures: [(id(late), 1)].into(), ..records(&[(late, b"late")]) };
+    assert!(first.commit(&group).unwrap().refused.contains(&id(late)));
+
+    let mut third = Hand::sharing(&server, "third");
+    until_each_holds(&[86, 86, 84], &mut [&mut first, &mut second, &mut third]);
+    second.store.close();
+    until_each_holds(&[128, 128], &mut [&mut first, &mut third]);
+}
+
+#[test]
+fn the_slots_of_one_that_shares_and_falls_silent_are_divided_when_its_lease_ends() {
+    let server = RedisServer::start().long_in_use();
+    let mut first = Hand::sharing(&server, "first").holds_everything();
+    let mut second = Hand::sharing(&server, "second");
+    let mut third = Hand::sharing(&server, "third");
+    until_each_holds(&[86, 86, 84], &mut [&mut first, &mut second, &mut third]);
+    drop(first);
+    let began = Instant::now();
+    until_each_holds(&[128, 128], &mut [&mut second, &mut third]);
+    let took = began.elapsed();
+    assert!(took > LEASE - Duration::from_secs(1) && took < LEASE + Duration::from_secs(1), "{took:?}");
 }

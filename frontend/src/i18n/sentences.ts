@@ -13,7 +13,7 @@ const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
     'Решено остановить; выполнено, когда эфир исчезнет.',
   ],
   [
-    'A stop has failed: the stream is still there. (.+) listening now, so nothing counts down.',
+    'A stop has failed and the stream is still there; (.+) listening now, so nothing counts down.',
     'Остановить не удалось: эфир идёт. Слушают сейчас: $1, отсчёта нет.',
   ],
   [
@@ -21,7 +21,7 @@ const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
     'Остановить не удалось; следующая попытка через $1 с.',
   ],
   [
-    'A stop has failed: the stream is still there. It is tried again at a fresh zero, at most every 5 minutes, until the stream is gone or an operator settles it.',
+    'A stop has failed and the stream is still there; it is tried again at a fresh zero, at most every 5 minutes, until the stream is gone or an operator settles it.',
     'Остановить не удалось: эфир идёт. Новая попытка — когда снова никто не слушает, не чаще раза в 5 минут, пока эфир не исчезнет или не вмешается оператор.',
   ],
   [
@@ -53,7 +53,7 @@ const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
     'Число слушателей неизвестно ($1), отсчёт стоит, осталось $2 с.',
   ],
   [
-    'The count is unknown: (.+). Nothing is stopped in doubt.',
+    'The count is unknown: (.+); nothing is stopped in doubt.',
     'Число слушателей неизвестно: $1. При сомнении ничего не останавливается.',
   ],
   [

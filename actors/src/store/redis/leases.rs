@@ -17,6 +17,8 @@ struct Lease {
     tenure: u64,
     /// What was left there has been read: from here on the truth is in this daemon's memory.
     read: bool,
+    /// Its channels leave, and then it is given back.
+    leaving: bool,
 }
 
 /// What a renewal changed.
@@ -43,9 +45,8 @@ impl Leases {
     }
 
     pub fn territory(&self) -> Territory {
-        Territory::Slots(
-            self.0.iter().filter(|(_, lease)| lease.read).map(|(slot, lease)| (*slot, lease.tenure)).collect(),
-        )
+        let ours = self.0.iter().filter(|(_, lease)| lease.read && !lease.leaving);
+        Territory::Slots(ours.map(|(slot, lease)| (*slot, lease.tenure)).collect())
     }
 
     /// The slot of a channel and its fence, if it is held, and has been since this tenure of the channel began.
@@ -76,9 +77,29 @@ impl Leases {
             stays
         });
         for (slot, (fence, _)) in slots {
-            self.0.entry(slot).or_insert(Lease { fence, tenure: fence, read: false });
+            self.0.entry(slot).or_insert(Lease { fence, tenure: fence, read: false, leaving: false });
         }
         change
+    }
+
+    /// Makes so many slots leave, those that already do among them: answers which are new.
+    pub fn give_up(&mut self, surplus: usize) -> Vec<Slot> {
+        let already = self.0.values().filter(|lease| lease.leaving).count();
+        let staying = self.0.iter_mut().rev().filter(|(_, lease)| lease.read && !lease.leaving);
+        staying
+            .take(surplus.saturating_sub(already))
+            .map(|(slot, lease)| {
+                lease.leaving = true;
+                *slot
+            })
+            .collect()
+    }
+
+    /// These are held no longer: answers those that were, with their fences.
+    pub fn let_go(&mut self, slots: &[Slot]) -> Vec<(Slot, u64)> {
+        let leaving = slots.iter().filter(|slot| self.0.get(slot).is_some_and(|lease| lease.leaving));
+        let leaving: Vec<Slot> = leaving.copied().collect();
+        leaving.iter().filter_map(|slot| Some((*slot, self.0.remove(slot)?.fence))).collect()
     }
 
     /// The slots whose contents are still to be read.
@@ -142,6 +163,19 @@ mod tests {
         let mut leases = holding(&[(1, 10)]);
         assert_eq!(leases.renewed(told(&[(1, 30, "anew")])), Change { lost: vec![], anew: vec![slot(1)] });
         assert_eq!(leases.held().collect::<Vec<_>>(), [(slot(1), 30)]);
+    }
+
+    #[test]
+    fn what_is_too_much_leaves_once_and_is_written_until_it_has() {
+        let mut leases = holding(&[(1, 10), (2, 11), (3, 12)]);
+        assert_eq!(leases.give_up(1), [slot(3)]);
+        assert_eq!(leases.give_up(1), [], "it is on its way");
+        assert_eq!(leases.give_up(2), [slot(2)]);
+        let Territory::Slots(ours) = leases.territory() else { panic!("it is shared") };
+        assert_eq!(ours.keys().copied().collect::<Vec<_>>(), [slot(1)]);
+        assert_eq!(leases.held().count(), 3, "held until their channels have left");
+        assert_eq!(leases.let_go(&[slot(1), slot(3)]), [(slot(3), 12)]);
+        assert_eq!(leases.held().count(), 2);
     }
 
     #[test]

@@ -60,6 +60,12 @@ impl Link {
     }
 
     pub fn connect(&self) -> Result<Line, StoreError> {
+        let connection = self.dial()?;
+        Self::listen(connection).map_err(|error| StoreError::Failed(self.explain(&error)))
+    }
+
+    /// A connection that is only spoken on.
+    pub fn dial(&self) -> Result<Connection, StoreError> {
         let mut settings = self.info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         if let Some(path) = &self.password_file {
             let text = std::fs::read_to_string(path).map_err(|error| {
@@ -74,7 +80,7 @@ impl Link {
         Ok(opened)
     }
 
-    fn open(&self, info: ConnectionInfo) -> RedisResult<Line> {
+    fn open(&self, info: ConnectionInfo) -> RedisResult<Connection> {
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
             // Somebody else may have chosen one before, which does as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
@@ -86,9 +92,14 @@ impl Link {
             }
             None => Client::open(info)?,
         };
-        let mut connection = client.get_connection_with_timeout(PATIENCE)?;
+        let connection = client.get_connection_with_timeout(PATIENCE)?;
         connection.set_read_timeout(Some(PATIENCE))?;
         connection.set_write_timeout(Some(PATIENCE))?;
+        Ok(connection)
+    }
+
+    /// On which Redis tells what others change.
+    fn listen(mut connection: Connection) -> RedisResult<Line> {
         let (sender, pushes) = channel();
         connection.set_push_sender(sender);
         // Of this connection's own changes nothing is told.

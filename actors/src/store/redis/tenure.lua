@@ -1,16 +1,18 @@
 -- Renews this daemon's leases and takes what is free, on Redis's own clock.
 -- A row of the leases is "daemon fence until tenure lease": who holds a slot, under which fence, until when (ms), the
 -- fence under which it was taken, which outlives a loss of Redis's data, and for how long it was leased (ms).
--- KEYS: leases, pulses, fence, born, writes
+-- Daemons that share the slots each keep to their part of them; a daemon counts while it has been heard of within its
+-- lease, and only once it is settled, for only then may it take what another one gives up.
+-- KEYS: leases, pulses, fence, born, writes, daemons (of each: when it was last heard of and for how long that holds, ms)
 -- ARGV: daemon, lease (ms), grace (ms), settled (1: it has spoken with Redis for so long without a break),
---   current (1: its leases have not run out since it last renewed them), pulse or "", slots, then slot, fence and
---   tenure of each slot it believes it holds
+--   current (1: its leases have not run out since it last renewed them), shares (1: with all daemons that do; 0: one
+--   has everything), pulse or "", slots, then slot, fence and tenure of each slot it believes it holds
 -- Answers: now (ms), and of each slot that it holds from here on: slot, fence, how ("kept", "taken", "anew"), or "waits"
---   where it may hold it soon, under the fence it knows, and not yet
+--   where it may hold it soon, under the fence it knows, and not yet; and how many slots are more than its part
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local me, lease, grace, settled = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
-local current, pulse, slots = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
+local current, shares, pulse, slots = ARGV[5] == '1', ARGV[6] == '1', ARGV[7], tonumber(ARGV[8])
 local born = tonumber(redis.call('GET', KEYS[4]) or nil)
 if not born or born > now then
   -- From the future: Redis's clock was set back.
@@ -23,9 +25,26 @@ end
 local rows, mine, since, highest = {}, {}, {}, 0
 local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do rows[flat[i]] = flat[i + 1] end
-for i = 8, #ARGV, 3 do
+for i = 9, #ARGV, 3 do
   mine[ARGV[i]], since[ARGV[i]] = ARGV[i + 1], ARGV[i + 2]
   if tonumber(ARGV[i + 1]) > highest then highest = tonumber(ARGV[i + 1]) end
+end
+local part = slots
+if shares then
+  local daemons = 1
+  local heard = redis.call('HGETALL', KEYS[6])
+  for i = 1, #heard, 2 do
+    local at, holds = string.match(heard[i + 1], '^(%d+) (%d+)$')
+    if heard[i] ~= me then
+      if math.abs(now - tonumber(at)) <= tonumber(holds) then
+        daemons = daemons + 1
+      else
+        redis.call('HDEL', KEYS[6], heard[i])
+      end
+    end
+  end
+  part = math.ceil(slots / daemons)
+  if settled then redis.call('HSET', KEYS[6], me, string.format('%.0f', now) .. ' ' .. ARGV[2]) end
 end
 local last = tonumber(redis.call('GET', KEYS[3]) or '0')
 local fresh = string.format('%.0f', math.max(now, last + 1, highest + 1))
@@ -36,12 +55,20 @@ local function knows_best(slot, fence, tenure)
   if not fence or tonumber(fence) < tonumber(mine[slot]) then return true end
   return tonumber(tenure) < tonumber(since[slot]) and now < tonumber(fence) + grace
 end
+-- What it has comes first: only what its part still lacks is taken.
+local has, count = {}, 0
+for n = 0, slots - 1 do
+  local slot = tostring(n)
+  local who, till = string.match(rows[slot] or '', '^(%S+) %d+ (%d+)')
+  if mine[slot] or (who == me and till ~= '0') then has[slot], count = true, count + 1 end
+end
 local held, took = {}, false
 for n = 0, slots - 1 do
   local slot = tostring(n)
   local who, fence, till, tenure, whole
   if rows[slot] then who, fence, till, tenure, whole = string.match(rows[slot], '^(%S+) (%d+) (%d+) (%d+) (%d+)$') end
   local how
+  local lacks = has[slot] or count < part
   if who == me and fence == mine[slot] then
     how = 'kept'
   elseif who == me and tenure == since[slot] then
@@ -56,9 +83,9 @@ for n = 0, slots - 1 do
     end
   elseif not who then
     -- Nobody has ever held it, or whoever did has not come back: those who were cut off come before.
-    if now >= born + 2 * grace then how, fence, tenure = 'taken', fresh, fresh end
+    if lacks and now >= born + 2 * grace then how, fence, tenure = 'taken', fresh, fresh end
   elseif till == '0' or (settled and (who == me or tonumber(till) <= now)) then
-    how, fence, tenure = 'taken', fresh, fresh
+    if lacks then how, fence, tenure = 'taken', fresh, fresh end
   elseif tonumber(till) > now + tonumber(whole) then
     -- Redis's clock was set back.
     redis.call('HSET', KEYS[1], slot, row(who, fence, now + tonumber(whole), tenure, whole))
@@ -68,8 +95,9 @@ for n = 0, slots - 1 do
     if how ~= 'kept' then redis.call('HDEL', KEYS[5], slot) end
     if pulse ~= '' and how ~= 'taken' then redis.call('HSET', KEYS[2], slot, pulse) end
     if tonumber(fence) > last then last, took = tonumber(fence), true end
+    if not has[slot] then count = count + 1 end
     held[#held + 1] = { n, fence, how }
   end
 end
 if took then redis.call('SET', KEYS[3], string.format('%.0f', last)) end
-return { now, held }
+return { now, held, math.max(0, count - part) }
