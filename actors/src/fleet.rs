@@ -105,7 +105,7 @@ impl FleetMetrics {
             )?,
             unanswered: IntCounter::new(
                 "sattva_daemon_unanswered_total",
-                "Letters to other daemons that were not answered in time.",
+                "What other daemons did not answer in time.",
             )?,
         };
         registry.register(Box::new(metrics.daemons.clone()))?;
