@@ -37,6 +37,7 @@ step vitest npm --prefix frontend run --silent test
 # In Chromium, on the daemon that was built above, with the page built into it.
 step browser npm --prefix frontend run --silent test:browser
 step smoke scripts/smoke.sh
+step deploy scripts/test-deploy.sh
 
 echo
 echo "==== all tests passed; the runners' own summaries:"
