@@ -36,6 +36,7 @@ if [ "$what" = test ]; then
     package curl curl
     package python3 python3
     package promtool prometheus
+    package prometheus-alertmanager prometheus-alertmanager
     package redis-server redis-server
     package openssl openssl
 fi

@@ -29,7 +29,7 @@ export SATTVA_MONITOR=${CARGO_TARGET_DIR:-$PWD/target}/debug/sattva-monitor
 step daemon cargo build --workspace --bins --locked --quiet
 step python scripts/test-python.sh
 step nextest cargo nextest run --workspace --locked --no-fail-fast
-step alerts scripts/test-alerts.sh
+step monitoring scripts/test-monitoring.sh
 step doctests cargo test --workspace --doc --locked --quiet
 step biome npm --prefix frontend run --silent lint
 step typescript npm --prefix frontend run --silent check

@@ -7,6 +7,7 @@ usage: fake_telegram.py [--port 8081]
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import threading
@@ -142,7 +143,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8081)
     telegram = FakeTelegram(parser.parse_args().port, quiet=False)
     print(f"{telegram.url} takes what Alertmanager sends; Ctrl-C ends it", flush=True)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        pass

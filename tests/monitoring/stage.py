@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from fake_telegram import FakeTelegram
 from program import ROOT, Program, eventually, find, free_port, get, get_json
 
 MONITORING = ROOT / "config/monitoring"
-DAEMON = ROOT / "target/debug/sattva-monitor"
+DAEMON = Path(os.environ.get("SATTVA_MONITOR", ROOT / "target/debug/sattva-monitor"))
 TOKEN = "123456:test-Token_1"
 CHAT = -1001234567890
 

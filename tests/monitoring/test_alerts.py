@@ -32,7 +32,7 @@ def test_promtool_takes_the_configuration_and_every_rule() -> None:
 def test_every_alert_fires_and_is_over_in_a_story() -> None:
     promtool("test", "rules", *STORIES)
     told = [told_in(story) for file in STORIES for story in yaml.safe_load((HERE / file).read_text())["tests"]]
-    changes = [change for moments in told for change in zip([set[str](), *moments], moments)]
+    changes = [change for moments in told for change in zip([set[str](), *moments], moments, strict=False)]
     fired = {alert for before, after in changes for alert in after - before}
     over = {alert for before, after in changes for alert in before - after}
     assert fired == over == {alert["alert"] for alert in ALERTS}

@@ -15,6 +15,8 @@ from program import eventually, find, get_json, post_json
 from stage import CHAT, MONITORING, TOKEN, Alertmanager, hurried, render
 
 SOON = {"group_wait": "1s", "group_interval": "1s"}
+# Long enough for many alerts to be taken in on a busy machine.
+TOGETHER = {"group_wait": "4s", "group_interval": "4s"}
 A_WHILE = 3.0
 """Within this many seconds a second message would have come: several intervals of the group."""
 
@@ -46,7 +48,7 @@ def count(telegram: FakeTelegram, messages: int) -> None:
 
 def test_what_belongs_together_is_one_message(stage: Stage) -> None:
     telegram = stage.telegram()
-    alertmanager = stage.start(Alertmanager(stage.house, telegram, **SOON))
+    alertmanager = stage.start(Alertmanager(stage.house, telegram, **TOGETHER))
     tell_all(alertmanager, [alert("StopFailed", instance=instance) for instance in "abcdefgh"])
     tell(alertmanager, "StreamsLost", severity="warning", runbook_url="docs/runbooks/StreamsLost.md")
     count(telegram, 2)
@@ -119,7 +121,7 @@ def test_what_follows_from_a_daemon_that_is_down_is_not_told(stage: Stage) -> No
 
 def test_a_text_of_any_kind_and_length_arrives(stage: Stage) -> None:
     telegram = stage.telegram()
-    alertmanager = stage.start(Alertmanager(stage.house, telegram, **SOON))
+    alertmanager = stage.start(Alertmanager(stage.house, telegram, **TOGETHER))
     wicked = "<b>&\"'</i><script>" * 1000
     name, names = "<i>odd&" + "y" * 5000, [f"{n}" + "'" * 5000 for n in range(100)]
     tell_all(alertmanager, [alert(name, instance=instance, summary=wicked) for instance in names])
