@@ -37,6 +37,7 @@ mod operator_actions;
 mod redis_control;
 mod redis_store;
 mod reload;
+mod reports;
 mod seed_shapes;
 mod simple_report;
 mod standby_proxy;
