@@ -265,6 +265,25 @@ mod tests {
     }
 
     #[test]
+    fn the_figures_are_those_that_the_api_describes() {
+        let document: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+        let names = |pointer: &str| -> Vec<String> {
+            let mut names: Vec<String> =
+                document.pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect();
+            names.sort();
+            names
+        };
+        let sorted = |columns: [&str; 9]| {
+            let mut columns = columns.map(str::to_owned).to_vec();
+            columns.sort();
+            columns
+        };
+        assert_eq!(names("/components/schemas/ReportFigures/properties"), sorted(FIGURES));
+        let of_tracks = "/components/schemas/Report/properties/rows/items/oneOf/2/properties";
+        assert_eq!(names(of_tracks), sorted(OF_TRACKS));
+    }
+
+    #[test]
     fn csv_comes_to_those_who_name_it_first() {
         assert!(wants_csv(Some("text/csv")));
         assert!(wants_csv(Some("text/csv;q=0.9, application/json;q=0.8")));
