@@ -12,6 +12,7 @@ mod daemon;
 mod door_keeper;
 mod figures;
 mod live;
+mod page;
 mod patience;
 mod raw_socket;
 mod receiver;
