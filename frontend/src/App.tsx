@@ -4,7 +4,6 @@ import { Toasts } from '@/components/Toasts';
 import { BASE, REPORTS, STREAM, WALL } from '@/data/address';
 import { toneOf, useNotices } from '@/data/notices';
 import { usePreferences } from '@/data/preferences';
-import { holdConnection } from '@/data/socket';
 import { play } from '@/data/sound';
 import { useMonitorStore } from '@/data/store';
 import { pickLanguage, TextContext, textIn, useText } from '@/i18n';
@@ -16,8 +15,6 @@ const Stream = lazy(() => import('@/pages/Stream').then(({ Stream }) => ({ defau
 const Reports = lazy(() => import('@/pages/Reports').then(({ Reports }) => ({ default: Reports })));
 
 export function App() {
-  // Held here, so that it does not break off between two pages.
-  useEffect(holdConnection, []);
   const { theme, language, zone } = usePreferences();
   const text = useMemo(() => {
     const own = pickLanguage(navigator.language);

@@ -20,7 +20,7 @@ const heard = (...points: [number, number | null][]) => ({
 
 describe('what was recorded', () => {
   test('goes on with what this page has heard since, and no time is drawn twice', () => {
-    const past = recorded([0, 3], [5, null], [10, 4], [15, null]);
+    const past = recorded([-5, null], [0, 3], [5, null], [10, 4], [15, null]);
     const line = joined(past, heard([8, 4], [10, 4], [13, 5], [18, 6]));
     expect(seconds(line.times)).toEqual([0, 5, 10, 13, 18]);
     expect(line.values).toEqual([3, null, 4, 5, 6]);

@@ -117,16 +117,18 @@ export function lineOf({ points }: Recorded): Line {
   };
 }
 
-/** What was recorded up to the last known point, and from there what this page has heard itself. */
+/** What was recorded from the first known point to the last, and from there what this page has heard itself. */
 export function joined(recorded: Line | undefined, heard: Line): Line {
-  const last = recorded?.values.findLastIndex((value) => value !== null) ?? -1;
+  const isKnown = (value: number | null) => value !== null;
+  const begin = recorded?.values.findIndex(isKnown) ?? -1;
+  const last = recorded?.values.findLastIndex(isKnown) ?? -1;
   const until = recorded?.times[last];
   if (!recorded || until === undefined) return heard;
   const first = heard.times.findIndex((time) => time > until);
   const from = first < 0 ? heard.times.length : first;
   return {
-    times: [...recorded.times.slice(0, last + 1), ...heard.times.slice(from)],
-    values: [...recorded.values.slice(0, last + 1), ...heard.values.slice(from)],
+    times: [...recorded.times.slice(begin, last + 1), ...heard.times.slice(from)],
+    values: [...recorded.values.slice(begin, last + 1), ...heard.values.slice(from)],
   };
 }
 

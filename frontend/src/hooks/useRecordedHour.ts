@@ -4,6 +4,8 @@ import { ask } from '@/data/question';
 import { historyPath, lineOf, Recorded } from '@/data/recorded';
 import { useMonitorStore } from '@/data/store';
 
+/** What is live is drawn first. */
+const ASK_AFTER_MS = 500;
 /** What the daemon calls them. */
 const NAMES = {
   active_streams: 'streams',
@@ -18,13 +20,18 @@ export function useRecordedHour(isConnected: boolean): void {
   useEffect(() => {
     if (!isConnected) return;
     const leaving = new AbortController();
-    const now = Date.now() + (useMonitorStore.getState().clockOffset ?? 0);
-    for (const metric of METRICS) {
-      ask(historyPath(NAMES[metric], undefined, now, 'hour'), Recorded, leaving.signal)
-        .then((recorded) => recorded && remember(metric, lineOf(recorded)))
-        // Then the lines begin with this page.
-        .catch(() => {});
-    }
-    return () => leaving.abort();
+    const soon = setTimeout(() => {
+      const now = Date.now() + (useMonitorStore.getState().clockOffset ?? 0);
+      for (const metric of METRICS) {
+        ask(historyPath(NAMES[metric], undefined, now, 'hour'), Recorded, leaving.signal)
+          .then((recorded) => recorded && remember(metric, lineOf(recorded)))
+          // Then the lines begin with this page.
+          .catch(() => {});
+      }
+    }, ASK_AFTER_MS);
+    return () => {
+      clearTimeout(soon);
+      leaving.abort();
+    };
   }, [isConnected]);
 }
