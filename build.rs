@@ -1,29 +1,28 @@
-//! Sees to it that the dashboard's folder exists and that a changed one is embedded anew.
+//! Tells `src/http/dashboard.rs` whether there is a page to embed: one that its sources make. A stale one is left out, and
+//! the binary then answers `/monitoring` with how to build it.
 
-use std::{fs, path::Path};
+#[path = "build/page.rs"]
+mod page;
 
-fn main() {
-    let built = Path::new("frontend/dist");
+use std::{io, path::Path};
+
+use self::page::{Page, SOURCES};
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build/page.rs");
     println!("cargo::rerun-if-changed=frontend/dist");
-    println!("cargo::rerun-if-changed=frontend/src");
-    println!("cargo::rerun-if-changed=frontend/index.html");
-    if !built.join("index.html").exists() {
-        // The binary then answers /monitoring with how to build it.
-        let _ = fs::create_dir_all(built);
-        println!("cargo::warning=the dashboard has not been built and will be missing: run `make frontend` first");
-        return;
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed=frontend/{source}");
     }
-    if newest(Path::new("frontend/src")) > newest(built) {
-        println!("cargo::warning=the dashboard in frontend/dist is older than its source: run `make frontend`");
-    }
-}
-
-/// When the newest file below a folder was changed.
-fn newest(folder: &Path) -> Option<std::time::SystemTime> {
-    let entries = fs::read_dir(folder).ok()?;
-    let times = entries.flatten().filter_map(|entry| match entry.file_type().ok()?.is_dir() {
-        true => newest(&entry.path()),
-        false => entry.metadata().ok()?.modified().ok(),
-    });
-    times.max()
+    println!("cargo::rustc-check-cfg=cfg(page)");
+    let why = match page::page(Path::new("frontend"))? {
+        Page::Fresh => {
+            println!("cargo::rustc-cfg=page");
+            return Ok(());
+        }
+        Page::Missing => "has not been built",
+        Page::Stale => "in frontend/dist is not what its sources make",
+    };
+    println!("cargo::warning=the dashboard {why}, so it is not in this binary: run `make frontend`, then build again");
+    Ok(())
 }

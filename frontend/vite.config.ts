@@ -1,13 +1,14 @@
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+import { stamped } from './sources.ts';
 
 /** Where `npm run dev` finds a running daemon. */
 const DAEMON = 'http://127.0.0.1:8080';
 
 export default defineConfig({
   base: '/monitoring/',
-  plugins: [react(), tailwindcss()],
+  plugins: [react(), tailwindcss(), stamped(new URL('.', import.meta.url).pathname)],
   resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
   build: {
     target: 'es2022',

@@ -1,7 +1,9 @@
-//! What was measured over time, of each channel and of all together: sampled every 5 s from the channels' cells, kept in
-//! a file of its own. No decision rests on it, and nothing waits for it.
+//! What was measured over time, of each channel and of all together, sampled every 5 s from the channels' cells, and what
+//! happened to them, kept in a file of its own. No decision rests on it, and nothing waits for it.
 
 mod chunk;
+mod event;
+mod report;
 mod series;
 mod shelf;
 mod tier;
@@ -11,7 +13,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, TryLockError,
         atomic::Ordering::Relaxed,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
@@ -21,6 +23,7 @@ use std::{
 
 use sattva_actors::{
     channel::cell::{Activity, Cells, NONE},
+    chronicle::{Chronicle, Entry},
     clock::{Clock, WallTime},
     identity::ChannelId,
     stats::LatestSample,
@@ -28,11 +31,14 @@ use sattva_actors::{
 
 pub use self::{
     chunk::Point,
+    event::{Event, Played, What},
+    report::{By, Figures, Key, Row, TrackFigures},
     series::{Metric, Series},
 };
 use self::{
+    report::{LOOK_BACK, Ledger, Span, by_track},
     shelf::{Samples, Shelf, ShelfError},
-    tier::{TIERS, tier_for},
+    tier::{TIERS, Tier, tier_for},
 };
 use crate::health::Health;
 
@@ -40,6 +46,8 @@ use crate::health::Health;
 const CHANNELS_MAX: usize = 10_000;
 /// Points one question is answered with at most.
 pub const POINTS_MAX: i64 = 20_000;
+/// A report over more seconds than this is made of whole hours, else of whole minutes.
+const FINE_REPORT: i64 = 2 * 86_400;
 
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
@@ -47,15 +55,25 @@ pub enum HistoryError {
     Shelf(#[from] ShelfError),
     #[error("the history is not there: {0}")]
     Away(String),
+    #[error("another report of all channels is being made; ask again when it is done")]
+    Busy,
 }
 
 pub struct History {
     path: PathBuf,
     /// Nothing before it is opened, and while it fails.
-    shelf: Mutex<Option<Shelf>>,
-    /// What was measured in the running minute.
-    minute: Mutex<Samples>,
+    shelf: Mutex<Option<Arc<Shelf>>>,
+    minute: Mutex<Minute>,
+    /// Held by a report of all channels: there is one at a time.
+    reporting: Mutex<()>,
     pub health: Health,
+}
+
+/// The running minute: what was measured in it, and what happened.
+#[derive(Default)]
+struct Minute {
+    samples: Samples,
+    entries: Vec<Entry>,
 }
 
 /// A question: hundredths of one series in steps of so many seconds.
@@ -76,10 +94,41 @@ pub struct Answer {
     pub points: Vec<(i64, Option<Point>)>,
 }
 
+/// What a report is to be made of.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    pub by: By,
+    /// Absent = all of them.
+    pub channel: Option<ChannelId>,
+    /// Seconds since 1970.
+    pub from: i64,
+    pub to: i64,
+}
+
+pub struct Report {
+    /// What was asked for, in whole steps.
+    pub from: i64,
+    pub to: i64,
+    pub step: i64,
+    pub rows: Rows,
+    pub total: Row,
+}
+
+pub enum Rows {
+    Figures(BTreeMap<Key, Row>),
+    Tracks(BTreeMap<Played, TrackFigures>),
+}
+
 impl History {
     /// Nothing is opened yet.
     pub fn at(path: PathBuf) -> Self {
-        Self { path, shelf: Mutex::new(None), minute: Mutex::default(), health: Health::default() }
+        Self {
+            path,
+            shelf: Mutex::new(None),
+            minute: Mutex::default(),
+            reporting: Mutex::default(),
+            health: Health::default(),
+        }
     }
 
     /// Opens the file, making it if need be. One that is damaged is put aside, never deleted.
@@ -98,7 +147,7 @@ impl History {
         });
         let trouble = match opened {
             Ok(shelf) => {
-                *lock(&self.shelf) = Some(shelf);
+                *lock(&self.shelf) = Some(Arc::new(shelf));
                 None
             }
             Err(error) => Some(error.to_string()),
@@ -113,21 +162,26 @@ impl History {
         self.health.set(trouble);
     }
 
-    /// Takes in what was measured at one moment.
-    pub fn sample(&self, at: i64, measured: impl IntoIterator<Item = (Series, i64)>) {
+    /// Takes in what was measured at one moment; of a stream on the air nothing may be known.
+    pub fn sample(&self, at: i64, measured: impl IntoIterator<Item = (Series, Option<i64>)>) {
         let mut minute = lock(&self.minute);
         for (series, value) in measured {
-            minute.entry(series).or_default().push((at, value));
+            minute.samples.entry(series).or_default().push((at, value));
         }
+    }
+
+    /// Takes in what happened since the last time, in its order.
+    pub fn happened(&self, entries: Vec<Entry>) {
+        lock(&self.minute).entries.extend(entries);
     }
 
     /// Writes what was measured since the last time. What cannot be written is lost: it is only history.
     pub fn keep(&self, now: WallTime) {
-        let samples = std::mem::take(&mut *lock(&self.minute));
+        let Minute { samples, entries } = std::mem::take(&mut *lock(&self.minute));
         if lock(&self.shelf).is_none() {
             return self.open(now);
         }
-        if let Err(error) = self.with_shelf(|shelf| Ok(shelf.add(&samples, seconds(now))?)) {
+        if let Err(error) = self.with_shelf(|shelf| Ok(shelf.add(&samples, &entries, seconds(now))?)) {
             // A file that has failed takes nothing more before it is opened again.
             lock(&self.shelf).take();
             self.tell(Some(error.to_string()));
@@ -139,28 +193,106 @@ impl History {
         let tier = tier_for(*from, *step, now);
         let step = (step.max(&tier.step) + tier.step - 1) / tier.step * tier.step;
         let (begin, end) = (from.div_euclid(step) * step, *to);
-        let stored = self.with_shelf(|shelf| Ok(shelf.read(&series.name(), tier, begin, end)?))?;
-        let mut points: BTreeMap<i64, Point> = stored.into_iter().collect();
-        let running = lock(&self.minute).get(series).cloned().unwrap_or_default();
-        for together in running.chunk_by(|a, b| a.0.div_euclid(tier.step) == b.0.div_euclid(tier.step)) {
-            let beginning = together[0].0.div_euclid(tier.step) * tier.step;
-            if let Some(point) = Point::over(together.iter().map(|(_, value)| Point::of(*value))) {
-                points.entry(beginning).or_insert(point);
-            }
-        }
+        let points = self.points(series, tier, begin, end)?;
         let steps = (begin..end).step_by(step as usize);
-        let points = steps.map(|at| (at, Point::over(points.range(at..at + step).map(|(_, point)| *point)))).collect();
+        let point = |at| Point::over(points.range(at..at + step).map(|(_, point)| *point));
+        let points = steps.map(|at| (at, point(at).filter(Point::is_known))).collect();
         Ok(Answer { step, points })
     }
 
+    /// What is on disk and what is not yet.
+    fn points(&self, series: &Series, tier: &Tier, from: i64, to: i64) -> Result<BTreeMap<i64, Point>, HistoryError> {
+        let stored = self.with_shelf(|shelf| Ok(shelf.read(&series.name(), tier, from, to)?))?;
+        let mut points: BTreeMap<i64, Point> = stored.into_iter().collect();
+        for (at, value) in lock(&self.minute).samples.get(series).into_iter().flatten() {
+            let (beginning, sample) = (at.div_euclid(tier.step) * tier.step, Point::of(*value));
+            let point = Point::over(points.get(&beginning).copied().into_iter().chain([sample]));
+            points.extend(point.map(|point| (beginning, point)));
+        }
+        Ok(points)
+    }
+
+    /// What happened to a channel from `from` on and before `to`, in milliseconds.
+    pub fn events(&self, channel: &ChannelId, from: i64, to: i64) -> Result<Vec<Event>, HistoryError> {
+        let mut events = self.with_shelf(|shelf| Ok(shelf.events(channel, from, to)?))?;
+        let minute = lock(&self.minute);
+        let recent = minute.entries.iter().filter(|entry| entry.channel == *channel);
+        let recent = recent.map(|entry| Event { at: entry.at.as_millis(), what: What::of(&entry.what) });
+        events.extend(recent.filter(|event| (from..to).contains(&event.at)));
+        events.sort_by_key(|event| event.at);
+        Ok(events)
+    }
+
+    /// `now` is in seconds, and so is everything asked for.
+    pub fn report(&self, inquiry: &Inquiry, now: i64) -> Result<Report, HistoryError> {
+        let Inquiry { by, channel, from, to } = inquiry;
+        let wanted = match by {
+            By::Track => TIERS[0].step,
+            By::Channel | By::Day if to - from > FINE_REPORT => TIERS[2].step,
+            By::Channel | By::Day => TIERS[1].step,
+        };
+        let tier = tier_for(*from, wanted, now);
+        let whole = |at: i64| at.div_euclid(tier.step) * tier.step;
+        let (from, to) = (whole(*from), whole(to + tier.step - 1));
+        // What is still to come is not saved yet.
+        let span = Span { from: from * 1000, to: to.min(now) * 1000 };
+        let mut ledger = Ledger::new(*by, span);
+        let Some(channel) = channel else {
+            let _one_at_a_time = match self.reporting.try_lock() {
+                Ok(held) => held,
+                Err(TryLockError::Poisoned(held)) => held.into_inner(),
+                Err(TryLockError::WouldBlock) => return Err(HistoryError::Busy),
+            };
+            self.report_on_all(&mut ledger, tier, span)?;
+            return Ok(Report { from, to, step: tier.step, rows: Rows::Figures(ledger.rows), total: ledger.total });
+        };
+        let events = self.events(channel, span.from - LOOK_BACK, span.to)?;
+        let points = self.points(&Series::of(Metric::Listeners, channel.clone()), tier, from, to)?;
+        for (at, point) in &points {
+            ledger.hear(Some(channel), *at, point);
+        }
+        ledger.happen(channel, &events);
+        let rows = if *by == By::Track {
+            let points: Vec<_> = points.into_iter().collect();
+            Rows::Tracks(by_track(&events, &points, tier.step, span))
+        } else {
+            Rows::Figures(ledger.rows)
+        };
+        Ok(Report { from, to, step: tier.step, rows, total: ledger.total })
+    }
+
+    fn report_on_all(&self, ledger: &mut Ledger, tier: &Tier, span: Span) -> Result<(), HistoryError> {
+        let (from, to) = (span.from.div_euclid(1000), span.to.div_euclid(1000));
+        let mut events = self.with_shelf(|shelf| {
+            shelf.visit_listeners(tier, from, to, &mut |channel, at, point| ledger.hear(channel, at, &point))?;
+            Ok(shelf.all_events(span.from - LOOK_BACK, span.to)?)
+        })?;
+        let minute = lock(&self.minute);
+        for (series, samples) in minute.samples.iter().filter(|(series, _)| series.metric == Metric::Listeners) {
+            for (at, value) in samples {
+                ledger.hear(series.channel.as_ref(), *at, &Point::of(*value));
+            }
+        }
+        for entry in minute.entries.iter().filter(|entry| entry.at.as_millis() < span.to) {
+            let event = Event { at: entry.at.as_millis(), what: What::of(&entry.what) };
+            events.entry(entry.channel.clone()).or_default().push(event);
+        }
+        drop(minute);
+        for (channel, events) in &events {
+            ledger.happen(channel, events);
+        }
+        Ok(())
+    }
+
     fn with_shelf<T>(&self, act: impl FnOnce(&Shelf) -> Result<T, HistoryError>) -> Result<T, HistoryError> {
-        let shelf = lock(&self.shelf);
-        let Some(shelf) = shelf.as_ref() else {
+        // Not held while it is read: what is being recorded waits for nobody.
+        let shelf = lock(&self.shelf).clone();
+        let Some(shelf) = shelf else {
             let why = self.health.trouble();
             return Err(HistoryError::Away(why.unwrap_or_else(|| "it is being opened".into())));
         };
         // redb may panic on a file that was damaged after it was opened.
-        catch_unwind(AssertUnwindSafe(|| act(shelf)))
+        catch_unwind(AssertUnwindSafe(|| act(&shelf)))
             .unwrap_or_else(|_| Err(HistoryError::Away("its file is damaged; move history.redb away".into())))
     }
 }
@@ -178,15 +310,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is measured: of the channels by their cells, of the host by the newest sample.
+/// What is measured: of the channels by their cells, of the host by the newest sample. What happened is written in the
+/// chronicle.
 pub struct Sources {
     pub cells: Arc<Cells>,
+    pub chronicle: Arc<Chronicle>,
     pub sample: LatestSample,
     pub clock: Clock,
 }
 
 impl Sources {
-    fn measure(&self) -> Vec<(Series, i64)> {
+    fn measure(&self) -> Vec<(Series, Option<i64>)> {
         let hundredths = |value: i64| value.saturating_mul(100);
         let mut channels: Vec<(ChannelId, i64, i64)> = Vec::new();
         self.cells.visit_from(0, |id, cell| {
@@ -197,11 +331,10 @@ impl Sources {
         });
         let mut measured = Vec::with_capacity(2 * channels.len() + 5);
         for (id, listeners, queue) in channels {
-            if listeners != NONE {
-                measured.push((Series::of(Metric::Listeners, id.clone()), hundredths(listeners)));
-            }
+            let known = (listeners != NONE).then(|| hundredths(listeners));
+            measured.push((Series::of(Metric::Listeners, id.clone()), known));
             if queue != NONE {
-                measured.push((Series::of(Metric::Queue, id), hundredths(queue)));
+                measured.push((Series::of(Metric::Queue, id), Some(hundredths(queue))));
             }
         }
         let (totals, host) = (self.cells.totals(), self.sample.get());
@@ -210,10 +343,10 @@ impl Sources {
             (Metric::Queue, totals.queue_items),
             (Metric::Streams, totals.active_streams),
         ] {
-            measured.push((Series::of_all(metric), hundredths(i64::try_from(count).unwrap_or(i64::MAX))));
+            measured.push((Series::of_all(metric), Some(hundredths(i64::try_from(count).unwrap_or(i64::MAX)))));
         }
         for (metric, percent) in [(Metric::Cpu, host.cpu_percent), (Metric::Memory, host.memory_percent)] {
-            measured.extend(percent.map(|percent| (Series::of_all(metric), (percent * 100.0).round() as i64)));
+            measured.extend(percent.map(|percent| (Series::of_all(metric), Some((percent * 100.0).round() as i64))));
         }
         measured
     }
@@ -246,6 +379,7 @@ impl Recorder {
 
 /// Opens the history and samples until `end` is told or dropped; then writes what is left.
 fn record(history: &History, sources: &Sources, end: &Receiver<()>) {
+    sources.chronicle.open();
     history.open(sources.now());
     let step = TIERS[0].step * 1000;
     let mut minute = seconds(sources.now()).div_euclid(60);
@@ -254,6 +388,11 @@ fn record(history: &History, sources: &Sources, end: &Receiver<()>) {
         let wait = step - sources.now().as_millis().rem_euclid(step);
         let ended = end.recv_timeout(Duration::from_millis(wait.unsigned_abs())) != Err(RecvTimeoutError::Timeout);
         let now = sources.now();
+        let (entries, lost) = sources.chronicle.fetch();
+        if lost > 0 {
+            tracing::warn!(lost, "more happened at once than the history can take in; reports will not count it");
+        }
+        history.happened(entries);
         if ended {
             return history.keep(now);
         }

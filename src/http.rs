@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod observe;
 pub mod openapi;
 pub mod problem;
+pub mod reports;
 pub mod stats;
 pub mod streams;
 pub mod upgrade;
@@ -186,6 +187,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(streams::forget)
         .service(ingest::listeners)
         .service(history::get)
+        .service(history::events)
+        .service(reports::get)
         .service(openapi::get)
         .service(websocket::open)
         .service(dashboard::root)

@@ -18,6 +18,7 @@ use sattva_actors::{
         cell::Cells,
         policy::{Policy, Timeouts},
     },
+    chronicle::Chronicle,
     clock::{BootId, Clock, Now},
     fleet::{Elsewhere, RegisterAnswerer},
     house::{self, FleetPlan, Foundations, House, HouseMetrics},
@@ -223,7 +224,7 @@ impl Daemon {
 
         let registry = registry()?;
         let (cells, health, sample) = (Arc::<Cells>::default(), Arc::<StoreHealth>::default(), LatestSample::default());
-        let commands_waiting = CommandsWaiting::default();
+        let (commands_waiting, chronicle) = (CommandsWaiting::default(), Arc::<Chronicle>::default());
         let house_metrics = HouseMetrics::register(&registry)?;
         let supervisor_depth = house_metrics.depths.supervisor.clone();
         let broker_metrics = house_metrics.broker.clone();
@@ -235,6 +236,7 @@ impl Daemon {
             loaded,
             rhythm: rhythm(&config),
             cells: Arc::clone(&cells),
+            chronicle: Arc::clone(&chronicle),
             metrics: house_metrics,
             health: Arc::clone(&health),
             sample: sample.clone(),
@@ -308,7 +310,8 @@ impl Daemon {
         let status = format!("serving {} restored channels at http://{address}", house.restored);
         tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
         // Whatever it takes, nobody waits for it.
-        let recorder = Recorder::start(Arc::clone(&front.history), history::Sources { cells, sample, clock });
+        let recorder =
+            Recorder::start(Arc::clone(&front.history), history::Sources { cells, chronicle, sample, clock });
         if let Err(error) = &recorder {
             tracing::error!(%error, "there is no thread for the history; nothing is recorded");
         }

@@ -40,6 +40,7 @@ use self::{
     words::Words,
 };
 use crate::{
+    chronicle::Happening,
     clock::{Now, Timestamp},
     identity::{ChannelId, SourceId},
     protocol::{
@@ -377,6 +378,8 @@ impl ChannelActor {
                 because: words.because,
                 phase: self.stream.auto_end().phase(&self.policy),
             };
+            let what = Happening::AutoEnd { event, phase: change.phase, reason: change.reason };
+            self.world.chronicle.note(now.wall, &change.channel_id, what);
             self.publish(now, Publication::AutoEnd(change));
         }
         decisions
@@ -565,6 +568,7 @@ impl ChannelActor {
                 state: face.status,
             };
             self.publish(read.0, Publication::Update(update));
+            self.write_down(read.0, event, face);
             match event {
                 // What a restart brings back is no news, and would be a line for every channel.
                 StreamEvent::Started if self.stream.evidence_at().is_some() => {
@@ -574,6 +578,21 @@ impl ChannelActor {
                 _ => {}
             }
         }
+    }
+
+    fn write_down(&self, now: Now, event: StreamEvent, face: &Face) {
+        // What a restart brings back is no news.
+        let is_news = self.stream.evidence_at().is_some();
+        let what = match event {
+            StreamEvent::Started if is_news => Happening::Started,
+            StreamEvent::Stopped => Happening::Stopped,
+            StreamEvent::TrackChanged if is_news => {
+                let listeners = face.listeners_known.then_some(face.listeners);
+                Happening::Track { track: face.track.clone(), listeners }
+            }
+            _ => return,
+        };
+        self.world.chronicle.note(now.wall, &self.stream.id, what);
     }
 
     // ---- time ----

@@ -16,6 +16,7 @@
 mod alarms;
 pub mod broker;
 pub mod channel;
+pub mod chronicle;
 pub mod clock;
 mod continuity;
 pub mod fleet;

@@ -15,6 +15,7 @@ use actix::Recipient;
 use crate::{
     alarms::Alarms,
     channel::{Retired, cell::Cells, metrics::ChannelMetrics},
+    chronicle::Chronicle,
     clock::{BootId, Clock, Now, Stamp},
     continuity::Continuity,
     mailbox::MailboxDepths,
@@ -31,6 +32,7 @@ pub struct World {
     pub continuity: Continuity,
     pub alarms: Alarms,
     pub cells: Arc<Cells>,
+    pub chronicle: Arc<Chronicle>,
     pub rules: RefCell<Arc<Rulebook>>,
     pub metrics: ChannelMetrics,
     pub depths: MailboxDepths,

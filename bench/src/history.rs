@@ -104,8 +104,8 @@ fn fill(path: &Path, args: &Args) -> Result<()> {
                 (*count + [1, -1, 2, -2, 0, 0, 0, 0][(turn >> 61) as usize] * i64::from((turn >> 40) & 1 == 1)).max(0);
         }
         let queue = |n: usize| 30 - (at / 240 + n as i64) % 30;
-        history.sample(at, listeners.iter().cloned().zip(counts.iter().map(|count| count * 100)));
-        history.sample(at, queues.iter().cloned().enumerate().map(|(n, series)| (series, queue(n) * 100)));
+        history.sample(at, listeners.iter().cloned().zip(counts.iter().map(|count| Some(count * 100))));
+        history.sample(at, queues.iter().cloned().enumerate().map(|(n, series)| (series, Some(queue(n) * 100))));
         at += if at < end - DAY { 60 } else { 5 };
         if at % KEPT_EVERY == 0 {
             keep(at)?;

@@ -149,6 +149,7 @@ impl House {
                     loaded,
                     rhythm: Rhythm { sample: Duration::from_secs(5), broadcast: Duration::from_secs(5) },
                     cells: own_cells,
+                    chronicle: Arc::default(),
                     metrics: HouseMetrics::register(&Registry::new())?,
                     health: Arc::<StoreHealth>::default(),
                     sample: LatestSample::default(),

@@ -52,6 +52,20 @@ const press = (page: Page, name: string) => page.getByRole('button', { name }).c
 const seen = (page: Page, text: string | RegExp) =>
   page.getByText(text).first().waitFor({ timeout: 5_000 });
 
+/** An answer of the daemon, once it is as wanted: samples are taken every 5 s. */
+// biome-ignore lint/suspicious/noExplicitAny: it is the test that knows what it asks for.
+async function recorded(path: string, wanted: (answer: any) => boolean): Promise<any> {
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  let answer: any;
+  const ask = async () => {
+    const response = await fetch(`${daemon.url}${path}`);
+    answer = response.ok ? await response.json() : {};
+    return wanted(answer);
+  };
+  await expect.poll(ask, { timeout: 15_000, interval: 250 }).toBe(true);
+  return answer;
+}
+
 /** Whatever axe finds wrong, in words. */
 async function flaws(page: Page): Promise<string[]> {
   // Evaluated over the debugger: the page itself may run no such script.
@@ -211,9 +225,69 @@ describe('the page of a stream', () => {
     expect(complaints).toEqual([]);
   });
 
+  test('draws what was recorded before it was opened, with its tracks, over an hour or a year', async () => {
+    const known = await streams('recorded', 7);
+    const { rows } = await recorded(`/api/v1/reports?channel_id=recorded`, ({ rows }) => {
+      return rows?.[0]?.peak === 7 && rows[0].sessions === 1;
+    });
+    expect(rows).toHaveLength(1);
+    await known.has(2);
+    const { page, complaints } = await visit('/monitoring/streams/recorded');
+    const chart = page.getByRole('img', { name: 'recorded: listeners now 2, most 7' });
+    await chart.waitFor();
+    await page
+      .getByTitle(/So What – Miles Davis$/)
+      .first()
+      .waitFor();
+    await press(page, '1 y');
+    await chart.waitFor();
+    const report = page.getByRole('region', { name: 'Report' });
+    await report.getByRole('row', { name: /^So What Miles Davis 1 / }).waitFor();
+    const download = page.waitForEvent('download');
+    await report.getByRole('link', { name: 'CSV by track' }).click();
+    expect((await download).suggestedFilename()).toMatch(/^report-recorded-.*\.csv$/);
+    expect(complaints).toEqual([]);
+  });
+
+  test('lets an operator forget a source that is silent for good, after a question', async () => {
+    const leaves = await streams('left-behind', 1);
+    leaves.silence();
+    const { page } = await visit('/monitoring/streams/left-behind');
+    await press(page, 'Forget: studio-left-behind');
+    const question = page.getByRole('dialog', { name: 'Forget studio-left-behind?' });
+    await question.getByRole('button', { name: 'Keep it' }).click();
+    await question.waitFor({ state: 'hidden' });
+    await press(page, 'Forget: studio-left-behind');
+    await question.getByRole('button', { name: 'Forget' }).click();
+    await seen(page, 'left-behind: the source is forgotten');
+    await expect
+      .poll(async () => {
+        const answer = await fetch(`${daemon.url}/api/v1/streams/left-behind/explain`);
+        const { evidence = [] } = answer.ok ? await answer.json() : {};
+        return evidence.length;
+      })
+      .toBe(0);
+  });
+
   test('says so where there is no such stream', async () => {
     const { page } = await visit('/monitoring/streams/nobody');
     await seen(page, 'There is no stream nobody');
+  });
+});
+
+describe('the reports', () => {
+  test('tell of every stream what it amounted to, and lead to it', async () => {
+    await streams('reported', 4);
+    await recorded('/api/v1/reports?channel_id=reported', ({ rows }) => rows?.[0]?.peak === 4);
+    const { page, complaints } = await visit('/monitoring');
+    // There is a line before this page has heard a second sample: what was recorded.
+    const line = page.getByTitle('Listeners, the last hour').locator('path[d^="M"]');
+    await line.waitFor({ state: 'attached' });
+    await page.getByRole('link', { name: 'Report', exact: true }).click();
+    await page.getByRole('row', { name: /^reported / }).waitFor();
+    await page.getByRole('link', { name: 'reported', exact: true }).click();
+    await page.getByRole('heading', { name: 'reported', level: 2 }).waitFor();
+    expect(complaints).toEqual([]);
   });
 });
 
@@ -243,6 +317,8 @@ describe('everybody', () => {
     ['/monitoring?group=condition', 'dark'],
     ['/monitoring/streams/reachable', 'light'],
     ['/monitoring/streams/reachable', 'dark'],
+    ['/monitoring/reports', 'light'],
+    ['/monitoring/reports', 'dark'],
     ['/monitoring/wall', 'light'],
     ['/monitoring/wall', 'dark'],
   ] as const)(
@@ -251,6 +327,12 @@ describe('everybody', () => {
       await streams('reachable', 0);
       await streams('loud', 3);
       const { page, complaints } = await visit(path, { colorScheme });
+      if (path === '/monitoring/reports') {
+        await recorded('/api/v1/reports', ({ rows }) => {
+          return rows?.some((row: { channel_id: string }) => row.channel_id === 'reachable');
+        });
+        await page.reload();
+      }
       await page.getByRole('main').getByText('reachable', { exact: true }).first().waitFor();
       await page.getByRole('status').getByText('Live').waitFor();
       expect(await flaws(page)).toEqual([]);

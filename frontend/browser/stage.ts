@@ -8,7 +8,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 
 const target = process.env.CARGO_TARGET_DIR ?? new URL('../../target', import.meta.url).pathname;
 /** The page under test is the one built into this binary. */
-const BINARY = process.env.SATTVA_MONITOR ?? join(target, 'debug', 'sattva-monitor');
+const binary = () => process.env.SATTVA_MONITOR ?? join(target, 'debug', 'sattva-monitor');
 const READY_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 const REPORT_EVERY_MS = 1_000;
@@ -38,9 +38,9 @@ export class Daemon {
     const { folder, port } = this;
     const config = join(folder, 'config.toml');
     const place = ['--listen', `127.0.0.1:${port}`, '--state-dir', join(folder, 'state')];
-    this.#process = spawn(BINARY, ['serve', '--config', config, ...place], { stdio: 'ignore' });
+    this.#process = spawn(binary(), ['serve', '--config', config, ...place], { stdio: 'ignore' });
     this.#process.on('error', (error) => {
-      throw new Error(`${BINARY} does not run (${error.message}): cargo build`);
+      throw new Error(`${binary()} does not run (${error.message}): cargo build`);
     });
     const late = Date.now() + READY_WITHIN_MS;
     while (!(await isReady(`${this.url}/readyz`))) {
@@ -56,7 +56,7 @@ export class Daemon {
   simulate(channels: number, rate: number): void {
     const story = ['--channels', String(channels), '--rate', String(rate), '--seed', '1'];
     this.#children.push(
-      spawn(BINARY, ['simulate', '--url', this.url, ...story], { stdio: 'ignore' }),
+      spawn(binary(), ['simulate', '--url', this.url, ...story], { stdio: 'ignore' }),
     );
   }
 

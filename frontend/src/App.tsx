@@ -1,10 +1,9 @@
 import { lazy, Suspense, useEffect, useMemo } from 'react';
 import { Route, Router, Switch } from 'wouter';
 import { Toasts } from '@/components/Toasts';
-import { BASE, STREAM, WALL } from '@/data/address';
+import { BASE, REPORTS, STREAM, WALL } from '@/data/address';
 import { toneOf, useNotices } from '@/data/notices';
 import { usePreferences } from '@/data/preferences';
-import { holdConnection } from '@/data/socket';
 import { play } from '@/data/sound';
 import { useMonitorStore } from '@/data/store';
 import { pickLanguage, TextContext, textIn, useText } from '@/i18n';
@@ -13,10 +12,9 @@ import { Wall } from '@/pages/Wall';
 
 // With its charts it is a third of the whole: the list is there sooner without it.
 const Stream = lazy(() => import('@/pages/Stream').then(({ Stream }) => ({ default: Stream })));
+const Reports = lazy(() => import('@/pages/Reports').then(({ Reports }) => ({ default: Reports })));
 
 export function App() {
-  // Held here, so that it does not break off between two pages.
-  useEffect(holdConnection, []);
   const { theme, language, zone } = usePreferences();
   const text = useMemo(() => {
     const own = pickLanguage(navigator.language);
@@ -38,6 +36,9 @@ export function App() {
           <Switch>
             <Route path={WALL}>
               <Wall />
+            </Route>
+            <Route path={REPORTS}>
+              <Reports />
             </Route>
             <Route path={STREAM}>
               {({ id }) => <Stream key={id} channelId={decodeURIComponent(id)} />}

@@ -28,6 +28,7 @@ export interface Text {
   clock(at: number | string): string;
   /** The clock without its seconds: for the axis of a chart. */
   clockShort(at: number | string): string;
+  day(at: number | string): string;
   /** The clock, and the day where it is not the day of `now`. */
   moment(at: number | string, now: number): string;
   /** Minutes and seconds. */
@@ -71,6 +72,7 @@ export function textIn(language: Language, tag: string = language, zone?: string
     percent: (value) => percents.format(value / 100),
     clock: (at) => clocks.format(new Date(at)),
     clockShort: (at) => shortClocks.format(new Date(at)),
+    day: (at) => days.format(new Date(at)),
     moment(at, now) {
       const day = days.format(new Date(at));
       const clock = clocks.format(new Date(at));

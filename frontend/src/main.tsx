@@ -1,8 +1,11 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from '@/App';
+import { holdConnection } from '@/data/socket';
 import './styles.css';
 
+// As long as the page lives, and before anything is drawn: the streams are on their way meanwhile.
+holdConnection();
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root to draw into');
 createRoot(root).render(

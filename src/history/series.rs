@@ -50,6 +50,12 @@ impl Series {
         Self { metric, channel: Some(channel) }
     }
 
+    /// Whose listeners a series of that name has.
+    pub fn channel_of_listeners(name: &str) -> Option<ChannelId> {
+        let (metric, channel) = name.split_once('/')?;
+        (metric == Metric::Listeners.as_str()).then(|| ChannelId::new(channel).ok()).flatten()
+    }
+
     /// What it is stored under.
     pub fn name(&self) -> String {
         let metric = self.metric.as_str();

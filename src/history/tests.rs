@@ -1,5 +1,10 @@
 //! The history by itself, at times of its own.
 
+use sattva_actors::{
+    channel::auto_end::PhaseName,
+    chronicle::Happening,
+    wire::{AutoEndEvent, Track},
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -53,7 +58,7 @@ impl Shelved {
             if at % 60 == 0 {
                 self.keep(at);
             }
-            self.history.sample(at, value.map(|value| (jazz(), value * 100)));
+            self.history.sample(at, value.map(|value| (jazz(), Some(value * 100))));
         }
     }
 
@@ -136,7 +141,7 @@ fn without_its_file_there_is_no_history_the_reason_is_told_and_it_comes_by_itsel
     assert!(history.health.trouble().unwrap().contains("missing/history.redb"));
     let question = Question { series: jazz(), from: NOON, to: NOON + 60, step: 60 };
     for minute in 0..3 {
-        history.sample(NOON + 60 * minute, [(jazz(), 100)]);
+        history.sample(NOON + 60 * minute, [(jazz(), Some(100))]);
         history.keep(at(NOON + 60 * minute));
         assert!(matches!(history.answer(&question, NOON), Err(HistoryError::Away(_))));
     }
@@ -144,4 +149,132 @@ fn without_its_file_there_is_no_history_the_reason_is_told_and_it_comes_by_itsel
     history.keep(at(NOON + 180));
     assert_eq!(history.health.trouble(), None);
     assert_eq!(history.answer(&question, NOON).unwrap().points, [(NOON, None)]);
+}
+
+// ---- what happened, and what it amounts to ----
+
+fn happened(at: i64, what: Happening) -> Entry {
+    Entry { at: WallTime::from_millis(at * 1000), channel: ChannelId::new("jazz").unwrap(), what }
+}
+
+fn track(title: &str, listeners: u32) -> Happening {
+    let track = Track { title: title.into(), artist: Some("Miles Davis".into()), ..Track::default() };
+    Happening::Track { track: Some(track.into()), listeners: Some(listeners) }
+}
+
+fn stopping(event: AutoEndEvent) -> Happening {
+    Happening::AutoEnd { event, phase: PhaseName::Stopping, reason: "all_left" }
+}
+
+impl Shelved {
+    fn events(&self, from: i64, to: i64) -> Vec<Event> {
+        self.history.events(&ChannelId::new("jazz").unwrap(), from * 1000, to * 1000).unwrap()
+    }
+
+    fn report(&self, by: By, channel: Option<&str>, (from, to): (i64, i64), now: i64) -> Report {
+        let channel = channel.map(|channel| ChannelId::new(channel).unwrap());
+        self.history.report(&Inquiry { by, channel, from, to }, now).unwrap()
+    }
+}
+
+#[test]
+fn what_happened_is_told_at_once_and_the_same_when_it_is_on_disk_and_after_a_restart() {
+    let shelved = Shelved::new();
+    // Through midnight.
+    let evening = NOON.div_euclid(86_400) * 86_400 + 86_390;
+    let all = [
+        happened(evening, Happening::Started),
+        happened(evening, track("So What", 3)),
+        happened(evening + 30, stopping(AutoEndEvent::Stopping)),
+        happened(evening + 40, stopping(AutoEndEvent::Ended)),
+        happened(evening + 40, Happening::Track { track: None, listeners: None }),
+        happened(evening + 40, Happening::Stopped),
+    ];
+    let sorted = |mut events: Vec<Event>| {
+        events.sort_by_key(|event| (event.at, format!("{:?}", event.what)));
+        events
+    };
+    let expected =
+        sorted(all.iter().map(|entry| Event { at: entry.at.as_millis(), what: What::of(&entry.what) }).collect());
+    shelved.history.happened(all[..2].to_vec());
+    shelved.history.happened(all[2..].to_vec());
+    let everything = |shelved: &Shelved| sorted(shelved.events(evening, evening + 60));
+    assert_eq!(everything(&shelved), expected);
+    shelved.keep(evening + 45);
+    assert_eq!(everything(&shelved), expected);
+    let shelved = shelved.again();
+    assert_eq!(everything(&shelved), expected);
+    assert_eq!(
+        shelved.events(evening + 30, evening + 40).len(),
+        1,
+        "the first moment belongs to a stretch, the last one does not"
+    );
+    let rock = ChannelId::new("rock").unwrap();
+    assert_eq!(shelved.history.events(&rock, 0, evening * 2000).unwrap(), []);
+}
+
+#[test]
+fn tracks_are_forgotten_before_sessions_and_those_after_a_year() {
+    let shelved = Shelved::new();
+    shelved.history.happened(vec![happened(NOON, Happening::Started), happened(NOON, track("So What", 1))]);
+    shelved.keep(NOON + 60);
+    let left = |days: i64| {
+        shelved.keep(NOON + days * 86_400);
+        shelved.events(NOON, NOON + 60).into_iter().map(|event| event.what).collect::<Vec<_>>()
+    };
+    assert_eq!(left(14).len(), 2);
+    assert_eq!(left(17), [What::Started]);
+    assert_eq!(left(364), [What::Started]);
+    assert_eq!(left(367), []);
+}
+
+#[test]
+fn a_report_is_the_same_before_and_after_it_is_on_disk_and_when_only_hours_are_left() {
+    let shelved = Shelved::new();
+    // An hour: 4 listen for half of it, then nobody, and at last the count is unknown for ten minutes.
+    let rock = Series::of(Metric::Listeners, ChannelId::new("rock").unwrap());
+    let all = Series::of_all(Metric::Listeners);
+    shelved.history.happened(vec![happened(NOON, Happening::Started)]);
+    for n in 0..720 {
+        let (at, of_jazz) = (NOON + 5 * n, if n < 360 { Some(400) } else { (n < 600).then_some(0) });
+        let together = of_jazz.unwrap_or(0) + 100;
+        shelved.history.sample(at, [(jazz(), of_jazz), (rock.clone(), Some(100)), (all.clone(), Some(together))]);
+    }
+    let told = |channel: Option<&str>, now: i64| {
+        let report = shelved.report(By::Channel, channel, (NOON, NOON + 3600), now);
+        assert_eq!((report.from, report.to), (NOON, NOON + 3600));
+        let total = &report.total;
+        let streams = &total.streams;
+        let rows = match &report.rows {
+            Rows::Figures(rows) => rows.len(),
+            Rows::Tracks(_) => panic!("tracks"),
+        };
+        let times = (streams.known_minutes(), streams.unknown_minutes(), streams.minutes_without_listeners());
+        (rows, times, total.heard().listener_minutes(), total.heard().peak(), streams.sessions)
+    };
+    let of_jazz = (1, (50.0, 10.0, 20.0), 120.0, Some(4.0), 1);
+    let of_all = (2, (110.0, 10.0, 20.0), 180.0, Some(5.0), 1);
+    let now = NOON + 3600;
+    assert_eq!((told(Some("jazz"), now), told(None, now)), (of_jazz, of_all));
+    shelved.keep(now);
+    assert_eq!((told(Some("jazz"), now), told(None, now)), (of_jazz, of_all));
+    let later = now + 20 * 86_400;
+    shelved.keep(later);
+    assert_eq!((told(Some("jazz"), later), told(None, later)), (of_jazz, of_all));
+    // A row of days, and none for those of which nothing is known.
+    let report = shelved.report(By::Day, None, (NOON - 86_400 * 3, now), later);
+    let Rows::Figures(days) = &report.rows else { panic!("tracks") };
+    assert_eq!(days.keys().collect::<Vec<_>>(), [&Key::Day(NOON.div_euclid(86_400) * 86_400)]);
+}
+
+#[test]
+fn one_report_of_all_channels_is_made_at_a_time() {
+    let shelved = Shelved::new();
+    let inquiry = Inquiry { by: By::Channel, channel: None, from: NOON, to: NOON + 60 };
+    let held = shelved.history.reporting.lock().unwrap();
+    assert!(matches!(shelved.history.report(&inquiry, NOON + 60), Err(HistoryError::Busy)));
+    let of_one = Inquiry { channel: Some(ChannelId::new("jazz").unwrap()), ..inquiry.clone() };
+    shelved.history.report(&of_one, NOON + 60).unwrap();
+    drop(held);
+    shelved.history.report(&inquiry, NOON + 60).unwrap();
 }

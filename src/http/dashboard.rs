@@ -1,12 +1,24 @@
 //! `/monitoring`: the dashboard, built into the binary.
 
 use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
+#[cfg(page)]
 use rust_embed::RustEmbed;
 
-/// What `npm run build` made; `build.rs` sees to it that the folder exists and is fresh.
+/// What `npm run build` made. Where there is none, or one that its sources would not make, `build.rs` says so instead.
+#[cfg(page)]
 #[derive(RustEmbed)]
 #[folder = "frontend/dist"]
 struct Pages;
+
+#[cfg(not(page))]
+struct Pages;
+
+#[cfg(not(page))]
+impl Pages {
+    fn get(_: &str) -> Option<rust_embed::EmbeddedFile> {
+        None
+    }
+}
 
 /// Scripts, styles and connections only from here; nothing inline, no frames.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \

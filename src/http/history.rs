@@ -1,4 +1,4 @@
-//! `GET /api/v1/history`: one figure over time.
+//! `GET /api/v1/history`: one figure over time. `GET /api/v1/history/events`: what happened to one channel.
 
 use std::time::Duration;
 
@@ -8,13 +8,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Front, problem::Problem, streams::channel_id};
-use crate::history::{Answer, Metric, POINTS_MAX, Point, Question, Series};
+use crate::history::{Answer, Event, HistoryError, Metric, POINTS_MAX, Point, Question, Series, What};
 
 /// Without `from`: the last hour.
 const SPAN: i64 = 3600;
 /// Without `step`: as coarse as a screen needs.
 const POINTS: i64 = 720;
-/// Nothing is kept for longer than ten of these.
+/// Events in one answer: the newest.
+const EVENTS_MAX: usize = 5_000;
+/// Nothing is kept for longer than a tenth of this.
 const SPAN_MAX: i64 = 10 * 366 * 86_400;
 
 #[derive(Debug, Deserialize)]
@@ -47,14 +49,20 @@ fn step(text: &str) -> Result<i64, Problem> {
         .ok_or_else(|| Problem::bad_request("bad_step", format!("{text:?} is no step such as 60 or 5m")).field("step"))
 }
 
+/// A stretch of time in seconds, up to now and so long where nothing else is said.
+pub(super) fn stretch(from: Option<&str>, to: Option<&str>, now: i64, long: i64) -> Result<(i64, i64), Problem> {
+    let to = to.map_or(Ok(now), |text| time("to", text))?;
+    let from = from.map_or(Ok((to - long).max(0)), |text| time("from", text))?;
+    if from >= to || to - from > SPAN_MAX {
+        let detail = "from must be before to, and no more than ten years";
+        return Err(Problem::bad_request("bad_time", detail).field("from"));
+    }
+    Ok((from, to))
+}
+
 impl Asked {
     fn question(&self, now: i64) -> Result<Question, Problem> {
-        let to = self.to.as_deref().map_or(Ok(now), |text| time("to", text))?;
-        let from = self.from.as_deref().map_or(Ok((to - SPAN).max(0)), |text| time("from", text))?;
-        if from >= to || to - from > SPAN_MAX {
-            let detail = "from must be before to, and no more than ten years";
-            return Err(Problem::bad_request("bad_time", detail).field("from"));
-        }
+        let (from, to) = stretch(self.from.as_deref(), self.to.as_deref(), now, SPAN)?;
         let step = self.step.as_deref().map_or(Ok(((to - from) / POINTS).max(1)), step)?;
         if (to - from) / step > POINTS_MAX {
             let detail = format!("that would be more than {POINTS_MAX} points; ask for longer steps, or for less time");
@@ -82,20 +90,73 @@ fn shown(metric: Metric, channel: Option<&ChannelId>, answer: &Answer) -> Value 
     json!({ "metric": metric, "channel_id": channel, "step_seconds": answer.step, "points": points })
 }
 
-#[get("/api/v1/history")]
-pub async fn get(front: web::Data<Front>, asked: web::Query<Asked>) -> Result<HttpResponse, Problem> {
-    let now = front.clock.now().wall.as_millis().div_euclid(1000);
-    let question = asked.question(now)?;
-    // It reads a file.
-    let answer = web::block(move || {
-        let answer = front.history.answer(&question, now)?;
-        Ok::<_, crate::history::HistoryError>(shown(question.series.metric, question.series.channel.as_ref(), &answer))
-    });
-    match answer.await {
-        Ok(Ok(answer)) => Ok(HttpResponse::Ok().json(answer)),
+/// Asks where a wait for the disk holds nobody up.
+pub(super) async fn read<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T, HistoryError> + Send + 'static,
+) -> Result<T, Problem> {
+    match web::block(ask).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error @ HistoryError::Busy)) => Err(Problem::busy("busy", error.to_string(), 1)),
         Ok(Err(error)) => Err(Problem::busy("history_unavailable", error.to_string(), 60)),
         Err(_) => Err(Problem::busy("busy", "the daemon is too busy to answer; try again in a second", 1)),
     }
+}
+
+/// Seconds since 1970.
+pub(super) fn now(front: &Front) -> i64 {
+    front.clock.now().wall.as_millis().div_euclid(1000)
+}
+
+#[get("/api/v1/history")]
+pub async fn get(front: web::Data<Front>, asked: web::Query<Asked>) -> Result<HttpResponse, Problem> {
+    let now = now(&front);
+    let question = asked.question(now)?;
+    let answer = read(move || {
+        let answer = front.history.answer(&question, now)?;
+        Ok(shown(question.series.metric, question.series.channel.as_ref(), &answer))
+    });
+    Ok(HttpResponse::Ok().json(answer.await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedEvents {
+    channel_id: String,
+    /// As above.
+    from: Option<String>,
+    to: Option<String>,
+}
+
+fn shown_event(Event { at, what }: &Event) -> Value {
+    let at = WallTime::from_millis(*at).to_string();
+    match what {
+        What::Started => json!({ "at": at, "type": "stream_update", "event": "started" }),
+        What::Stopped => json!({ "at": at, "type": "stream_update", "event": "stopped" }),
+        What::Track { track, listeners } => {
+            let track = track.as_ref().map(|track| json!({ "title": track.title, "artist": track.artist }));
+            json!({
+                "at": at, "type": "stream_update", "event": "track_changed",
+                "current_track": track, "listeners": listeners,
+            })
+        }
+        What::AutoEnd { event, phase, reason } => {
+            json!({ "at": at, "type": "auto_end", "event": event, "phase": phase, "reason": reason })
+        }
+    }
+}
+
+#[get("/api/v1/history/events")]
+pub async fn events(front: web::Data<Front>, asked: web::Query<AskedEvents>) -> Result<HttpResponse, Problem> {
+    let channel = channel_id(&asked.channel_id)?;
+    let (from, to) = stretch(asked.from.as_deref(), asked.to.as_deref(), now(&front), SPAN)?;
+    let events = read({
+        let channel = channel.clone();
+        move || front.history.events(&channel, from * 1000, to * 1000)
+    });
+    let events = events.await?;
+    let left_out = events.len().saturating_sub(EVENTS_MAX);
+    let shown: Vec<Value> = events[left_out..].iter().map(shown_event).collect();
+    Ok(HttpResponse::Ok().json(json!({ "channel_id": channel, "events": shown, "left_out": left_out })))
 }
 
 #[cfg(test)]

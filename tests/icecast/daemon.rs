@@ -92,6 +92,7 @@ impl Daemon {
             loaded: store.load(),
             rhythm: Rhythm { sample: Duration::from_secs(60), broadcast: Duration::from_secs(60) },
             cells: Arc::<Cells>::default(),
+            chronicle: Arc::default(),
             metrics: HouseMetrics::register(&Registry::new()).unwrap(),
             health: Arc::<StoreHealth>::default(),
             sample: LatestSample::default(),

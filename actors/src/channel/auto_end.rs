@@ -316,6 +316,20 @@ pub enum PhaseName {
     StopFailed,
 }
 
+impl PhaseName {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Watching => "watching",
+            Self::Counting => "counting",
+            Self::Frozen => "frozen",
+            Self::Paused => "paused",
+            Self::Stopping => "stopping",
+            Self::StopFailed => "stop_failed",
+        }
+    }
+}
+
 impl AutoEnd {
     /// Takes in what is known now; every input of a channel ends here.
     pub fn on_evidence(&mut self, now: Timestamp, evidence: Evidence, rules: Rules<'_>) -> Effects {

@@ -220,6 +220,7 @@ impl Story {
             // The host is looked at once: it has nothing to do with any story.
             rhythm: Rhythm { sample: PATIENCE, broadcast: secs(5) },
             cells: Arc::clone(&cells),
+            chronicle: Arc::default(),
             metrics,
             health: Arc::clone(&health),
             sample: LatestSample::default(),

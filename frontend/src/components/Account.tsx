@@ -1,7 +1,9 @@
 /** The daemon's account of one stream: what it rests on, what it has decided, what it has ordered. */
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { Command, Decision, Policy, Reporter } from '@/data/explanation';
+import { useOperator } from '@/hooks/useOperator';
 import { useText } from '@/i18n';
+import { ForgetDialog } from './ForgetDialog';
 
 export function Rules({ policy }: { policy: Policy }) {
   const { t, duration, list } = useText();
@@ -23,7 +25,13 @@ export function Rules({ policy }: { policy: Policy }) {
   );
 }
 
-export function Evidence({ reporters }: { reporters: readonly Reporter[] }) {
+export function Evidence({
+  channelId,
+  reporters,
+}: {
+  channelId: string;
+  reporters: readonly Reporter[];
+}) {
   const { t, number, lookUp } = useText();
   const count = (value?: number) => (value === undefined ? t('detail.unknown') : number(value));
   return (
@@ -50,10 +58,38 @@ export function Evidence({ reporters }: { reporters: readonly Reporter[] }) {
           </td>
           <td className={reporter.believed ? '' : 'text-amber'}>
             {t(reporter.believed ? 'detail.yes' : 'detail.no')}
+            {!reporter.believed && <ForgetButton channelId={channelId} source={reporter.source} />}
           </td>
         </tr>
       ))}
     </Table>
+  );
+}
+
+/** For a source that is silent for good: until it is forgotten, the count stays unknown. */
+function ForgetButton({ channelId, source }: { channelId: string; source: string }) {
+  const { t } = useText();
+  const { run, busy } = useOperator(channelId);
+  const [asking, setAsking] = useState(false);
+  return (
+    <>
+      <button
+        type="button"
+        className="button ml-2"
+        aria-label={t('action.for', { action: t('action.forget'), channel: source })}
+        aria-disabled={busy}
+        onClick={() => !busy && setAsking(true)}
+      >
+        {t('action.forget')}
+      </button>
+      {asking && (
+        <ForgetDialog
+          source={source}
+          onClose={() => setAsking(false)}
+          onConfirm={() => void run({ action: 'forget', source })}
+        />
+      )}
+    </>
   );
 }
 

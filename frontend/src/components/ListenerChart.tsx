@@ -13,6 +13,7 @@ export const AXIS_WIDTH = 44;
 const EDGE_WIDTH = 24;
 /** A chart of nothing still has a scale. */
 const LEAST_TOP = 4;
+const DAY_SECONDS = 86_400;
 /** Listeners are whole. */
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000];
 const BAD_EVENTS = new Set(['stopping', 'stop_failed', 'ended']);
@@ -25,7 +26,14 @@ interface Props {
   axis: Span;
   label: string;
   /** What stands under the pointer; nothing when it has left. */
-  onPoint: (point?: { at: number; listeners: number | null }) => void;
+  onPoint: (point?: Pointed) => void;
+}
+
+export interface Pointed {
+  at: number;
+  listeners: number | null;
+  /** Where a step is long enough for it to differ. */
+  most?: number | null;
 }
 
 /** Listeners over time, in steps: a count holds until the next one. */
@@ -40,7 +48,7 @@ export function ListenerChart({ line, marks, axis, label, onPoint }: Props) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: made once; what changes is handed on below.
   useEffect(() => {
     if (!box.current || !isReady) return;
-    const made = new uPlot(optionsOf(box.current, latest), [[], []], box.current);
+    const made = new uPlot(optionsOf(box.current, latest), [[], [], []], box.current);
     chart.current = made;
     // Colours are the page's own, which follows the system.
     const repaint = () => made.redraw(false);
@@ -59,7 +67,8 @@ export function ListenerChart({ line, marks, axis, label, onPoint }: Props) {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: drawn with marks and axis, read through `latest`.
   useEffect(() => {
-    chart.current?.setData([line.times.map((ms) => ms / 1000), line.values]);
+    const most = line.most ?? line.values.map(() => null);
+    chart.current?.setData([line.times.map((ms) => ms / 1000), line.values, most]);
   }, [line, marks, axis, isReady, text]);
 
   return (
@@ -107,8 +116,9 @@ function optionsOf(box: HTMLElement, latest: { readonly current: Latest }): uPlo
         space: 70,
         size: 28,
         values: (_, splits, __, ___, step) => {
-          const { clock, clockShort } = latest.current.text;
-          return splits.map((at) => (step < 60 ? clock : clockShort)(at * 1000));
+          const { clock, clockShort, day } = latest.current.text;
+          const look = step < 60 ? clock : step < DAY_SECONDS ? clockShort : day;
+          return splits.map((at) => look(at * 1000));
         },
       },
       {
@@ -128,6 +138,12 @@ function optionsOf(box: HTMLElement, latest: { readonly current: Latest }): uPlo
         paths: uPlot.paths.stepped?.({ align: 1 }),
         points: { show: false },
       },
+      {
+        stroke: () => colour('text'),
+        width: 1,
+        paths: uPlot.paths.stepped?.({ align: 1 }),
+        points: { show: false },
+      },
     ],
     hooks: {
       draw: [(chart) => drawMarks(chart, latest.current.marks, colour)],
@@ -136,7 +152,12 @@ function optionsOf(box: HTMLElement, latest: { readonly current: Latest }): uPlo
           const { idx } = chart.cursor;
           const at = idx == null ? undefined : chart.data[0]?.[idx];
           if (idx == null || at === undefined) return latest.current.onPoint(undefined);
-          latest.current.onPoint({ at: at * 1000, listeners: chart.data[1]?.[idx] ?? null });
+          const [, values, most] = chart.data;
+          latest.current.onPoint({
+            at: at * 1000,
+            listeners: values?.[idx] ?? null,
+            most: most?.[idx] ?? null,
+          });
         },
       ],
     },

@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { LIST, WALL } from '@/data/address';
+import { LIST, REPORTS, WALL } from '@/data/address';
 import type { Fault } from '@/data/wire';
 import { useKeys } from '@/hooks/useKeys';
 import { useText } from '@/i18n';
@@ -40,6 +40,14 @@ export function PageFrame({ isConnected, staleSince, error, children }: Props) {
         </Link>
         <ConnectionStatus isConnected={isConnected} staleSince={staleSince} />
         <div className="flex gap-1">
+          <Link
+            href={REPORTS}
+            className="icon-button"
+            title={t('report.title')}
+            aria-label={t('report.title')}
+          >
+            <Icon name="report" />
+          </Link>
           <Link
             href={WALL}
             className="icon-button hidden sm:inline-flex"

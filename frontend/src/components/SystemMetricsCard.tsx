@@ -1,10 +1,12 @@
 import { type Metric as Measured, useHistory } from '@/data/hour';
 import type { SystemStats } from '@/data/wire';
+import { useRecordedHour } from '@/hooks/useRecordedHour';
 import { useText } from '@/i18n';
 import { Sparkline } from './Sparkline';
 
 interface Props {
   stats?: SystemStats;
+  isConnected: boolean;
   /** Streams whose listeners the totals cannot count. */
   unknownCounts: number;
 }
@@ -12,7 +14,8 @@ interface Props {
 /** From here on a machine has too little left to spare. */
 const TIGHT_PERCENT = 85;
 
-export function SystemMetricsCard({ stats, unknownCounts }: Props) {
+export function SystemMetricsCard({ stats, isConnected, unknownCounts }: Props) {
+  useRecordedHour(isConnected);
   const { t, number, percent, uptime } = useText();
   const whole = (value?: number) => (value === undefined ? '–' : number(value));
   const share = (value?: number) => (value === undefined ? '–' : percent(value));

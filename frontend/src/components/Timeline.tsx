@@ -1,16 +1,31 @@
 import { useMemo, useState } from 'react';
 import type { Decision } from '@/data/explanation';
 import { useHistory } from '@/data/hour';
+import {
+  ASK_AGAIN_MS,
+  eventsPath,
+  historyPath,
+  joined,
+  lineOf,
+  RANGES,
+  type Range,
+  Recorded,
+  RecordedEvents,
+  tracksOf,
+} from '@/data/recorded';
 import type { Stream } from '@/data/store';
-import { marks, phaseSpans, type Span, trackSpans } from '@/data/timeline';
+import { marksOf, phaseSpans, type Span, trackSpans, within } from '@/data/timeline';
 import type { Phase } from '@/data/wire';
+import { useAnswer } from '@/hooks/useAnswer';
 import { useNow } from '@/hooks/useNow';
 import { type Text, useText } from '@/i18n';
-import { AXIS_WIDTH, ListenerChart } from './ListenerChart';
+import { AXIS_WIDTH, ListenerChart, type Pointed } from './ListenerChart';
+import { RangeChoice } from './RangeChoice';
 
-const MINUTES = [5, 15, 60] as const;
 /** The axis moves on in steps: a chart that creeps is hard to look at. */
 const STEP_MS = 5_000;
+/** More of them on one axis would be a wall. */
+const MARKS_SHOWN = 300;
 
 const PHASE_LOOKS: Partial<Record<Phase, string>> = {
   counting: 'bg-amber-solid',
@@ -33,24 +48,49 @@ interface Props {
   decisions: readonly Decision[];
 }
 
-/** Listeners, tracks and what auto-end did, on one axis of time. */
+/** Listeners, tracks and what auto-end did, on one axis of time: as recorded, and from then on as this page hears it. */
 export function Timeline({ channelId, stream, decisions }: Props) {
   const text = useText();
-  const { t, number, clock } = text;
+  const { t, number, clock, moment } = text;
   const { history, version } = useHistory();
-  const [minutes, setMinutes] = useState<(typeof MINUTES)[number]>(5);
-  const [point, setPoint] = useState<{ at: number; listeners: number | null }>();
-  const now = Math.ceil(useNow() / STEP_MS) * STEP_MS;
-  const axis = useMemo(() => ({ from: now - minutes * 60_000, to: now }), [now, minutes]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the version is what changes.
-  const line = useMemo(() => history.listeners(channelId), [history, channelId, version]);
-  const marked = useMemo(() => marks(decisions, axis), [decisions, axis]);
-  const phases = useMemo(() => phaseSpans(decisions, axis), [decisions, axis]);
-  const since = history.since();
-  const tracks = trackSpans(history.tracks(channelId), axis);
+  const [range, setRange] = useState<Range>('hour');
+  const [point, setPoint] = useState<Pointed>();
+  const isLive = RANGES[range] <= RANGES.hour;
+  const step = isLive ? STEP_MS : ASK_AGAIN_MS;
+  const now = Math.ceil(useNow() / step) * step;
+  const axis = useMemo(() => ({ from: now - RANGES[range], to: now }), [now, range]);
 
-  const count = (value?: number | null) => (value == null ? t('detail.unknown') : number(value));
-  const seen = line.values.filter((value, index) => {
+  // The last five minutes are a part of the last hour.
+  const asked = isLive ? 'hour' : range;
+  const recorded = useAnswer(
+    `${channelId} ${asked}`,
+    (now) => historyPath('listeners', channelId, now, asked),
+    Recorded,
+    ASK_AGAIN_MS,
+  );
+  const happened = useAnswer(
+    `${channelId} ${asked}`,
+    (now) => eventsPath(channelId, now, asked),
+    RecordedEvents,
+    ASK_AGAIN_MS,
+  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the version is what changes.
+  const line = useMemo(() => {
+    const past = recorded.answer && lineOf(recorded.answer);
+    if (isLive) return joined(past, history.listeners(channelId));
+    return past ?? { times: [], values: [] };
+  }, [recorded.answer, isLive, history, channelId, version]);
+  const events = happened.answer?.events;
+  const all = useMemo(() => marksOf(decisions, events), [decisions, events]);
+  const marked = useMemo(() => within(all, axis).slice(-MARKS_SHOWN), [all, axis]);
+  const phases = useMemo(() => phaseSpans(all, axis), [all, axis]);
+  const tracks = trackSpans(tracksOf(events ?? [], history.tracks(channelId)), axis);
+  const failure = recorded.failure ?? happened.failure;
+
+  const count = (value?: number | null) =>
+    value == null ? t('detail.unknown') : number(Math.round(value * 10) / 10);
+  const highest = line.most ?? line.values;
+  const seen = highest.filter((value, index) => {
     return value !== null && (line.times[index] ?? 0) >= axis.from;
   });
   const present = stream?.listeners_known ? stream.listeners : undefined;
@@ -59,6 +99,7 @@ export function Timeline({ channelId, stream, decisions }: Props) {
     now: count(present),
     most: count(seen.length > 0 ? Math.max(...seen.map(Number)) : undefined),
   });
+  const pointed = (at: number) => (isLive ? clock(at) : moment(at, now));
   return (
     <section aria-labelledby="timeline-title" className="card flex flex-col gap-2 p-4">
       <div className="flex flex-wrap items-center gap-2">
@@ -66,22 +107,10 @@ export function Timeline({ channelId, stream, decisions }: Props) {
           {t('detail.listeners_over_time')}
         </h2>
         <p className="mr-auto min-h-5 text-sm text-soft tabular-nums">
-          {point && `${clock(point.at)} · ${count(point.listeners)}`}
+          {point && `${pointed(point.at)} · ${count(point.listeners)}`}
+          {point?.most != null && ` · ${t('detail.most', { most: count(point.most) })}`}
         </p>
-        <fieldset className="flex rounded-lg border border-line p-0.5">
-          <legend className="sr-only">{t('detail.window')}</legend>
-          {MINUTES.map((each) => (
-            <button
-              key={each}
-              type="button"
-              aria-pressed={minutes === each}
-              className="min-h-7 cursor-pointer rounded-md px-2.5 text-sm text-soft aria-pressed:bg-jade-wash aria-pressed:text-jade"
-              onClick={() => setMinutes(each)}
-            >
-              {t('detail.minutes', { count: each })}
-            </button>
-          ))}
-        </fieldset>
+        <RangeChoice range={range} onChoose={setRange} />
       </div>
       <ListenerChart line={line} marks={marked} axis={axis} label={label} onPoint={setPoint} />
       <Lane name={t('detail.tracks')}>
@@ -92,7 +121,7 @@ export function Timeline({ channelId, stream, decisions }: Props) {
               key={span.from}
               span={span}
               axis={axis}
-              title={titleOf(span, words, text)}
+              title={titleOf(span, words, now, text)}
               look="border border-line bg-sunk text-soft"
             >
               {words}
@@ -106,7 +135,7 @@ export function Timeline({ channelId, stream, decisions }: Props) {
             key={span.from}
             span={span}
             axis={axis}
-            title={titleOf(span, t(`phase.${phase}`), text)}
+            title={titleOf(span, t(`phase.${phase}`), now, text)}
             look={PHASE_LOOKS[phase] ?? 'bg-line'}
           />
         ))}
@@ -115,19 +144,26 @@ export function Timeline({ channelId, stream, decisions }: Props) {
             key={`${at} ${event}`}
             className={`absolute top-0 h-full w-0.5 ${TICKS[event] ?? 'w-px bg-soft'}`}
             style={{ left: percent(at, axis) }}
-            title={`${clock(at)} ${text.lookUp(`event.${event}`, event)}: ${text.said(because) ?? because}`}
+            title={[
+              `${moment(at, now)} ${text.lookUp(`event.${event}`, event)}`,
+              because && (text.said(because) ?? because),
+            ]
+              .filter(Boolean)
+              .join(': ')}
           />
         ))}
       </Lane>
-      {since !== undefined && (
-        <p className="text-xs text-soft">{t('detail.heard_since', { time: clock(since) })}</p>
+      {failure !== undefined && (
+        <p role="alert" className="text-sm text-amber">
+          {t('detail.not_recorded', { detail: failure || t('action.unreachable') })}
+        </p>
       )}
     </section>
   );
 }
 
-const titleOf = ({ from, to }: Span, words: string, { clock }: Text) =>
-  `${clock(from)}–${clock(to)} ${words}`;
+const titleOf = ({ from, to }: Span, words: string, now: number, { moment }: Text) =>
+  `${moment(from, now)}–${moment(to, now)} ${words}`;
 
 const percent = (at: number, { from, to }: Span) =>
   `${(((at - from) / (to - from)) * 100).toFixed(2)}%`;

@@ -27,16 +27,19 @@ export interface Wish {
   force?: boolean;
   /** How much longer, for `extend`. */
   seconds?: number;
+  /** Who is to be forgotten. */
+  source?: string;
 }
 
 /** Does it, and says what the daemon told of it. */
 export async function act(
   channelId: string,
-  { action, force, seconds = EXTEND_SECONDS }: Wish,
+  { action, force, seconds = EXTEND_SECONDS, source }: Wish,
 ): Promise<Told | undefined> {
   const stream = `/api/v1/streams/${encodeURIComponent(channelId)}`;
-  const path = action === 'stop' ? `${stream}/stop` : `${stream}/auto-end/${action}`;
-  const body = action === 'extend' ? { seconds } : force ? { force: true } : {};
+  const isOfStream = action === 'stop' || action === 'forget';
+  const path = isOfStream ? `${stream}/${action}` : `${stream}/auto-end/${action}`;
+  const body = bodyOf({ action, force, seconds, source });
   let answer: Response;
   try {
     answer = await fetch(path, {
@@ -54,6 +57,17 @@ export async function act(
   const auto_end = answered?.auto_end;
   dispatch({ type: 'acted', channel_id: channelId, action, auto_end, at: Date.now() });
   return answered;
+}
+
+function bodyOf({ action, force, seconds, source }: Wish): object {
+  switch (action) {
+    case 'extend':
+      return { seconds };
+    case 'forget':
+      return { source };
+    default:
+      return force ? { force: true } : {};
+  }
 }
 
 /** Why the daemon said no, in its own words. */

@@ -5,6 +5,7 @@ import { CONDITIONS, EVERYTHING, GROUPS, SORTS, type View } from './listing';
 export const BASE = '/monitoring';
 export const LIST = '/';
 export const WALL = '/wall';
+export const REPORTS = '/reports';
 export const STREAM = '/streams/:id';
 
 export const streamAddress = (channelId: string) => `/streams/${encodeURIComponent(channelId)}`;

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { DICTIONARIES } from '@/i18n';
 import { inRussian } from '@/i18n/sentences';
 import { Command, Decision, Reporter } from './explanation';
+import { ChannelReport, Figures, Recorded, RecordedEvent, TrackRow } from './recorded';
 import * as wire from './wire';
 
 const source = (path: string) => readFileSync(`../${path}`, 'utf8');
@@ -49,6 +50,23 @@ describe('a message', () => {
   test('has a phase that this page knows', () => {
     const phases = variantsOf('actors/src/channel/auto_end.rs', 'PhaseName');
     expect([...wire.PHASES].sort()).toEqual(phases.sort());
+  });
+});
+
+describe('what was recorded', () => {
+  const { schemas } = JSON.parse(source('src/http/openapi.json')).components;
+  const { events } = schemas.Events.properties;
+  const [, , track] = schemas.Report.properties.rows.items.oneOf;
+
+  test.each([
+    ['History', Recorded, schemas.History, []],
+    ['Events', RecordedEvent, events.items, []],
+    ['ReportFigures', Figures, schemas.ReportFigures, []],
+    ['Report', ChannelReport, schemas.Report, ['by', 'channel_id']],
+    ['a row of tracks', TrackRow, track, []],
+  ])('is read field by field: %s', (_, schema, described, unread) => {
+    const read = Object.keys(schema.entries);
+    expect([...read, ...unread].sort()).toEqual(Object.keys(described.properties).sort());
   });
 });
 

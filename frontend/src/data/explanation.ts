@@ -1,6 +1,6 @@
 /** `GET /api/v1/streams/{channel_id}/explain`, checked at the door like the live messages. */
 import * as v from 'valibot';
-import { Unreachable, whyNot } from './actions';
+import { ask } from './question';
 import { count, maybe, StreamState, time } from './wire';
 
 export const Reporter = v.object({
@@ -61,22 +61,7 @@ export type Decision = v.InferOutput<typeof Decision>;
 export type Policy = v.InferOutput<typeof Policy>;
 export type Explanation = v.InferOutput<typeof Explanation>;
 
-const ANSWER_WITHIN_MS = 10_000;
-
 /** The daemon's account of a stream; `undefined` where it knows no such stream. */
-export async function explain(
-  channelId: string,
-  signal: AbortSignal,
-): Promise<Explanation | undefined> {
-  let answer: Response;
-  try {
-    answer = await fetch(`/api/v1/streams/${encodeURIComponent(channelId)}/explain`, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
-    });
-  } catch (cause) {
-    throw new Unreachable('no answer', { cause });
-  }
-  if (answer.status === 404) return undefined;
-  if (!answer.ok) throw new Error(await whyNot(answer));
-  return v.parse(Explanation, await answer.json());
+export function explain(channelId: string, signal: AbortSignal): Promise<Explanation | undefined> {
+  return ask(`/api/v1/streams/${encodeURIComponent(channelId)}/explain`, Explanation, signal);
 }

@@ -33,7 +33,6 @@ describe('the last hour', () => {
     expect(seconds(line.times)).toEqual([0, 5, 10]);
     expect(line.values).toEqual([1, 1, 1]);
     expect(page.hour.total('total_listeners').values).toEqual([null, 23, 23]);
-    expect(page.hour.since()).toBe(NOON);
   });
 
   test('knows no number where the count was unknown, nor while nobody was heard', () => {

@@ -1,11 +1,12 @@
 /**
- * What this page has heard since it was opened, at most an hour of it, in bounded memory.
+ * The last hour: what this page has heard since it was opened, in bounded memory, behind what the daemon
+ * had recorded of the totals by then.
  *
- * Pages read it as a `History`. It is the only one there is: what happened before the page was
- * opened is not known, and pages say so. It is written down by the clock of this browser, which does
- * not jump, and read by the daemon's, in milliseconds.
+ * It is written down by the clock of this browser, which does not jump, and read by the daemon's, in
+ * milliseconds.
  */
 import { useSyncExternalStore } from 'react';
+import { joined } from './recorded';
 import type { Happening, MonitorState } from './store';
 import type { SystemStats, Track } from './wire';
 
@@ -22,10 +23,12 @@ const TRACKS_KEPT = 60;
 export interface Line {
   times: number[];
   values: (number | null)[];
+  /** The most of each step, where that is known. */
+  most?: (number | null)[];
 }
 
 export type Metric = Exclude<keyof SystemStats, 'uptime_seconds'>;
-const METRICS: readonly Metric[] = [
+export const METRICS: readonly Metric[] = [
   'active_streams',
   'total_listeners',
   'queue_items',
@@ -41,8 +44,6 @@ export interface Played {
 }
 
 export interface History {
-  /** The first moment that is known; absent before there is any. */
-  since(): number | undefined;
   total(metric: Metric): Line;
   listeners(channelId: string): Line;
   tracks(channelId: string): readonly Played[];
@@ -61,8 +62,8 @@ export class Hour implements History {
   readonly #times = new Float64Array(SLOTS).fill(Number.NaN);
   readonly #totals: Record<Metric, Float32Array>;
   readonly #streams = new Map<string, Heard>();
+  readonly #recorded = new Map<Metric, Line>();
   #next = 0;
-  #first?: number;
   /** The daemon's clock minus ours, as far as it is known by now. */
   #offset = 0;
   #last = Number.NEGATIVE_INFINITY;
@@ -94,12 +95,22 @@ export class Hour implements History {
     return (due || !this.#wasLive) && this.#sample(state, now);
   }
 
-  since(): number | undefined {
-    return this.#first === undefined ? undefined : this.#first + this.#offset;
+  total(metric: Metric): Line {
+    return joined(this.#withinAnHour(metric), this.#line(this.#totals[metric]));
   }
 
-  total(metric: Metric): Line {
-    return this.#line(this.#totals[metric]);
+  /** What the daemon has recorded, by its clock. */
+  remember(metric: Metric, line: Line): void {
+    this.#recorded.set(metric, line);
+    this.version += 1;
+  }
+
+  #withinAnHour(metric: Metric): Line | undefined {
+    const line = this.#recorded.get(metric);
+    const begin = this.#last + this.#offset - KEPT_MS;
+    const first = line?.times.findIndex((time) => time >= begin) ?? -1;
+    if (!line || first < 0) return undefined;
+    return { times: line.times.slice(first), values: line.values.slice(first) };
   }
 
   listeners(channelId: string): Line {
@@ -115,7 +126,6 @@ export class Hour implements History {
   #forgetSamples(): void {
     this.#times.fill(Number.NaN);
     this.#last = Number.NEGATIVE_INFINITY;
-    this.#first = undefined;
   }
 
   #sample(state: MonitorState, now: number): boolean {
@@ -141,7 +151,6 @@ export class Hour implements History {
     this.#next = (slot + 1) % SLOTS;
     this.#last = now;
     this.#wasLive = live;
-    this.#first ??= now;
     this.version += 1;
     return true;
   }
@@ -191,6 +200,11 @@ const readers = new Set<() => void>();
 
 export function hear(happenings: readonly Happening[], state: MonitorState, now: number): void {
   if (!hour.hear(happenings, state, now)) return;
+  for (const reader of readers) reader();
+}
+
+export function remember(metric: Metric, line: Line): void {
+  hour.remember(metric, line);
   for (const reader of readers) reader();
 }
 

@@ -80,7 +80,7 @@ function phaseAfter({ phase }: AutoEnd, { event, ends_at, reason }: AutoEndEvent
   }
 }
 
-export type Action = 'pause' | 'resume' | 'extend' | 'cancel' | 'stop';
+export type Action = 'pause' | 'resume' | 'extend' | 'cancel' | 'stop' | 'forget';
 
 /** What an operator can sensibly do now, in the order of the buttons. */
 export function actionsFor(phase: Phase): Action[] {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { at, NOON } from '@/testing/messages';
 import type { Decision } from './explanation';
-import { marks, phaseSpans, trackSpans } from './timeline';
+import { marksOf, phaseSpans, trackSpans, within } from './timeline';
 
 const axis = { from: NOON, to: NOON + 300_000 };
 let seq = 0;
@@ -34,7 +34,8 @@ describe('the axis of a stream', () => {
       decided(260, 'stopping'),
       decided(265, 'ended'),
     ];
-    expect(phaseSpans(decisions, axis).map((s) => [s.phase, ...inSeconds(s)])).toEqual([
+    const marks = marksOf(decisions);
+    expect(phaseSpans(marks, axis).map((s) => [s.phase, ...inSeconds(s)])).toEqual([
       ['counting', 0, 20],
       ['frozen', 20, 40],
       ['counting', 40, 60],
@@ -42,11 +43,45 @@ describe('the axis of a stream', () => {
       ['counting', 200, 260],
       ['stopping', 260, 265],
     ]);
-    expect(marks(decisions, axis)).toHaveLength(9);
+    expect(within(marks, axis)).toHaveLength(9);
   });
 
   test('lets what still counts run on to now', () => {
-    expect(phaseSpans([decided(100, 'started')], axis).map(inSeconds)).toEqual([[100, 300]]);
+    const marks = marksOf([decided(100, 'started')]);
+    expect(phaseSpans(marks, axis).map(inSeconds)).toEqual([[100, 300]]);
+  });
+
+  test('tells from what was recorded what the journal has forgotten, and nothing twice', () => {
+    const recorded = (
+      second: number,
+      event: string,
+      phase: 'counting' | 'paused' | 'watching',
+    ) => ({
+      at: at(second),
+      type: 'auto_end',
+      event,
+      phase,
+      current_track: undefined,
+      listeners: undefined,
+      reason: undefined,
+    });
+    const marks = marksOf(
+      [decided(100, 'started'), decided(120, 'cancelled', 'somebody listens')],
+      [
+        recorded(10, 'started', 'counting'),
+        recorded(40, 'cancelled', 'paused'),
+        { ...recorded(50, 'stopped', 'watching'), type: 'stream_update' },
+        recorded(60, 'resumed', 'watching'),
+        recorded(100, 'started', 'counting'),
+        recorded(120, 'cancelled', 'watching'),
+      ],
+    );
+    expect(phaseSpans(marks, axis).map((s) => [s.phase, ...inSeconds(s)])).toEqual([
+      ['counting', 10, 40],
+      ['paused', 40, 60],
+      ['counting', 100, 120],
+    ]);
+    expect(marks).toHaveLength(5);
   });
 
   test('shows each track until the next one, and nothing where nothing played', () => {

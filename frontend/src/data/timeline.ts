@@ -1,6 +1,7 @@
 /** What happened to one stream, laid along an axis of time. Pure; times are the daemon's, in milliseconds. */
 import type { Decision } from './explanation';
 import type { Played } from './hour';
+import type { RecordedEvent } from './recorded';
 import type { Phase, Track } from './wire';
 
 export interface Span {
@@ -16,10 +17,14 @@ export interface PhaseSpan extends Span {
   phase: Phase;
 }
 
+/** Something auto-end did. */
 export interface Mark {
   at: number;
   event: string;
-  because: string;
+  /** Where the journal still tells it. */
+  because?: string;
+  /** The phase it led to; a decision of the journal leaves it to be guessed. */
+  phase?: Phase;
 }
 
 export function trackSpans(tracks: readonly Played[], axis: Span): TrackSpan[] {
@@ -29,8 +34,24 @@ export function trackSpans(tracks: readonly Played[], axis: Span): TrackSpan[] {
   });
 }
 
-/** The phases that decisions tell of; nothing is said of the time before the first one. */
-export function phaseSpans(decisions: readonly Decision[], axis: Span): PhaseSpan[] {
+/** The journal, with warnings and reasons, and what was recorded before it begins. */
+export function marksOf(
+  decisions: readonly Decision[],
+  recorded: readonly RecordedEvent[] = [],
+): Mark[] {
+  const told = decisions
+    .toSorted((a, b) => a.seq - b.seq)
+    .map(({ at, event, because }): Mark => ({ at: Date.parse(at), event, because }));
+  const begin = told[0]?.at ?? Number.POSITIVE_INFINITY;
+  const before = recorded
+    .filter(({ type }) => type === 'auto_end')
+    .map(({ at, event, phase }): Mark => ({ at: Date.parse(at), event, phase }))
+    .filter(({ at }) => at < begin);
+  return [...before, ...told];
+}
+
+/** The phases that marks tell of; nothing is said of the time before the first one. */
+export function phaseSpans(marks: readonly Mark[], axis: Span): PhaseSpan[] {
   const spans: PhaseSpan[] = [];
   let phase: Phase | undefined;
   let from = 0;
@@ -38,47 +59,44 @@ export function phaseSpans(decisions: readonly Decision[], axis: Span): PhaseSpa
     const span = clip({ from, to }, axis);
     if (phase && phase !== 'watching' && span) spans.push({ ...span, phase });
   };
-  for (const decision of inOrder(decisions)) {
-    const next = phaseAfter(phase, decision);
+  for (const mark of marks) {
+    const next = phaseAfter(phase, mark);
     if (next === phase) continue;
-    const at = Date.parse(decision.at);
-    close(at);
+    close(mark.at);
     phase = next;
-    from = at;
+    from = mark.at;
   }
   close(axis.to);
   return spans;
 }
 
-export function marks(decisions: readonly Decision[], axis: Span): Mark[] {
-  return inOrder(decisions)
-    .map(({ at, event, because }) => ({ at: Date.parse(at), event, because }))
-    .filter(({ at }) => at >= axis.from && at <= axis.to);
+export function within(marks: readonly Mark[], axis: Span): Mark[] {
+  return marks.filter(({ at }) => at >= axis.from && at <= axis.to);
 }
 
-const inOrder = (decisions: readonly Decision[]) => decisions.toSorted((a, b) => a.seq - b.seq);
-
-function phaseAfter(phase: Phase | undefined, { event, because }: Decision): Phase | undefined {
+function phaseAfter(before: Phase | undefined, { event, because, phase }: Mark): Phase | undefined {
   switch (event) {
-    case 'started':
-    case 'unfrozen':
-      return 'counting';
-    case 'frozen':
-      return 'frozen';
-    case 'paused':
-      return 'paused';
-    case 'stopping':
-    case 'stop_failed':
-      return event;
-    case 'cancelled':
-      return because.endsWith('an operator paused auto-end') ? 'paused' : 'watching';
-    case 'resumed':
-    case 'would_stop':
-      return 'watching';
     case 'ended':
       return undefined;
+    case 'warning':
+      return before;
+    case 'started':
+    case 'unfrozen':
+      return phase ?? 'counting';
+    case 'frozen':
+      return phase ?? 'frozen';
+    case 'paused':
+      return phase ?? 'paused';
+    case 'stopping':
+    case 'stop_failed':
+      return phase ?? event;
+    case 'cancelled':
+      return phase ?? (because?.endsWith('an operator paused auto-end') ? 'paused' : 'watching');
+    case 'resumed':
+    case 'would_stop':
+      return phase ?? 'watching';
     default:
-      return phase;
+      return phase ?? before;
   }
 }
 

@@ -24,7 +24,7 @@ export function Monitoring() {
   return (
     <PageFrame {...live}>
       <AutoEndWarnings warnings={warnings} streams={streams} />
-      <SystemMetricsCard stats={stats} unknownCounts={unknownCounts} />
+      <SystemMetricsCard stats={stats} isConnected={isConnected} unknownCounts={unknownCounts} />
       <ActiveStreamsGrid
         streams={streams}
         isKnown={isConnected || staleSince !== undefined}

@@ -4,6 +4,7 @@ import { AutoEndStatus } from '@/components/AutoEndStatus';
 import { Icon } from '@/components/Icon';
 import { ListenerCount } from '@/components/ListenerCount';
 import { PageFrame } from '@/components/PageFrame';
+import { StreamReport } from '@/components/ReportCard';
 import { pressByKey, StreamActions } from '@/components/StreamActions';
 import { EDGES, NowPlaying, QueueSize, StateBadge } from '@/components/StreamCard';
 import { Timeline } from '@/components/Timeline';
@@ -80,7 +81,8 @@ export function Stream({ channelId }: { channelId: string }) {
             </div>
             <div className="flex min-w-0 flex-col gap-4">
               <Timeline channelId={channelId} stream={stream} decisions={decisions} />
-              {explanation && <Evidence reporters={explanation.evidence} />}
+              <StreamReport channelId={channelId} />
+              {explanation && <Evidence channelId={channelId} reporters={explanation.evidence} />}
               {explanation && <Commands commands={explanation.commands} now={now} />}
               {explanation?.journal_error && (
                 <p role="alert" className="card border-amber-line px-4 py-3 text-sm text-amber">

@@ -1,0 +1,25 @@
+/** Asks the daemon something, and checks its answer at the door. */
+import * as v from 'valibot';
+import { Unreachable, whyNot } from './actions';
+
+const ANSWER_WITHIN_MS = 10_000;
+
+/** `undefined` where there is no such thing. */
+export async function ask<const S extends v.GenericSchema>(
+  path: string,
+  schema: S,
+  signal: AbortSignal,
+): Promise<v.InferOutput<S> | undefined> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, {
+      headers: { accept: 'application/json' },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
+    });
+  } catch (cause) {
+    throw new Unreachable('no answer', { cause });
+  }
+  if (answer.status === 404) return undefined;
+  if (!answer.ok) throw new Error(await whyNot(answer));
+  return v.parse(schema, await answer.json());
+}
