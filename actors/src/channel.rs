@@ -791,6 +791,10 @@ impl Handler<Leave> for ChannelActor {
         if self.stream.auto_end().is_stopping() {
             self.retract(CommandFate::Withdrawn);
         }
+        // Whoever has it next reads what is kept; where another one has it already, this is refused.
+        if let Some(save) = self.unsaved.take() {
+            self.hand_to_store(*save);
+        }
         // Its timers would keep it alive, deciding for a channel that others have begun anew.
         ctx.stop();
     }

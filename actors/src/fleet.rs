@@ -6,7 +6,7 @@ mod post;
 mod roster;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -19,8 +19,8 @@ use prometheus::{IntCounter, IntGauge, Registry};
 use tokio::sync::oneshot;
 
 use self::{
-    letter::{Answer, Bulletin, Counted, Note, Order, Question, Reported, Said, Told},
-    post::{Found, Outgoing, Post},
+    letter::{Answer, Bulletin, Counted, Dated, Note, Order, Question, Reported, Said, Told},
+    post::{Age, Found, Outgoing, Post},
     roster::{Roster, united},
 };
 use crate::{
@@ -45,10 +45,18 @@ pub const MAILBOX: usize = 16_384;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What is reported of them is taken in within this, or parked for whoever has them next.
 const PARKED_AFTER: Duration = Duration::from_secs(1);
+/// How late it is noticed that nobody answers.
+const CLOCK_EVERY: Duration = Duration::from_millis(50);
 /// A report that was longer on its way proves that somebody listens, and not that nobody does.
 const LATE: Duration = Duration::from_secs(2);
 /// What is to be done with a channel is done within this or not at all: whoever asked has been told that it was not.
 const QUESTION_VALID: Duration = Duration::from_secs(2);
+/// What was parked for longer says nothing any more.
+const FOUND_WITHIN: Duration = Duration::from_secs(60);
+/// Redis's clock is known for so long after a look at it.
+const CLOCK_KNOWN_FOR: Duration = Duration::from_secs(2);
+/// A snapshot in which somebody's channels are missing is followed by another one.
+const RESYNC_AFTER: Duration = Duration::from_secs(5);
 /// Live messages leave together.
 const BULLETIN_SPACING: Duration = Duration::from_millis(2);
 /// A bulletin comes this often though there is nothing to tell.
@@ -127,6 +135,7 @@ pub struct Forward {
     /// Each with the channel it is of.
     pub acks: Vec<(ChannelId, Ack)>,
     pub only: Option<ChannelId>,
+    pub received: Timestamp,
     pub tally: Arc<Tally>,
 }
 
@@ -174,8 +183,12 @@ pub struct Asked {
 #[rtype(result = "()")]
 pub struct Arrived {
     found: Vec<Found>,
-    notes: Vec<(Note, Duration)>,
+    notes: Vec<(Note, Age)>,
     bulletins: Vec<Bulletin>,
+    /// Redis's clock, in milliseconds, and when it was read: not before `asked_at`, and not after `read_at`.
+    redis: i64,
+    asked_at: Timestamp,
+    read_at: Timestamp,
 }
 
 /// What was to be parked lies where its reader will find it, or could not be written.
@@ -199,6 +212,7 @@ enum Waiting {
     Reports {
         tally: Arc<Tally>,
         reported: Reported,
+        received: Timestamp,
     },
     Parked {
         tally: Arc<Tally>,
@@ -272,12 +286,21 @@ pub struct Fleet {
     answerer: Option<Recipient<Asked>>,
     roster: Roster,
     waiting: HashMap<u64, Waiting>,
+    /// Until when each of them waits, those that are answered among them.
+    patience: BTreeSet<(Timestamp, u64)>,
+    looks_at_the_clock: bool,
     next: u64,
     bulletin: u64,
     told: Vec<Told>,
     bulletin_planned: bool,
     holds: BTreeSet<Slot>,
     questions: VecDeque<(Arc<str>, u64)>,
+    /// What is parked and being taken in.
+    in_hand: HashSet<(Slot, String)>,
+    /// Redis's clock, in milliseconds, and ours, at the last look.
+    redis: Option<(i64, Timestamp)>,
+    totals: Totals,
+    resync_planned: bool,
 }
 
 impl Fleet {
@@ -292,12 +315,18 @@ impl Fleet {
             answerer: None,
             roster: Roster::default(),
             waiting: HashMap::new(),
+            patience: BTreeSet::new(),
+            looks_at_the_clock: false,
             next: 0,
             bulletin: 0,
             told: Vec::new(),
             bulletin_planned: false,
             holds: BTreeSet::new(),
             questions: VecDeque::new(),
+            in_hand: HashSet::new(),
+            redis: None,
+            totals: Totals::default(),
+            resync_planned: false,
         }
     }
 
@@ -311,21 +340,27 @@ impl Fleet {
         self.post.as_ref().is_some_and(|post| post.send(outgoing))
     }
 
-    /// Brings reports to the daemon that has their channels.
-    fn bring(&mut self, ctx: &mut Context<Self>, to: &Arc<str>, reported: Reported, tally: Arc<Tally>) {
-        let waiting = Waiting::Reports { tally, reported: reported.clone() };
-        let number = self.expect(ctx, waiting, PARKED_AFTER);
-        self.note(to, &Note::Reports { from: Arc::clone(&self.me), number, reported });
+    /// What Redis's clock showed then, or a little less; `None` where it was not looked at for too long.
+    fn on_redis(&self, then: Timestamp) -> Option<i64> {
+        let (redis, at) = self.redis.filter(|(_, at)| self.now().since(*at) < CLOCK_KNOWN_FOR)?;
+        Some(redis + then.since(at).as_millis() as i64 - at.since(then).as_millis() as i64)
     }
 
-    /// Lays reports where whoever holds their slots next finds them. They lie there for a while: that somebody listens
-    /// they prove still, that nobody does no more.
-    fn park(&mut self, ctx: &mut Context<Self>, mut reported: Reported, tally: &Arc<Tally>) {
-        reported.is_late();
-        for (slot, reported) in by_slot(reported) {
-            let waiting = Waiting::Parked { tally: Arc::clone(tally), reports: reported.reports.len() as u32 };
+    /// Brings reports to the daemon that has their channels.
+    fn bring(&mut self, ctx: &mut Context<Self>, to: &Arc<str>, reported: Reported, came: (Timestamp, Arc<Tally>)) {
+        let (received, tally) = came;
+        let waiting = Waiting::Reports { tally, reported: reported.clone(), received };
+        let number = self.expect(ctx, waiting, PARKED_AFTER);
+        self.note_of(received, to, Note::Reports { from: Arc::clone(&self.me), number, reported });
+    }
+
+    /// Lays reports where whoever holds their slots next finds them, as far as they are worth it.
+    fn park(&mut self, ctx: &mut Context<Self>, reported: Reported, received: Timestamp, tally: &Arc<Tally>) {
+        let at = self.on_redis(received);
+        for (slot, what) in by_slot(reported.lasting()) {
+            let waiting = Waiting::Parked { tally: Arc::clone(tally), reports: what.reports.len() as u32 };
             let number = self.expect(ctx, waiting, PATIENCE);
-            let sent = match serde_json::to_vec(&reported) {
+            let sent = match serde_json::to_vec(&Dated { at, what }) {
                 Ok(body) => self.send(Outgoing::Park { number, slot, body }),
                 Err(error) => {
                     tracing::error!(%error, "reports for another daemon could not be written; please report this");
@@ -342,8 +377,24 @@ impl Fleet {
         self.next += 1;
         let number = self.next;
         self.waiting.insert(number, waiting);
-        ctx.run_later(patience, move |fleet, ctx| fleet.give_up(ctx, number));
+        self.patience.insert((self.now().plus(patience), number));
+        if !self.looks_at_the_clock {
+            self.look_at_the_clock(ctx);
+        }
         number
+    }
+
+    /// One timer for all who wait: an actor looks at each of its own whenever it wakes.
+    fn look_at_the_clock(&mut self, ctx: &mut Context<Self>) {
+        let now = self.now();
+        while let Some((_, number)) = self.patience.first().copied().filter(|(until, _)| *until <= now) {
+            self.patience.pop_first();
+            self.give_up(ctx, number);
+        }
+        self.looks_at_the_clock = !self.patience.is_empty();
+        if self.looks_at_the_clock {
+            ctx.run_later(CLOCK_EVERY, Self::look_at_the_clock);
+        }
     }
 
     /// There is no answer, and none is waited for any more.
@@ -351,15 +402,20 @@ impl Fleet {
         let Some(waiting) = self.waiting.remove(&number) else { return };
         self.metrics.unanswered.inc();
         match waiting {
-            Waiting::Reports { tally, reported } => self.park(ctx, reported, &tally),
+            Waiting::Reports { tally, reported, received } => self.park(ctx, reported, received, &tally),
             // To be sent again.
             Waiting::Parked { tally, .. } => tally.busy(),
             Waiting::Commands(_) | Waiting::Said(_) | Waiting::States { .. } => {}
         }
     }
 
-    fn note(&self, to: &Arc<str>, note: &Note) {
-        match serde_json::to_vec(note) {
+    fn note(&self, to: &Arc<str>, note: Note) {
+        self.note_of(self.now(), to, note);
+    }
+
+    /// What is told in it was so `then`.
+    fn note_of(&self, then: Timestamp, to: &Arc<str>, note: Note) {
+        match serde_json::to_vec(&Dated { at: self.on_redis(then), what: note }) {
             // Whoever waits for what cannot be sent is patient only for so long.
             Ok(body) => {
                 self.send(Outgoing::Note { to: Arc::clone(to), body });
@@ -381,7 +437,7 @@ impl Fleet {
                 from: Arc::clone(&self.me),
                 number: self.bulletin,
                 sessions: self.home.attention.sessions.load(Relaxed) as u64,
-                totals: self.home.cells.totals(),
+                totals: self.totals,
                 slots: self.holds.iter().map(|slot| slot.number()).collect(),
                 live,
             };
@@ -400,24 +456,44 @@ impl Fleet {
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
+        self.totals = self.home.cells.totals();
         self.publish();
         ctx.run_later(BULLETIN_EVERY, Self::beat);
+    }
+
+    /// Somebody did not say what its channels look like: everybody asks once more.
+    fn resync_later(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.resync_planned, true) {
+            ctx.run_later(RESYNC_AFTER, |fleet, _| {
+                fleet.resync_planned = false;
+                // Its mailbox is full of what is newer.
+                let _ = fleet.home.resync.try_send(Resync);
+            });
+        }
     }
 
     /// What follows from who is there.
     fn look_around(&mut self, now: Timestamp) {
         self.roster.forget(now);
-        self.home.attention.neighbours.store(self.roster.any_listens(now), Relaxed);
+        self.neighbours_listen(self.roster.any_listens(now));
         self.home.elsewhere.set(&self.roster.totals(now));
         self.metrics.daemons.set(self.roster.present(now).count() as i64 + 1);
     }
 
+    /// Whoever was told nothing for a while has missed something, which the number that is left out says.
+    fn neighbours_listen(&self, listen: bool) {
+        let before = self.home.attention.neighbours.swap(listen, Relaxed);
+        if listen && !before {
+            self.home.attention.untold.store(true, Relaxed);
+        }
+    }
+
     // ---- reading ----
 
-    fn asked(&mut self, ctx: &mut Context<Self>, (from, number): (Arc<str>, u64), asked: Asked, age: Duration) {
+    fn asked(&mut self, ctx: &mut Context<Self>, (from, number): (Arc<str>, u64), asked: Asked, age: Age) {
         let key = (Arc::clone(&from), number);
         // What was read before a connection broke may be read once more.
-        if age > QUESTION_VALID || self.questions.contains(&key) {
+        if age.most.is_none_or(|age| age > QUESTION_VALID) || self.questions.contains(&key) {
             return;
         }
         self.questions.push_back(key);
@@ -431,31 +507,34 @@ impl Fleet {
         }
         ctx.spawn(said.into_actor(self).map(move |said, fleet, _| {
             if let Ok(said) = said {
-                fleet.note(&from, &Note::Answer { number, answer: Answer::Said(said) });
+                fleet.note(&from, Note::Answer { number, answer: Answer::Said(said) });
             }
         }));
     }
 
-    /// Takes reports in as if they had been sent here; answers what came of it, and which commands.
-    fn take_in(
-        &self,
-        mut reported: Reported,
-        age: Duration,
-    ) -> impl Future<Output = (BatchAnswer, Vec<StopCommand>)> + use<> {
-        if age > LATE {
+    /// Takes reports in as if they had been sent here.
+    fn take_in(&self, mut reported: Reported, age: Age) -> impl Future<Output = BatchAnswer> + use<> {
+        if age.most.is_none_or(|age| age > LATE) {
             reported.is_late();
         }
-        let Reported { source, reports, acks, only } = reported;
+        let Reported { source, reports, acks, .. } = reported;
         let (tally, answer) = Tally::new();
-        let received = self.now().minus(age);
-        let batch = Batch { source: source.clone(), received, reports, acks, tally: Arc::clone(&tally) };
+        // No longer ago than is certain: nothing is credited that may not have been.
+        let received = self.now().minus(age.lain);
+        let batch = Batch { source, received, reports, acks, tally: Arc::clone(&tally) };
         if self.home.batches.try_send(batch).is_err() {
             tally.busy();
         }
-        drop(tally);
+        async move { answer.await.unwrap_or_default() }
+    }
+
+    /// What is reported to another daemon, whose answer carries what is commanded.
+    fn reported_by(&self, ctx: &mut Context<Self>, (from, number): (Arc<str>, u64), reported: Reported, age: Age) {
+        let (source, only) = (reported.source.clone(), reported.only.clone());
         let (collect, waiting) = (self.home.collect.clone(), self.home.commands_waiting.clone());
-        async move {
-            let counted = answer.await.unwrap_or_default();
+        let taken_in = self.take_in(reported, age);
+        let taken = async move {
+            let counted = taken_in.await;
             let mut commands = Vec::new();
             if !counted.elsewhere && (counted.offered || waiting.any()) {
                 let (reply, collected) = oneshot::channel();
@@ -464,27 +543,36 @@ impl Fleet {
                 }
             }
             (counted, commands)
-        }
-    }
-
-    fn reported_by(&self, ctx: &mut Context<Self>, (from, number): (Arc<str>, u64), reported: Reported, age: Duration) {
-        let taken = self.take_in(reported, age).into_actor(self);
-        ctx.spawn(taken.map(move |(counted, commands), fleet, _| {
+        };
+        ctx.spawn(taken.into_actor(self).map(move |(counted, commands), fleet, _| {
             let answer = if counted.elsewhere {
                 Answer::Elsewhere
             } else {
                 Answer::Taken { counted: Counted::from(&counted), commands: fleet.orders(commands) }
             };
-            fleet.note(&from, &Note::Answer { number, answer });
+            fleet.note(&from, Note::Answer { number, answer });
         }));
     }
 
-    /// Commands that come of what was parked wait to be delivered again: whoever reported it has its answer.
-    fn found(&self, ctx: &mut Context<Self>, Found { slot, id, reported, age }: Found) {
+    /// What was parked: whoever reported it has had its answer, and gets what is commanded with the next one.
+    fn found(&mut self, ctx: &mut Context<Self>, Found { slot, id, reported, age }: Found) {
+        let place = (slot, id);
+        if self.in_hand.contains(&place) {
+            return;
+        }
+        if age.lain > FOUND_WITHIN {
+            // It says nothing of what is now.
+            let (slot, id) = place;
+            self.send(Outgoing::Done { slot, id });
+            return;
+        }
         let taken = self.take_in(reported, age).into_actor(self);
-        ctx.spawn(taken.map(move |(counted, _), fleet, _| {
+        self.in_hand.insert(place.clone());
+        ctx.spawn(taken.map(move |counted, fleet, _| {
+            fleet.in_hand.remove(&place);
             // Otherwise it is found once more, by whoever holds the slot by then.
             if !counted.elsewhere && !counted.busy {
+                let (slot, id) = place;
                 fleet.send(Outgoing::Done { slot, id });
             }
         }));
@@ -495,9 +583,14 @@ impl Fleet {
         commands.into_iter().map(|command| Order::of(command, now)).collect()
     }
 
-    fn answered(&mut self, ctx: &mut Context<Self>, number: u64, answer: Answer, age: Duration) {
+    fn answered(&mut self, ctx: &mut Context<Self>, number: u64, answer: Answer, age: Age) {
         let now = self.now();
-        let arrived = |orders: Vec<Order>| orders.into_iter().map(|order| order.arrived(now, age)).collect::<Vec<_>>();
+        // Of whose age nobody knows is not delivered: it comes again.
+        let on_the_way = age.most.unwrap_or(Duration::MAX);
+        let arrived = |orders: Vec<Order>| {
+            let commands = orders.into_iter().map(|order| order.arrived(now, on_the_way));
+            commands.filter(|command| command.valid_until > now).collect::<Vec<_>>()
+        };
         let Some(waiting) = self.waiting.remove(&number) else { return };
         match (waiting, answer) {
             (Waiting::Reports { tally, .. }, Answer::Taken { counted, commands }) => {
@@ -512,7 +605,9 @@ impl Fleet {
                 }
                 tally.commanded(arrived(commands));
             }
-            (Waiting::Reports { tally, reported }, Answer::Elsewhere) => self.park(ctx, reported, &tally),
+            (Waiting::Reports { tally, reported, received }, Answer::Elsewhere) => {
+                self.park(ctx, reported, received, &tally);
+            }
             (Waiting::Commands(first), Answer::Commands(commands)) => {
                 let commands = arrived(commands);
                 if !commands.is_empty() {
@@ -550,13 +645,13 @@ impl Fleet {
         }
         ctx.spawn(collected.into_actor(self).map(move |commands, fleet, _| {
             let orders = fleet.orders(commands.unwrap_or_default());
-            fleet.note(&from, &Note::Answer { number, answer: Answer::Commands(orders) });
+            fleet.note(&from, Note::Answer { number, answer: Answer::Commands(orders) });
         }));
     }
 
     fn describe_for(&mut self, ctx: &mut Context<Self>, from: Arc<str>, number: u64) {
         self.roster.listens(&from);
-        self.home.attention.neighbours.store(true, Relaxed);
+        self.neighbours_listen(true);
         let (reply, answer) = oneshot::channel();
         if self.home.describe.try_send(Describe { reply }).is_err() {
             return;
@@ -567,7 +662,7 @@ impl Fleet {
                 let more = rest.split_off(rest.len().min(STATES_TOGETHER));
                 let (states, last) = (std::mem::replace(&mut rest, more), rest.is_empty());
                 let answer = Answer::States { states, last };
-                fleet.note(&from, &Note::Answer { number, answer });
+                fleet.note(&from, Note::Answer { number, answer });
                 if last {
                     break;
                 }
@@ -581,7 +676,7 @@ impl Actor for Fleet {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        match Post::open(&self.link, &self.me, &ctx.address()) {
+        match Post::open(&self.link, self.clock, &self.me, &ctx.address()) {
             Ok(post) => self.post = Some(post),
             Err(error) => {
                 tracing::error!(%error, "there are no threads to reach other daemons with; restart the daemon");
@@ -596,6 +691,10 @@ impl Handler<Arrived> for Fleet {
 
     fn handle(&mut self, arrived: Arrived, ctx: &mut Self::Context) {
         let now = self.now();
+        self.redis = Some((arrived.redis, arrived.read_at));
+        // It has lain here too.
+        let (least, most) = (now.since(arrived.read_at), now.since(arrived.asked_at));
+        let aged = |age: Age| Age { lain: age.lain + least, most: age.most.map(|age| age + most) };
         let mut live = Vec::new();
         let mut missed = false;
         for bulletin in arrived.bulletins.into_iter().filter(|bulletin| bulletin.from != self.me) {
@@ -610,6 +709,7 @@ impl Handler<Arrived> for Fleet {
             let _ = self.home.resync.try_send(Resync);
         }
         for (note, age) in arrived.notes {
+            let age = aged(age);
             match note {
                 Note::Answer { number, answer } => self.answered(ctx, number, answer, age),
                 Note::Reports { from, number, reported } => self.reported_by(ctx, (from, number), reported, age),
@@ -620,12 +720,13 @@ impl Handler<Arrived> for Fleet {
                 }
                 Note::Describe { from, number } => self.describe_for(ctx, from, number),
                 Note::Collect { from, number, source, only, wait } => {
-                    self.collect_for(ctx, (from, number), (source, only, wait.saturating_sub(age)));
+                    self.collect_for(ctx, (from, number), (source, only, wait.saturating_sub(age.lain)));
                 }
             }
         }
         for found in arrived.found {
-            self.found(ctx, found);
+            let age = aged(found.age);
+            self.found(ctx, Found { age, ..found });
         }
         self.look_around(now);
     }
@@ -649,7 +750,7 @@ impl Handler<Forward> for Fleet {
     type Result = ();
 
     fn handle(&mut self, forward: Forward, ctx: &mut Self::Context) {
-        let Forward { source, reports, acks, only, tally } = forward;
+        let Forward { source, reports, acks, only, received, tally } = forward;
         self.metrics.forwarded.inc_by(reports.len() as u64);
         let now = self.now();
         // Those of nobody in particular among them.
@@ -665,8 +766,8 @@ impl Handler<Forward> for Fleet {
         }
         for (holder, reported) in holders {
             match holder {
-                Some(to) => self.bring(ctx, &to, reported, Arc::clone(&tally)),
-                None => self.park(ctx, reported, &tally),
+                Some(to) => self.bring(ctx, &to, reported, (received, Arc::clone(&tally))),
+                None => self.park(ctx, reported, received, &tally),
             }
         }
     }
@@ -698,7 +799,7 @@ impl Handler<CollectElsewhere> for Fleet {
         for to in present {
             let number = self.expect(ctx, Waiting::Commands(Arc::clone(&first)), wait + PATIENCE);
             let (from, source, only) = (Arc::clone(&self.me), source.clone(), only.clone());
-            self.note(&to, &Note::Collect { from, number, source, only, wait });
+            self.note(&to, Note::Collect { from, number, source, only, wait });
         }
     }
 }
@@ -711,7 +812,7 @@ impl Handler<AskElsewhere> for Fleet {
         // Where nobody is known to have it, whoever asks hears nothing.
         let Some(to) = self.roster.holder_of(Slot::of(channel.as_str()), self.now()).cloned() else { return };
         let number = self.expect(ctx, Waiting::Said(reply), 2 * PATIENCE);
-        self.note(&to, &Note::Question { from: Arc::clone(&self.me), number, channel, question });
+        self.note(&to, Note::Question { from: Arc::clone(&self.me), number, channel, question });
     }
 }
 
@@ -765,14 +866,18 @@ impl Handler<Describe> for Fleet {
         for from in present {
             let waiting = Waiting::States { from: Arc::clone(&from), states: Vec::new(), all: Arc::clone(&all) };
             let number = self.expect(ctx, waiting, PATIENCE);
-            self.note(&from, &Note::Describe { from: Arc::clone(&self.me), number });
+            self.note(&from, Note::Describe { from: Arc::clone(&self.me), number });
         }
         drop(all);
         let gathered = async move { (mine.await, others.await.unwrap_or_default()) };
-        ctx.spawn(gathered.into_actor(self).map(move |(mine, (answered, theirs)), fleet, _| {
+        ctx.spawn(gathered.into_actor(self).map(move |(mine, (answered, theirs)), fleet, ctx| {
             // Whoever asked hears nothing where this daemon itself does not answer.
             let Ok(mine) = mine else { return };
-            let unknown = fleet.roster.unknown(&answered);
+            let unknown = fleet.roster.unknown(&answered, &fleet.holds);
+            let now = fleet.now();
+            if fleet.roster.present(now).any(|name| !answered.contains(name)) {
+                fleet.resync_later(ctx);
+            }
             let _ = reply.send(united(mine.into_iter().chain(theirs).chain(unknown)));
         }));
     }

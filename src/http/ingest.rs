@@ -5,13 +5,17 @@ mod cloud_events;
 mod request;
 mod sources;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use actix::Addr;
 use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, post, web};
 use futures_util::future::{Either, select};
 use sattva_actors::{
     channel::stop::Stop,
-    fleet::{CollectElsewhere, Forward},
+    fleet::{CollectElsewhere, Fleet, Forward},
     identity::{ChannelId, SourceId},
     protocol::{Ack, Batch, Collect, Identity, Report, Status, StopCommand, Tally},
     wire::Command,
@@ -25,6 +29,8 @@ use super::{Front, Stage, body::Body, problem::Problem, streams};
 
 /// The longest an answer is held back until there is a command.
 const WAIT_MAX: u64 = 30;
+/// Other daemons wait so long for a command before they are asked again.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// The source of the simplest report.
 const SIMPLE_SOURCE: &str = "simple";
 /// An answer waits this long for the channels and the disk.
@@ -100,14 +106,30 @@ fn sort_out(front: &Front, reports: Reports, acks: Vec<Ack>) -> (Sorted, Reports
     (sorted, ours, our_acks)
 }
 
-/// The commands of the first who has any.
+/// The commands of the first who has any. Others are asked again and again: whoever has gone is to be waited for no more.
 async fn whoever_is_first(
-    ours: oneshot::Receiver<Vec<StopCommand>>,
-    theirs: oneshot::Receiver<Vec<StopCommand>>,
+    fleet: &Addr<Fleet>,
+    mut ours: oneshot::Receiver<Vec<StopCommand>>,
+    (source, only, wait): (SourceId, Option<ChannelId>, Duration),
 ) -> Vec<StopCommand> {
-    match select(ours, theirs).await {
-        Either::Left((Ok(commands), _)) | Either::Right((Ok(commands), _)) if !commands.is_empty() => commands,
-        Either::Left((_, other)) | Either::Right((_, other)) => other.await.unwrap_or_default(),
+    let until = Instant::now() + wait;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let (reply, theirs) = oneshot::channel();
+        let collect = Collect { source: source.clone(), only: only.clone(), wait: left.min(ASKED_AGAIN), reply };
+        let sent = fleet.try_send(CollectElsewhere(collect)).is_ok();
+        match select(&mut ours, theirs).await {
+            Either::Left((commands, theirs)) => {
+                let mut commands = commands.unwrap_or_default();
+                if commands.is_empty() && sent {
+                    commands = theirs.await.unwrap_or_default();
+                }
+                return commands;
+            }
+            Either::Right((Ok(commands), _)) if !commands.is_empty() => return commands,
+            Either::Right(_) if !sent || left.is_zero() => return ours.await.unwrap_or_default(),
+            Either::Right(_) => {}
+        }
     }
 }
 
@@ -134,7 +156,7 @@ async fn take_in(
     if let Some(fleet) = front.house.fleet.as_ref().filter(|_| !theirs.is_empty()) {
         let Sorted { reports, acks } = theirs;
         let (source, only, tally) = (source.clone(), only.clone(), Arc::clone(&tally));
-        fleet.try_send(Forward { source, reports, acks, only, tally }).map_err(|_| busy())?;
+        fleet.try_send(Forward { source, reports, acks, only, received, tally }).map_err(|_| busy())?;
     }
     let batch = Batch { source: source.clone(), received, reports, acks, tally };
     front.house.supervisor.try_send(batch).map_err(|_| busy())?;
@@ -166,12 +188,7 @@ async fn take_in(
         // The reports are in; a command missed here is offered again.
         commands.extend(match fleet {
             None => collected.await.unwrap_or_default(),
-            Some(fleet) => {
-                let (reply, theirs) = oneshot::channel();
-                let collect = CollectElsewhere(Collect { source, only, wait, reply });
-                fleet.try_send(collect).map_err(|_| busy())?;
-                whoever_is_first(collected, theirs).await
-            }
+            Some(fleet) => whoever_is_first(fleet, collected, (source, only, wait)).await,
         });
     }
     let now = front.clock.now().at;

@@ -10,9 +10,17 @@ use crate::{
     channel::cell::Totals,
     clock::Timestamp,
     identity::{ChannelId, SessionId, SourceId},
-    protocol::{Ack, Action, BatchAnswer, OnlyIf, Replaces, Report, StopCommand, StopReason},
+    protocol::{Ack, Action, BatchAnswer, OnlyIf, Replaces, Report, Status, StopCommand, StopReason},
     wire::{MessageType, StreamState},
 };
+
+/// What is written to others, and when, on Redis's clock in milliseconds as the writer knows it: what was held up on its
+/// way to Redis must not pass for new.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Dated<T> {
+    pub at: Option<i64>,
+    pub what: T,
+}
 
 /// What one source says of channels of one daemon, or of one slot that nobody answers for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +36,14 @@ impl Reported {
     /// It was long on its way: somebody may have come since, so that nobody was there is old news.
     pub fn is_late(&mut self) {
         self.reports.iter_mut().for_each(|(_, report)| report.listeners = report.listeners.filter(|n| *n > 0));
+    }
+
+    /// What is worth to lie somewhere for a while: that somebody listens, and that a stream is over. All else its next
+    /// report says too.
+    pub fn lasting(mut self) -> Self {
+        self.is_late();
+        self.reports.retain(|(_, report)| report.listeners.is_some() || report.status == Status::Stopped);
+        self
     }
 }
 

@@ -20,9 +20,13 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Arrived, Fleet, Parked,
-    letter::{Bulletin, Note, Reported},
+    letter::{Bulletin, Dated, Note, Reported},
 };
-use crate::{store::redis::Link, territory::Slot};
+use crate::{
+    clock::{Clock, Timestamp},
+    store::redis::Link,
+    territory::Slot,
+};
 
 const PARKED: &str = "sattva:parked:";
 const INBOX: &str = "sattva:inbox:";
@@ -36,6 +40,13 @@ const PARKED_MAX: usize = 10_000;
 const NOTES_MAX: usize = 10_000;
 /// Who is further behind has missed something.
 const BULLETINS_MAX: usize = 1000;
+/// What is parked in slots that nobody holds goes after this.
+const PARKED_KEPT: Duration = Duration::from_secs(600);
+/// What waits for longer is not sent any more.
+const STALE_AFTER: Duration = Duration::from_secs(1);
+/// Redis's clock may run apart from this machine's by so much between two looks, and what is written may be from so far
+/// in the future, in milliseconds.
+const CLOCK_STEP: i64 = 1000;
 /// The inbox of a daemon that reads no more goes after this.
 const INBOX_KEPT: Duration = Duration::from_secs(60);
 /// What waits to be written.
@@ -52,6 +63,11 @@ const PARKED_EVERY: Duration = Duration::from_secs(1);
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// The actor's mailbox was full.
 const ROOM_AFTER: Duration = Duration::from_millis(10);
+
+struct Waiting {
+    outgoing: Outgoing,
+    since: Instant,
+}
 
 pub enum Outgoing {
     Note {
@@ -72,26 +88,35 @@ pub enum Outgoing {
     },
 }
 
-/// What was parked, where it lies, and for how long it has, by Redis's clock.
+/// How old something is when it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Age {
+    /// It has lain in Redis for so long.
+    pub lain: Duration,
+    /// So long ago it was written at most; `None` where that cannot be told.
+    pub most: Option<Duration>,
+}
+
+/// What was parked, and where it lies.
 pub struct Found {
     pub slot: Slot,
     pub id: String,
     pub reported: Reported,
-    pub age: Duration,
+    pub age: Age,
 }
 
 /// The slots in which it is looked for what is parked.
 type Reading = Arc<Mutex<BTreeSet<Slot>>>;
 
 pub struct Post {
-    outgoing: SyncSender<Outgoing>,
+    outgoing: SyncSender<Waiting>,
     reading: Reading,
     /// While it is there both threads go on.
     _open: SyncSender<()>,
 }
 
 impl Post {
-    pub fn open(link: &Link, me: &Arc<str>, fleet: &Addr<Fleet>) -> std::io::Result<Self> {
+    pub fn open(link: &Link, clock: Clock, me: &Arc<str>, fleet: &Addr<Fleet>) -> std::io::Result<Self> {
         let (outgoing, queue) = sync_channel(OUTGOING_MAX);
         let (open, closed) = sync_channel(0);
         let reading = Reading::default();
@@ -106,6 +131,8 @@ impl Post {
             inbox: "0-0".into(),
             bulletins: String::new(),
             looked: None,
+            clock,
+            time: None,
         };
         thread::Builder::new().name("fleet-reader".into()).spawn(move || reader.run())?;
         Ok(Self { outgoing, reading, _open: open })
@@ -113,7 +140,7 @@ impl Post {
 
     /// False if too much waits already, or nothing is sent any more.
     pub fn send(&self, outgoing: Outgoing) -> bool {
-        match self.outgoing.try_send(outgoing) {
+        match self.outgoing.try_send(Waiting { outgoing, since: Instant::now() }) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }
@@ -136,10 +163,15 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, queue: &Receiver<Outgoing>) {
+    fn run(mut self, queue: &Receiver<Waiting>) {
         while let Ok(first) = queue.recv() {
             let rest = queue.try_iter().take(TOGETHER - 1);
-            let together: Vec<Outgoing> = std::iter::once(first).chain(rest).collect();
+            // Whoever waits for an answer to what is older has given up, and may have been told so.
+            let fresh = std::iter::once(first).chain(rest).filter(|waiting| waiting.since.elapsed() < STALE_AFTER);
+            let together: Vec<Outgoing> = fresh.map(|waiting| waiting.outgoing).collect();
+            if together.is_empty() {
+                continue;
+            }
             let written = self.write(&together);
             if let Err(error) = &written {
                 tracing::debug!(error, "what was meant for other daemons could not be written");
@@ -159,7 +191,7 @@ impl Writer {
 
     fn write(&mut self, together: &[Outgoing]) -> Result<(), String> {
         let mut pipe = redis::pipe();
-        let mut inboxes = BTreeSet::new();
+        let (mut inboxes, mut parked) = (BTreeSet::new(), BTreeSet::new());
         for outgoing in together {
             match outgoing {
                 Outgoing::Note { to, body } => {
@@ -169,11 +201,15 @@ impl Writer {
                 Outgoing::Bulletin(body) => add(&mut pipe, BULLETINS, BULLETINS_MAX, body),
                 Outgoing::Park { slot, body, .. } => {
                     add(&mut pipe, &format!("{PARKED}{}", slot.number()), PARKED_MAX, body);
+                    parked.insert(slot);
                 }
                 Outgoing::Done { slot, id } => {
                     pipe.cmd("XDEL").arg(format!("{PARKED}{}", slot.number())).arg(id).ignore();
                 }
             }
+        }
+        for slot in parked {
+            pipe.cmd("EXPIRE").arg(format!("{PARKED}{}", slot.number())).arg(PARKED_KEPT.as_secs()).ignore();
         }
         for inbox in inboxes {
             pipe.cmd("EXPIRE").arg(format!("{INBOX}{inbox}")).arg(INBOX_KEPT.as_secs()).ignore();
@@ -201,6 +237,9 @@ struct Reader {
     bulletins: String,
     /// When it was looked for what is parked, and in which slots.
     looked: Option<(Instant, BTreeSet<Slot>)>,
+    clock: Clock,
+    /// Redis's clock, in milliseconds, and ours, at the last look.
+    time: Option<(i64, Timestamp)>,
 }
 
 impl Reader {
@@ -240,45 +279,61 @@ impl Reader {
 
     fn connect(&mut self) -> Result<Connection, String> {
         let mut connection = self.link.dial().map_err(|error| error.to_string())?;
-        // What was said to all before is not for whoever comes now; another Redis counts otherwise.
-        let last: RedisResult<Vec<(String, Value)>> =
-            redis::cmd("XREVRANGE").arg(BULLETINS).arg("+").arg("-").arg("COUNT").arg(1).query(&mut connection);
-        let last = last.map_err(|error| self.link.explain(&error))?;
-        self.bulletins = last.into_iter().next().map_or_else(|| "0-0".into(), |(id, _)| id);
-        self.inbox = "0-0".into();
-        self.looked = None;
+        self.look_anew(&mut connection).map_err(|error| self.link.explain(&error))?;
+        self.time = None;
         Ok(connection)
     }
 
     fn read(&mut self, connection: &mut Connection) -> RedisResult<Arrived> {
         let inbox = format!("{INBOX}{}", self.me);
+        let asked_at = self.clock.now().at;
         let mut pipe = redis::pipe();
         // What has been read is kept nowhere: what channels look like can be much.
         pipe.cmd("XTRIM").arg(&inbox).arg("MINID").arg(&self.inbox).ignore();
         pipe.cmd("XREAD").arg("COUNT").arg(ENTRIES).arg("BLOCK").arg(WAIT.as_millis() as u64);
         pipe.arg("STREAMS").arg(BULLETINS).arg(inbox).arg(&self.bulletins).arg(&self.inbox);
-        let (reply, (seconds, micros)): (Option<StreamReadReply>, (u64, u64)) = pipe.cmd("TIME").query(connection)?;
+        let (reply, (seconds, micros)): (Option<StreamReadReply>, (i64, i64)) = pipe.cmd("TIME").query(connection)?;
         let now = seconds * 1000 + micros / 1000;
-        let mut arrived = Arrived::default();
+        let read_at = self.clock.now().at;
+        let mut arrived = Arrived { asked_at, read_at, redis: now, ..Arrived::default() };
         for stream in reply.into_iter().flat_map(|reply| reply.keys) {
             let Some(last) = stream.ids.last().map(|entry| entry.id.clone()) else { continue };
             if stream.key == BULLETINS {
                 arrived.bulletins.extend(bodies(&stream).filter_map(|(_, body)| read_as::<Bulletin>(BULLETINS, &body)));
                 self.bulletins = last;
             } else {
-                let notes =
-                    bodies(&stream).filter_map(|(id, body)| Some((read_as::<Note>(INBOX, &body)?, age(&id, now))));
-                arrived.notes.extend(notes);
+                for (id, body) in bodies(&stream) {
+                    let Some(Dated { at, what }) = read_as::<Dated<Note>>(INBOX, &body) else { continue };
+                    arrived.notes.push((what, age(&id, at, now)));
+                }
                 self.inbox = last;
             }
         }
         arrived.found = self.look_for_what_is_parked(connection, now)?;
+        let stepped = self.time.replace((now, read_at)).is_some_and(|(then, at)| {
+            let passed = read_at.since(at).as_millis() as i64;
+            (now - then - passed).abs() > CLOCK_STEP
+        });
+        if stepped {
+            // From here on ids may count otherwise.
+            self.look_anew(connection)?;
+        }
         Ok(arrived)
+    }
+
+    /// What was said to all before is not for whoever comes now; another Redis, or another clock, counts otherwise.
+    fn look_anew(&mut self, connection: &mut Connection) -> RedisResult<()> {
+        let last: Vec<(String, Value)> =
+            redis::cmd("XREVRANGE").arg(BULLETINS).arg("+").arg("-").arg("COUNT").arg(1).query(connection)?;
+        self.bulletins = last.into_iter().next().map_or_else(|| "0-0".into(), |(id, _)| id);
+        self.inbox = "0-0".into();
+        self.looked = None;
+        Ok(())
     }
 
     /// Now and then, and when slots have come: mostly there is nothing. What has been dealt with is there no more, and
     /// whatever is found twice does no harm.
-    fn look_for_what_is_parked(&mut self, connection: &mut Connection, now: u64) -> RedisResult<Vec<Found>> {
+    fn look_for_what_is_parked(&mut self, connection: &mut Connection, now: i64) -> RedisResult<Vec<Found>> {
         let slots = {
             let reading = lock(&self.reading);
             let looked = |(at, slots): &(Instant, BTreeSet<Slot>)| at.elapsed() < PARKED_EVERY && *slots == *reading;
@@ -302,8 +357,9 @@ impl Reader {
             let slot = stream.key.strip_prefix(PARKED).and_then(|number| Slot::numbered(number.parse().ok()?));
             let Some(slot) = slot else { continue };
             for (id, body) in bodies(&stream) {
-                let age = age(&id, now);
-                found.extend(read_as(PARKED, &body).map(|reported| Found { slot, id, reported, age }));
+                let Some(Dated { at, what: reported }) = read_as::<Dated<Reported>>(PARKED, &body) else { continue };
+                let age = age(&id, at, now);
+                found.push(Found { slot, id, reported, age });
             }
         }
         Ok(found)
@@ -336,8 +392,28 @@ fn read_as<T: DeserializeOwned>(stream: &str, body: &[u8]) -> Option<T> {
     read.ok()
 }
 
-/// An entry's id begins with when it was written.
-fn age(id: &str, now: u64) -> Duration {
-    let written = id.split('-').next().and_then(|millis| millis.parse::<u64>().ok()).unwrap_or(now);
-    Duration::from_millis(now.saturating_sub(written))
+/// An entry's id begins with when Redis took it, `at` is when it was written.
+fn age(id: &str, at: Option<i64>, now: i64) -> Age {
+    let taken = id.split('-').next().and_then(|millis| millis.parse::<i64>().ok()).unwrap_or(now);
+    let since = |then: i64| Duration::from_millis(now.saturating_sub(then).max(0).unsigned_abs());
+    // What is from the future was written by another clock.
+    let most = at.filter(|at| taken.max(*at) - now <= CLOCK_STEP).map(|at| since(at.min(taken)));
+    Age { lain: since(taken), most }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_held_up_on_its_way_to_redis_is_as_old_as_when_it_was_written() {
+        let millis = Duration::from_millis;
+        let fresh = age("10000-0", Some(9_990), 10_005);
+        assert_eq!((fresh.lain, fresh.most), (millis(5), Some(millis(15))));
+        let held_up = age("70000-3", Some(10_000), 70_001);
+        assert_eq!((held_up.lain, held_up.most), (millis(1), Some(millis(60_001))));
+        assert_eq!(age("10000-0", None, 10_000).most, None, "nobody knows");
+        assert_eq!(age("90000-0", Some(9_000), 10_000).most, None, "Redis's clock was set back");
+        assert_eq!(age("10000-0", Some(90_000), 10_001).most, None);
+    }
 }

@@ -91,10 +91,14 @@ impl Roster {
         }
     }
 
-    /// What the channels of those last looked like who are away or did not answer. Nothing is known of them.
-    pub fn unknown(&self, answered: &[Arc<str>]) -> impl Iterator<Item = StreamState> {
-        let silent = self.0.iter().filter(move |(name, _)| !answered.contains(name));
-        silent.flat_map(|(_, other)| other.states.iter().map(unknown))
+    /// What the channels of those last looked like who are away or did not answer, where nobody else has them by now.
+    /// Nothing is known of them.
+    pub fn unknown(&self, answered: &[Arc<str>], holds: &BTreeSet<Slot>) -> Vec<StreamState> {
+        let has = |name, slot: Slot| self.0.get(name).is_some_and(|other: &Other| other.slots.contains(&slot.number()));
+        let is_known = |slot: Slot| holds.contains(&slot) || answered.iter().any(|name| has(name, slot));
+        let silent = self.0.iter().filter(|(name, _)| !answered.contains(name));
+        let states = silent.flat_map(|(_, other)| &other.states);
+        states.filter(|state| !is_known(Slot::of(state.channel_id.as_str()))).map(unknown).collect()
     }
 }
 

@@ -195,8 +195,8 @@ impl RedisStore {
         call.arg(&self.me).arg(self.lease.as_millis() as u64).arg(GRACE.as_millis() as u64);
         call.arg(u8::from(settled)).arg(u8::from(self.is_current()));
         call.arg(u8::from(self.sharing == Sharing::Active)).arg(pulse).arg(SLOTS);
-        for (slot, fence, tenure) in self.leases.tenures() {
-            call.arg(slot.number()).arg(fence).arg(tenure);
+        for (slot, fence, tenure, leaving) in self.leases.tenures() {
+            call.arg(slot.number()).arg(fence).arg(tenure).arg(u8::from(leaving));
         }
         let (now, slots, surplus): (i64, Vec<(u16, u64, String)>, usize) = self.call(&call)?;
         self.read_clock(now);

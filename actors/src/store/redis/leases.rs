@@ -35,9 +35,9 @@ impl Leases {
         self.0.iter().filter(|(_, lease)| lease.read).map(|(slot, lease)| (*slot, lease.fence))
     }
 
-    /// As [`Self::held`], and the fence under which each was taken.
-    pub fn tenures(&self) -> impl Iterator<Item = (Slot, u64, u64)> {
-        self.held().map(|(slot, fence)| (slot, fence, self.0[&slot].tenure))
+    /// As [`Self::held`], with the fence under which each was taken, and whether its channels leave.
+    pub fn tenures(&self) -> impl Iterator<Item = (Slot, u64, u64, bool)> {
+        self.held().map(|(slot, fence)| (slot, fence, self.0[&slot].tenure, self.0[&slot].leaving))
     }
 
     pub fn slots(&self) -> impl Iterator<Item = Slot> {

@@ -1,12 +1,14 @@
 -- Renews this daemon's leases and takes what is free, on Redis's own clock.
 -- A row of the leases is "daemon fence until tenure lease": who holds a slot, under which fence, until when (ms), the
 -- fence under which it was taken, which outlives a loss of Redis's data, and for how long it was leased (ms).
--- Daemons that share the slots each keep to their part of them; a daemon counts while it has been heard of within its
--- lease, and only once it is settled, for only then may it take what another one gives up.
--- KEYS: leases, pulses, fence, born, writes, daemons (of each: when it was last heard of and for how long that holds, ms)
+-- Daemons that share the slots each keep to their part of them; a daemon counts while it has been heard of within
+-- the grace, and only once it is settled, for only then may it take what another one gives up. One that dies again and
+-- again counts for little more than one; what it holds is kept for it by its leases.
+-- KEYS: leases, pulses, fence, born, writes, daemons (of each: when it was last heard of, ms)
 -- ARGV: daemon, lease (ms), grace (ms), settled (1: it has spoken with Redis for so long without a break),
 --   current (1: its leases have not run out since it last renewed them), shares (1: with all daemons that do; 0: one
---   has everything), pulse or "", slots, then slot, fence and tenure of each slot it believes it holds
+--   has everything), pulse or "", slots, then slot, fence, tenure and leaving (1: its channels
+--   have left, and nothing is vouched for) of each slot it believes it holds
 -- Answers: now (ms), and of each slot that it holds from here on: slot, fence, how ("kept", "taken", "anew"), or "waits"
 --   where it may hold it soon, under the fence it knows, and not yet; and how many slots are more than its part
 local t = redis.call('TIME')
@@ -22,11 +24,11 @@ end
 local function row(who, fence, till, tenure, whole)
   return who .. ' ' .. fence .. ' ' .. string.format('%.0f', till) .. ' ' .. tenure .. ' ' .. whole
 end
-local rows, mine, since, highest = {}, {}, {}, 0
+local rows, mine, since, leaving, highest = {}, {}, {}, {}, 0
 local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do rows[flat[i]] = flat[i + 1] end
-for i = 9, #ARGV, 3 do
-  mine[ARGV[i]], since[ARGV[i]] = ARGV[i + 1], ARGV[i + 2]
+for i = 9, #ARGV, 4 do
+  mine[ARGV[i]], since[ARGV[i]], leaving[ARGV[i]] = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3] == '1'
   if tonumber(ARGV[i + 1]) > highest then highest = tonumber(ARGV[i + 1]) end
 end
 local part = slots
@@ -34,9 +36,8 @@ if shares then
   local daemons = 1
   local heard = redis.call('HGETALL', KEYS[6])
   for i = 1, #heard, 2 do
-    local at, holds = string.match(heard[i + 1], '^(%d+) (%d+)$')
     if heard[i] ~= me then
-      if math.abs(now - tonumber(at)) <= tonumber(holds) then
+      if math.abs(now - tonumber(heard[i + 1])) <= grace then
         daemons = daemons + 1
       else
         redis.call('HDEL', KEYS[6], heard[i])
@@ -44,7 +45,7 @@ if shares then
     end
   end
   part = math.ceil(slots / daemons)
-  if settled then redis.call('HSET', KEYS[6], me, string.format('%.0f', now) .. ' ' .. ARGV[2]) end
+  if settled then redis.call('HSET', KEYS[6], me, string.format('%.0f', now)) end
 end
 local last = tonumber(redis.call('GET', KEYS[3]) or '0')
 local fresh = string.format('%.0f', math.max(now, last + 1, highest + 1))
@@ -59,8 +60,8 @@ end
 local has, count = {}, 0
 for n = 0, slots - 1 do
   local slot = tostring(n)
-  local who, till = string.match(rows[slot] or '', '^(%S+) %d+ (%d+)')
-  if mine[slot] or (who == me and till ~= '0') then has[slot], count = true, count + 1 end
+  local who, fence, till, tenure = string.match(rows[slot] or '', '^(%S+) (%d+) (%d+) (%d+)')
+  if (who == me and till ~= '0') or knows_best(slot, fence, tenure) then has[slot], count = true, count + 1 end
 end
 local held, took = {}, false
 for n = 0, slots - 1 do
@@ -93,7 +94,7 @@ for n = 0, slots - 1 do
   if how then
     redis.call('HSET', KEYS[1], slot, row(me, fence, now + lease, tenure, ARGV[2]))
     if how ~= 'kept' then redis.call('HDEL', KEYS[5], slot) end
-    if pulse ~= '' and how ~= 'taken' then redis.call('HSET', KEYS[2], slot, pulse) end
+    if pulse ~= '' and how ~= 'taken' and not leaving[slot] then redis.call('HSET', KEYS[2], slot, pulse) end
     if tonumber(fence) > last then last, took = tonumber(fence), true end
     if not has[slot] then count = count + 1 end
     held[#held + 1] = { n, fence, how }
