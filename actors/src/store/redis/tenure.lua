@@ -2,7 +2,7 @@
 -- A row of the leases is "daemon fence until tenure lease": who holds a slot, under which fence, until when (ms), the
 -- fence under which it was taken, which outlives a loss of Redis's data, and for how long it was leased (ms).
 -- Daemons that share the slots each keep to their part of them; a daemon counts while it has been heard of within
--- the grace, and only once it is settled, for only then may it take what another one gives up. One that dies again and
+-- the grace, or its lease, and only once it is settled, for only then may it take what another one gives up. One that dies again and
 -- again counts for little more than one; what it holds is kept for it by its leases.
 -- KEYS: leases, pulses, fence, born, writes, daemons (of each: when it was last heard of, ms)
 -- ARGV: daemon, lease (ms), grace (ms), settled (1: it has spoken with Redis for so long without a break),
@@ -37,7 +37,7 @@ if shares then
   local heard = redis.call('HGETALL', KEYS[6])
   for i = 1, #heard, 2 do
     if heard[i] ~= me then
-      if math.abs(now - tonumber(heard[i + 1])) <= grace then
+      if math.abs(now - tonumber(heard[i + 1])) <= math.min(lease, grace) then
         daemons = daemons + 1
       else
         redis.call('HDEL', KEYS[6], heard[i])
