@@ -33,6 +33,7 @@ use crate::{
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Status {
     Live,
     Paused,
@@ -256,6 +257,7 @@ pub struct Ack {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Outcome {
     Ok,
     Refused,
@@ -441,7 +443,9 @@ pub struct Inspection {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReporterView {
+    #[cfg_attr(test, ts(as = "String"))]
     pub source: SourceId,
     pub session: String,
     pub state: Status,
@@ -454,20 +458,26 @@ pub struct ReporterView {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CommandView {
     pub id: String,
     #[serde(rename = "type")]
     pub kind: &'static str,
+    #[cfg_attr(test, ts(as = "String"))]
     pub source: SourceId,
     pub session: String,
     pub state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub outcome: Option<Outcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub detail: Option<String>,
     #[serde(serialize_with = "wire::as_text")]
+    #[cfg_attr(test, ts(as = "String"))]
     pub decided_at: WallTime,
     #[serde(serialize_with = "wire::as_text")]
+    #[cfg_attr(test, ts(as = "String"))]
     pub valid_until: WallTime,
 }
 

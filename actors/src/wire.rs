@@ -12,18 +12,24 @@ use crate::{
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Track {
     /// A number is taken as its text.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "text_or_number")]
+    #[cfg_attr(test, ts(optional))]
     pub id: Option<Box<str>>,
     pub title: Box<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub artist: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub url: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub duration_seconds: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub started_at: Option<Box<str>>,
 }
 
@@ -96,6 +102,7 @@ impl MessageType {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SystemStats {
     pub active_streams: u64,
     pub total_listeners: u64,
@@ -108,6 +115,7 @@ pub struct SystemStats {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum StreamEvent {
     Started,
     Stopped,
@@ -120,29 +128,37 @@ pub enum StreamEvent {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StreamUpdate {
+    #[cfg_attr(test, ts(as = "String"))]
     pub channel_id: ChannelId,
     pub event: StreamEvent,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub current_track: Option<Arc<Track>>,
     pub listeners: u32,
     pub listeners_known: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub queue_size: Option<u32>,
     pub state: StreamStatus,
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AutoEndWarning {
+    #[cfg_attr(test, ts(as = "String"))]
     pub channel_id: ChannelId,
     pub seconds_remaining: u32,
     pub reason: &'static str,
     #[serde(serialize_with = "as_text")]
+    #[cfg_attr(test, ts(as = "String"))]
     pub ends_at: WallTime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum AutoEndEvent {
     Started,
     Cancelled,
@@ -190,12 +206,16 @@ impl AutoEndEvent {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AutoEndChange {
+    #[cfg_attr(test, ts(as = "String"))]
     pub channel_id: ChannelId,
     pub event: AutoEndEvent,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    #[cfg_attr(test, ts(optional, as = "Option<String>"))]
     pub ends_at: Option<WallTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub remaining_seconds: Option<u64>,
     /// For programs; `because` says it to people.
     pub reason: &'static str,
@@ -205,6 +225,7 @@ pub struct AutoEndChange {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum StreamStatus {
     Live,
     Paused,
@@ -226,27 +247,35 @@ impl From<Status> for StreamStatus {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StreamState {
+    #[cfg_attr(test, ts(as = "String"))]
     pub channel_id: ChannelId,
+    #[cfg_attr(test, ts(as = "Vec<String>"))]
     pub sources: Vec<SourceId>,
     pub session: Option<String>,
     pub state: StreamStatus,
     #[serde(serialize_with = "as_optional_text", deserialize_with = "from_optional_text", default)]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub started_at: Option<WallTime>,
     pub listeners: u32,
     pub listeners_known: bool,
     /// `null` until something has been reported since the daemon started.
     pub evidence_age_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub joins: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub queue_size: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub current_track: Option<Arc<Track>>,
     pub auto_end: AutoEndState,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AutoEndState {
     pub phase: PhaseName,
     #[serde(
@@ -255,19 +284,24 @@ pub struct AutoEndState {
         deserialize_with = "from_optional_text",
         default
     )]
+    #[cfg_attr(test, ts(optional, as = "Option<String>"))]
     pub ends_at: Option<WallTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub remaining_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub reason: Option<Reason>,
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Snapshot {
     pub streams: Vec<StreamState>,
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ClientError {
     pub code: &'static str,
     pub message: String,
@@ -301,3 +335,6 @@ fn from_optional_text<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<W
     let Some(text) = Option::<std::borrow::Cow<'de, str>>::deserialize(d)? else { return Ok(None) };
     WallTime::parse_rfc3339(&text).map(Some).ok_or_else(|| serde::de::Error::custom("this is no point in time"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,7 @@ pub struct Rules<'a> {
 /// Why a countdown runs or a stop was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Reason {
     NeverJoined,
     AllLeft,
@@ -306,6 +307,7 @@ impl Default for AutoEnd {
 /// The machine's state in the contract's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum PhaseName {
     Off,
     Watching,
