@@ -1,15 +1,21 @@
-//! `GET /metrics`, Prometheus text format. The families with a series per channel are written in
-//! chunks from the channels' own cells; the rest comes from the prometheus crate.
+//! `GET /metrics`, in Prometheus's text format or, where the scraper asks for it, as OpenMetrics. The families with
+//! a series per channel are written in chunks from the channels' own cells; the rest comes from the prometheus crate.
 
 use std::{
     convert::Infallible,
+    io::Write,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
 };
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header::{self, Accept, AcceptEncoding, Encoding, Header},
+    web,
+};
 use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
 use futures_util::Stream;
 use prometheus::{Encoder, IntGaugeVec, Opts, TextEncoder, core::Collector, proto::MetricFamily};
 use sattva_actors::{
@@ -27,7 +33,62 @@ use super::{
 const CHUNK: usize = 64 << 10;
 /// The label of the channels past the limit, together.
 const OTHER: &str = "other";
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// How the figures are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Text,
+    OpenMetrics,
+}
+
+impl Format {
+    /// What the scraper likes best of both; the text format where it does not say.
+    fn asked_for(request: &HttpRequest) -> Self {
+        let Ok(accept) = Accept::parse(request) else { return Self::Text };
+        let known = accept.ranked().into_iter().find_map(|mime| match mime.essence_str() {
+            "application/openmetrics-text" => Some(Self::OpenMetrics),
+            "text/plain" | "text/*" | "*/*" => Some(Self::Text),
+            _ => None,
+        });
+        known.unwrap_or(Self::Text)
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+
+    /// The text format is turned into this one: a counter goes without `_total` but in its samples, and an answer
+    /// that was cut short is seen by its missing end.
+    fn finish(self, text: Vec<u8>) -> Vec<u8> {
+        if self == Self::Text {
+            return text;
+        }
+        let mut out = Vec::with_capacity(text.len() + 16);
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            match about_a_counter(line) {
+                Some((name, words)) => {
+                    out.extend_from_slice(name);
+                    out.extend_from_slice(words);
+                }
+                None => out.extend_from_slice(line),
+            }
+        }
+        out.extend_from_slice(b"# EOF\n");
+        out
+    }
+}
+
+/// `# TYPE name_total counter` as what is before and after `_total`. Every counter's name ends so, and no other's.
+fn about_a_counter(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let words = line.strip_prefix(b"# HELP ").or_else(|| line.strip_prefix(b"# TYPE "))?;
+    let name = words.split(|byte| *byte == b' ').next()?;
+    let stem = name.strip_suffix(b"_total")?;
+    let before = line.len() - words.len() + stem.len();
+    Some((&line[..before], &line[before + b"_total".len()..]))
+}
 
 /// One metric with a series per channel.
 struct Family {
@@ -166,6 +227,46 @@ impl Stream for Exposition {
     }
 }
 
+/// The same in gzip, piece by piece.
+struct Zipped {
+    exposition: Exposition,
+    /// `None` once its last bytes have been taken.
+    encoder: Option<GzEncoder<Vec<u8>>>,
+}
+
+impl Zipped {
+    fn new(exposition: Exposition) -> Self {
+        // The fastest halves the work and is a little larger: series are much alike.
+        Self { exposition, encoder: Some(GzEncoder::new(Vec::new(), Compression::fast())) }
+    }
+
+    fn next_chunk(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        while let Some(encoder) = &mut self.encoder {
+            let Some(chunk) = self.exposition.next_chunk() else { break };
+            encoder.write_all(&chunk)?;
+            let ready = std::mem::take(encoder.get_mut());
+            if !ready.is_empty() {
+                return Ok(Some(ready));
+            }
+        }
+        self.encoder.take().map(GzEncoder::finish).transpose()
+    }
+}
+
+impl Stream for Zipped {
+    type Item = std::io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.next_chunk().transpose().map(|chunk| chunk.map(Bytes::from)))
+    }
+}
+
+fn wants_gzip(request: &HttpRequest) -> bool {
+    let offered = [Encoding::gzip(), Encoding::identity()];
+    request.headers().contains_key(header::ACCEPT_ENCODING)
+        && AcceptEncoding::parse(request).is_ok_and(|accept| accept.negotiate(offered.iter()) == Some(Encoding::gzip()))
+}
+
 fn gauge(out: &mut Vec<u8>, name: &str, help: &str, value: u64) {
     let text = format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
     out.extend_from_slice(text.as_bytes());
@@ -199,13 +300,21 @@ fn readiness(front: &Front) -> prometheus::Result<Vec<MetricFamily>> {
 }
 
 #[get("/metrics")]
-pub async fn get(front: web::Data<Front>) -> Result<HttpResponse, Problem> {
+pub async fn get(request: HttpRequest, front: web::Data<Front>) -> Result<HttpResponse, Problem> {
     let mut rest = Vec::with_capacity(16 << 10);
     write_totals(&mut rest, &front.cells.totals());
     readiness(&front)
         .and_then(|readiness| TextEncoder::new().encode(&[readiness, front.registry.gather()].concat(), &mut rest))
         .map_err(|error| Problem::busy("metrics_failed", error.to_string(), 5))?;
+    let format = Format::asked_for(&request);
     let max_channels = front.config.load().metrics.max_channels;
-    let exposition = Exposition::new(Arc::clone(&front.cells), front.clock.now().at, max_channels, rest);
-    Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).streaming(exposition))
+    let (cells, now) = (Arc::clone(&front.cells), front.clock.now().at);
+    let exposition = Exposition::new(cells, now, max_channels, format.finish(rest));
+    let mut response = HttpResponse::Ok();
+    response.content_type(format.content_type()).insert_header((header::VARY, "accept, accept-encoding"));
+    if wants_gzip(&request) {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
+        return Ok(response.streaming(Zipped::new(exposition)));
+    }
+    Ok(response.streaming(exposition))
 }
