@@ -231,6 +231,10 @@ describe('the page of a stream', () => {
       return rows?.[0]?.peak === 7 && rows[0].sessions === 1;
     });
     expect(rows).toHaveLength(1);
+    // A second later than in the report: a step is told of when it has begun before the moment of the question.
+    await recorded('/api/v1/history?metric=listeners&channel_id=recorded', ({ points }) =>
+      points?.some(([, , , most]: (number | null)[]) => most === 7),
+    );
     await known.has(2);
     const { page, complaints } = await visit('/monitoring/streams/recorded');
     const chart = page.getByRole('img', { name: 'recorded: listeners now 2, most 7' });

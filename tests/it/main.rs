@@ -35,6 +35,7 @@ mod ingest_events;
 mod ingest_order;
 mod kill_and_restart;
 mod metrics_exposition;
+mod metrics_negotiation;
 mod operator_actions;
 mod redis_control;
 mod redis_store;
