@@ -6,7 +6,7 @@ mod post;
 mod roster;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -16,6 +16,7 @@ use std::{
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, WrapFuture, fut::ActorFutureExt};
 use prometheus::{IntCounter, IntGauge, Registry};
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use self::{
@@ -25,13 +26,10 @@ use self::{
 };
 use crate::{
     broker::Resync,
-    channel::{
-        cell::{Cells, Totals},
-        stop::Stop,
-    },
+    channel::cell::{Cells, Totals},
     clock::{Clock, Timestamp},
     identity::{ChannelId, SourceId},
-    protocol::{Ack, Batch, BatchAnswer, Collect, Describe, Report, StopCommand, Tally},
+    protocol::{Batch, BatchAnswer, Collect, Describe, StopCommand, Tally},
     store::redis::Link,
     stream_control::CommandsWaiting,
     territory::Slot,
@@ -130,11 +128,7 @@ impl FleetMetrics {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Forward {
-    pub source: SourceId,
-    pub reports: Vec<(ChannelId, Report)>,
-    /// Each with the channel it is of.
-    pub acks: Vec<(ChannelId, Ack)>,
-    pub only: Option<ChannelId>,
+    pub reported: Reported,
     pub received: Timestamp,
     pub tally: Arc<Tally>,
 }
@@ -357,17 +351,11 @@ impl Fleet {
     /// Lays reports where whoever holds their slots next finds them, as far as they are worth it.
     fn park(&mut self, ctx: &mut Context<Self>, reported: Reported, received: Timestamp, tally: &Arc<Tally>) {
         let at = self.on_redis(received);
-        for (slot, what) in by_slot(reported.lasting()) {
+        for (slot, what) in reported.lasting().apart(|slot| slot) {
             let waiting = Waiting::Parked { tally: Arc::clone(tally), reports: what.reports.len() as u32 };
             let number = self.expect(ctx, waiting, PATIENCE);
-            let sent = match serde_json::to_vec(&Dated { at, what }) {
-                Ok(body) => self.send(Outgoing::Park { number, slot, body }),
-                Err(error) => {
-                    tracing::error!(%error, "reports for another daemon could not be written; please report this");
-                    false
-                }
-            };
-            if !sent {
+            let body = written(&Dated { at, what });
+            if body.is_none_or(|body| !self.send(Outgoing::Park { number, slot, body })) {
                 self.give_up(ctx, number);
             }
         }
@@ -415,18 +403,14 @@ impl Fleet {
 
     /// What is told in it was so `then`.
     fn note_of(&self, then: Timestamp, to: &Arc<str>, note: Note) {
-        match serde_json::to_vec(&Dated { at: self.on_redis(then), what: note }) {
+        if let Some(body) = written(&Dated { at: self.on_redis(then), what: note }) {
             // Whoever waits for what cannot be sent is patient only for so long.
-            Ok(body) => {
-                self.send(Outgoing::Note { to: Arc::clone(to), body });
-            }
-            Err(error) => tracing::error!(%error, "a note to another daemon could not be written; please report this"),
+            self.send(Outgoing::Note { to: Arc::clone(to), body });
         }
     }
 
     fn publish(&mut self) {
         self.bulletin_planned = false;
-        let now = self.now();
         // The number that is left out tells that something is missing.
         self.bulletin += u64::from(self.home.attention.untold.swap(false, Relaxed));
         loop {
@@ -441,23 +425,20 @@ impl Fleet {
                 slots: self.holds.iter().map(|slot| slot.number()).collect(),
                 live,
             };
-            match serde_json::to_vec(&bulletin) {
+            if let Some(body) = written(&bulletin) {
                 // One that is lost is missed by its number.
-                Ok(body) => {
-                    self.send(Outgoing::Bulletin(body));
-                }
-                Err(error) => tracing::error!(%error, "a bulletin could not be written; please report this"),
+                self.send(Outgoing::Bulletin(body));
             }
             if self.told.is_empty() {
                 break;
             }
         }
-        self.look_around(now);
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         self.totals = self.home.cells.totals();
         self.publish();
+        self.look_around(self.now());
         ctx.run_later(BULLETIN_EVERY, Self::beat);
     }
 
@@ -671,6 +652,14 @@ impl Fleet {
     }
 }
 
+fn written<T: Serialize>(what: &T) -> Option<Vec<u8>> {
+    let body = serde_json::to_vec(what);
+    body.inspect_err(|error| {
+        tracing::error!(%error, "what is for other daemons could not be written; please report this");
+    })
+    .ok()
+}
+
 impl Actor for Fleet {
     type Context = Context<Self>;
 
@@ -750,20 +739,11 @@ impl Handler<Forward> for Fleet {
     type Result = ();
 
     fn handle(&mut self, forward: Forward, ctx: &mut Self::Context) {
-        let Forward { source, reports, acks, only, received, tally } = forward;
-        self.metrics.forwarded.inc_by(reports.len() as u64);
+        let Forward { reported, received, tally } = forward;
+        self.metrics.forwarded.inc_by(reported.reports.len() as u64);
         let now = self.now();
         // Those of nobody in particular among them.
-        let mut holders: BTreeMap<Option<Arc<str>>, Reported> = BTreeMap::new();
-        let none = || Reported { source: source.clone(), reports: Vec::new(), acks: Vec::new(), only: only.clone() };
-        for (channel, report) in reports {
-            let holder = self.roster.holder_of(Slot::of(channel.as_str()), now).cloned();
-            holders.entry(holder).or_insert_with(none).reports.push((channel, report));
-        }
-        for (channel, ack) in acks {
-            let holder = self.roster.holder_of(Slot::of(channel.as_str()), now).cloned();
-            holders.entry(holder).or_insert_with(none).acks.push(ack);
-        }
+        let holders = reported.apart(|slot| self.roster.holder_of(slot, now).cloned());
         for (holder, reported) in holders {
             match holder {
                 Some(to) => self.bring(ctx, &to, reported, (received, Arc::clone(&tally))),
@@ -771,22 +751,6 @@ impl Handler<Forward> for Fleet {
             }
         }
     }
-}
-
-/// What may lie apart until it is found.
-fn by_slot(reported: Reported) -> BTreeMap<Slot, Reported> {
-    let Reported { source, reports, acks, only } = reported;
-    let mut slots: BTreeMap<Slot, Reported> = BTreeMap::new();
-    let none = || Reported { source: source.clone(), reports: Vec::new(), acks: Vec::new(), only: only.clone() };
-    for (channel, report) in reports {
-        slots.entry(Slot::of(channel.as_str())).or_insert_with(none).reports.push((channel, report));
-    }
-    for ack in acks {
-        if let Some(channel) = Stop::channel_of(&ack.id) {
-            slots.entry(Slot::of(channel)).or_insert_with(none).acks.push(ack);
-        }
-    }
-    slots
 }
 
 impl Handler<CollectElsewhere> for Fleet {

@@ -15,7 +15,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, post, web
 use futures_util::future::{Either, select};
 use sattva_actors::{
     channel::stop::Stop,
-    fleet::{CollectElsewhere, Fleet, Forward},
+    fleet::{CollectElsewhere, Fleet, Forward, letter::Reported},
     identity::{ChannelId, SourceId},
     protocol::{Ack, Batch, Collect, Identity, Report, Status, StopCommand, Tally},
     wire::Command,
@@ -73,37 +73,19 @@ pub async fn ingest(front: web::Data<Front>, request: HttpRequest, body: Body) -
     take_in(&front, checked, None, wait, config.ingest.report_interval).await
 }
 
-/// What is another daemon's.
-#[derive(Default)]
-struct Sorted {
-    reports: Vec<(ChannelId, Report)>,
-    acks: Vec<(ChannelId, Ack)>,
-}
-
-impl Sorted {
-    fn is_empty(&self) -> bool {
-        self.reports.is_empty() && self.acks.is_empty()
-    }
-}
-
 type Reports = Vec<(ChannelId, Report)>;
 
 /// What is another daemon's, and what is our own. Of a daemon that has none beside it everything is.
-fn sort_out(front: &Front, reports: Reports, acks: Vec<Ack>) -> (Sorted, Reports, Vec<Ack>) {
+fn sort_out(front: &Front, reports: Reports, acks: Vec<Ack>) -> ((Reports, Vec<Ack>), (Reports, Vec<Ack>)) {
     if front.house.fleet.is_none() {
-        return (Sorted::default(), reports, acks);
+        return ((Vec::new(), Vec::new()), (reports, acks));
     }
-    let (ours, theirs) = reports.into_iter().partition(|(channel, _)| front.store.holds(channel.as_str()));
-    let mut sorted = Sorted { reports: theirs, acks: Vec::new() };
-    let mut our_acks = Vec::new();
-    for ack in acks {
-        let channel = Stop::channel_of(&ack.id).filter(|channel| !front.store.holds(channel));
-        match channel.and_then(|channel| ChannelId::new(channel).ok()) {
-            Some(channel) => sorted.acks.push((channel, ack)),
-            None => our_acks.push(ack),
-        }
-    }
-    (sorted, ours, our_acks)
+    let is_theirs = |channel: &str| !front.store.holds(channel);
+    let (their_reports, our_reports) = reports.into_iter().partition(|(channel, _)| is_theirs(channel.as_str()));
+    let (their_acks, our_acks) = acks.into_iter().partition(|ack| {
+        Stop::channel_of(&ack.id).is_some_and(|channel| ChannelId::new(channel).is_ok() && is_theirs(channel))
+    });
+    ((their_reports, their_acks), (our_reports, our_acks))
 }
 
 /// The commands of the first who has any. Others are asked again and again: whoever has gone is to be waited for no more.
@@ -151,12 +133,13 @@ async fn take_in(
     let _queued = front.supervisor_depth.enter();
     let (tally, answer) = Tally::new();
     let received = front.clock.now().at;
-    let (theirs, reports, acks) = sort_out(front, reports, acks);
-    let asks_only = theirs.is_empty() && reports.is_empty();
-    if let Some(fleet) = front.house.fleet.as_ref().filter(|_| !theirs.is_empty()) {
-        let Sorted { reports, acks } = theirs;
-        let (source, only, tally) = (source.clone(), only.clone(), Arc::clone(&tally));
-        fleet.try_send(Forward { source, reports, acks, only, received, tally }).map_err(|_| busy())?;
+    let ((their_reports, their_acks), (reports, acks)) = sort_out(front, reports, acks);
+    let abroad = !their_reports.is_empty() || !their_acks.is_empty();
+    let asks_only = !abroad && reports.is_empty();
+    if let Some(fleet) = front.house.fleet.as_ref().filter(|_| abroad) {
+        let reported =
+            Reported { source: source.clone(), reports: their_reports, acks: their_acks, only: only.clone() };
+        fleet.try_send(Forward { reported, received, tally: Arc::clone(&tally) }).map_err(|_| busy())?;
     }
     let batch = Batch { source: source.clone(), received, reports, acks, tally };
     front.house.supervisor.try_send(batch).map_err(|_| busy())?;

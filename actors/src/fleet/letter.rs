@@ -1,16 +1,21 @@
 //! What daemons on one Redis write to each other. All of it is JSON, so that daemons of two versions understand each
 //! other while one after the other is renewed: fields may be added, never change meaning.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    channel::cell::Totals,
+    channel::{cell::Totals, stop::Stop},
     clock::Timestamp,
     identity::{ChannelId, SessionId, SourceId},
     protocol::{Ack, Action, BatchAnswer, OnlyIf, Replaces, Report, Status, StopCommand, StopReason},
+    territory::Slot,
     wire::{MessageType, StreamState},
 };
 
@@ -36,6 +41,22 @@ impl Reported {
     /// It was long on its way: somebody may have come since, so that nobody was there is old news.
     pub fn is_late(&mut self) {
         self.reports.iter_mut().for_each(|(_, report)| report.listeners = report.listeners.filter(|n| *n > 0));
+    }
+
+    /// The same in parts: what belongs together goes by the slot of its channel.
+    pub fn apart<K: Ord>(self, of: impl Fn(Slot) -> K) -> BTreeMap<K, Self> {
+        let Self { source, reports, acks, only } = self;
+        let mut parts: BTreeMap<K, Self> = BTreeMap::new();
+        let none = || Self { source: source.clone(), reports: Vec::new(), acks: Vec::new(), only: only.clone() };
+        for (channel, report) in reports {
+            parts.entry(of(Slot::of(channel.as_str()))).or_insert_with(none).reports.push((channel, report));
+        }
+        for ack in acks {
+            if let Some(channel) = Stop::channel_of(&ack.id) {
+                parts.entry(of(Slot::of(channel))).or_insert_with(none).acks.push(ack);
+            }
+        }
+        parts
     }
 
     /// What is worth to lie somewhere for a while: that somebody listens, and that a stream is over. All else its next
