@@ -1,10 +1,13 @@
 //! The command line.
 
+mod token;
+
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
+    access,
     config::{self, Flags, Sources},
     log, simulate, webhooks, wiring,
 };
@@ -41,6 +44,8 @@ enum Command {
         #[arg(long)]
         schema: bool,
     },
+    /// Make, list and revoke the tokens by which the daemon knows who may do what.
+    Token(token::Args),
     /// Report made-up streams to a daemon, to look at or to try it on.
     Simulate(simulate::Args),
     /// Receive webhooks, or check one, as a receiver would.
@@ -54,7 +59,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct ConfigFile {
     /// The configuration file; SATTVA_CONFIG names it otherwise, config/sattva-monitor.toml is the default.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
@@ -66,6 +71,10 @@ pub fn run() -> ExitCode {
         }
         Command::CheckConfig { schema: true, .. } => print(&pretty(&config::schema())),
         Command::CheckConfig { files, schema: false } => check_config(files.config),
+        Command::Token(args) => match token::run(args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
         Command::Simulate(args) => simulate(args),
         Command::WebhookVerify(args) => match actix_rt::System::new().block_on(webhooks::verify::run(args)) {
             Ok(()) => ExitCode::SUCCESS,
@@ -123,7 +132,7 @@ fn simulate(args: simulate::Args) -> ExitCode {
 
 fn check_config(file: Option<PathBuf>) -> ExitCode {
     let loaded = config::load(&Sources::of_this_process(file, Flags::default()))
-        .and_then(|loaded| loaded.config.refuse_open_network(false).map(|()| loaded));
+        .and_then(|loaded| access::tokens(&loaded.config).map(|_| loaded));
     match loaded {
         Ok(loaded) => {
             let mut text = match &loaded.file {

@@ -37,7 +37,7 @@ pub use self::{
     problem::{ConfigError, Place, Problem},
     schema::schema,
     sections::{
-        AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, RedisControl,
+        Access, AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, RedisControl,
         Sharing, Stats, Store, WebSocket, Webhook,
     },
 };
@@ -50,6 +50,8 @@ pub use self::{
 pub struct Config {
     /// The HTTP server.
     pub http: Http,
+    /// Who may do what.
+    pub access: Access,
     /// When a stream nobody hears is ended.
     pub auto_end: AutoEnd,
     /// What is different for single channels: `[channels."-1001234567890"]`.
@@ -92,8 +94,8 @@ impl Config {
             Problem::new("http.listen", format!("{listen} can be reached from the network, and there are no tokens"))
                 .expected("a loopback address such as 127.0.0.1 or [::1] while there are no tokens")
                 .advice(
-                    "listen on 127.0.0.1, configure tokens, or accept that anyone who reaches the \
-                 port may end streams: `open_to_the_network = true` under [http]",
+                    "listen on 127.0.0.1, make tokens (`sattva-monitor token create`, docs/security.md), or accept that \
+                 anyone who reaches the port may end streams: `open_to_the_network = true` under [http]",
                 ),
         ))
     }

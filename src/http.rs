@@ -4,6 +4,7 @@ pub mod answerer;
 pub mod body;
 pub mod dashboard;
 pub mod door;
+pub mod gate;
 pub mod health;
 pub mod history;
 pub mod idle;
@@ -13,6 +14,7 @@ pub mod observe;
 pub mod openapi;
 pub mod problem;
 pub mod reports;
+pub mod session;
 pub mod stats;
 pub mod streams;
 pub mod upgrade;
@@ -53,10 +55,10 @@ use sattva_actors::{
 };
 
 use self::{
-    body::BodyBudget, ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades,
+    body::BodyBudget, gate::Gate, ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades,
     websocket::Places,
 };
-use crate::{config::Config, health::HealthBoard, history::History, open_files::Room, reload::ReloadStatus};
+use crate::{access::book::Book, config::Config, health::HealthBoard, history::History, open_files::Room, reload::ReloadStatus};
 
 /// Graceful stop: open requests get this long.
 const SHUTDOWN_SECONDS: u64 = 5;
@@ -101,6 +103,8 @@ pub struct Front {
     /// For bodies that are being read.
     pub bodies: BodyBudget,
     pub places: Arc<Places>,
+    /// Sessions hold it, too: a token may be revoked while one lasts.
+    pub gate: Arc<Gate>,
     /// Replaced whole by a reload.
     pub config: ArcSwap<Config>,
     stage: AtomicU8,
@@ -126,6 +130,7 @@ pub struct FrontParts {
     pub history: Arc<History>,
     pub room: Room,
     pub config: Config,
+    pub tokens: Book,
 }
 
 impl Front {
@@ -134,6 +139,7 @@ impl Front {
             http_metrics: HttpMetrics::register(&parts.registry)?,
             session_metrics: SessionMetrics::register(&parts.registry)?,
             unknown_fields: UnknownFields::register(&parts.registry)?,
+            gate: Arc::new(Gate::register(&parts.registry, &parts.config, parts.tokens)?),
             broker_metrics: parts.broker_metrics,
             house: parts.house,
             clock: parts.clock,
@@ -189,6 +195,9 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(history::get)
         .service(history::events)
         .service(reports::get)
+        .service(session::get)
+        .service(session::sign_in)
+        .service(session::sign_out)
         .service(openapi::get)
         .service(websocket::open)
         .service(dashboard::root)
@@ -279,6 +288,7 @@ pub fn serve_metrics(front: web::Data<Front>, listener: TcpListener) -> std::io:
     let server = HttpServer::new(move || {
         App::new()
             .app_data(front.clone())
+            .wrap(middleware::from_fn(door::check))
             .service(metrics::get)
             .default_service(web::to(|| async { Problem::not_found("only /metrics is served here") }))
     });

@@ -1,5 +1,6 @@
 //! The process around the actors: what `main` runs, and tests, benches and fuzzers reach.
 
+pub mod access;
 pub mod adapters;
 pub mod cli;
 pub mod config;

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::config::{Changes, Config, ConfigError, Sources, diff, load};
+use crate::{
+    access::{self, book::Book},
+    config::{Changes, Config, ConfigError, Sources, diff, load},
+};
 
 /// How the last reload went, for `/readyz`, the metrics and the service status.
 #[derive(Debug)]
@@ -64,14 +67,11 @@ impl Reloader {
         Self { sources, started: current.clone(), current, status }
     }
 
-    /// The new configuration and what it changes; an error has changed nothing.
-    pub fn reload(&mut self, now_seconds: i64) -> Result<(Config, Changes), ConfigError> {
-        let outcome = load(&self.sources).and_then(|loaded| {
-            loaded.config.refuse_open_network(false)?;
-            Ok(loaded)
-        });
+    /// The new configuration, the tokens it names, and what it changes; an error has changed nothing.
+    pub fn reload(&mut self, now_seconds: i64) -> Result<(Config, Book, Changes), ConfigError> {
+        let outcome = load(&self.sources).and_then(|loaded| Ok((access::tokens(&loaded.config)?, loaded)));
         match outcome {
-            Ok(loaded) => {
+            Ok((tokens, loaded)) => {
                 for warning in &loaded.warnings {
                     tracing::warn!("{warning}");
                 }
@@ -84,7 +84,7 @@ impl Reloader {
                 };
                 self.current = loaded.config.clone();
                 self.status.note(None, now_seconds);
-                Ok((loaded.config, changes))
+                Ok((loaded.config, tokens, changes))
             }
             Err(error) => {
                 self.status.note(Some(error.summary()), now_seconds);

@@ -38,6 +38,7 @@ use tokio::{
 };
 
 use crate::{
+    access,
     adapters::Adapters,
     config::{self, Config, Loaded, Sources, urls},
     health::HealthBoard,
@@ -210,7 +211,7 @@ impl Daemon {
     async fn start(sources: Sources, config: Config, log_level: LogLevel) -> Result<Self, StartError> {
         let clock = Clock::System;
         let started = clock.now();
-        config.refuse_open_network(false)?;
+        let tokens = access::tokens(&config)?;
         let boot = BootId::of_this_boot()
             .ok_or(StartError::NoBootId { path: "/proc/sys/kernel/random/boot_id".into(), error: "no boot id" })?;
         let room = room(&config);
@@ -279,6 +280,7 @@ impl Daemon {
             history: Arc::new(History::at(config.store.state_dir.join("history.redb"))),
             room,
             config: config.clone(),
+            tokens,
         })?);
         if let Some(fleet) = &house.fleet {
             let answerer = Answerer(front.clone()).start().recipient();
@@ -365,7 +367,7 @@ impl Daemon {
         tell_service_manager(&[NotifyState::Reloading, NotifyState::MonotonicUsec(microseconds)]);
         let now = self.front.clock.now().wall.as_millis() / 1000;
         match self.reloader.reload(now) {
-            Ok((config, changes)) => {
+            Ok((config, tokens, changes)) => {
                 if self.house.supervisor.try_send(ApplyRules(Arc::new(rulebook(&config)))).is_err() {
                     tracing::error!("the supervisor took no new rules; send SIGHUP again");
                 }
@@ -376,6 +378,7 @@ impl Daemon {
                     self.adapters.apply(&config);
                 }
                 self.webhooks.apply(&config.webhook);
+                self.front.gate.apply(&config, tokens);
                 self.log_level.set(&config.log.level);
                 self.front.config.store(Arc::new(config));
                 for key in &changes.needs_restart {

@@ -65,10 +65,11 @@ pub enum Ending {
     Rubbish,
     Protocol,
     ShuttingDown,
+    NotAdmitted,
 }
 
 impl Ending {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::ClientClosed,
         Self::ConnectionLost,
         Self::Silent,
@@ -76,6 +77,7 @@ impl Ending {
         Self::Rubbish,
         Self::Protocol,
         Self::ShuttingDown,
+        Self::NotAdmitted,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -87,6 +89,7 @@ impl Ending {
             Self::Rubbish => "rubbish",
             Self::Protocol => "protocol",
             Self::ShuttingDown => "shutting_down",
+            Self::NotAdmitted => "not_admitted",
         }
     }
 }
@@ -165,6 +168,12 @@ impl Wish {
     }
 }
 
+/// What let a client in, held while its session lives.
+pub trait Permit {
+    /// Whether it still does; asked at each heartbeat.
+    fn holds(&self) -> bool;
+}
+
 /// What a session has agreed with its client when it began.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -181,8 +190,7 @@ pub struct SessionActor {
     filter: Filter,
     outlets: Arc<SessionOutlets>,
     socket: Socket,
-    /// Held while the session lives: its place among the allowed number.
-    _place: Box<dyn std::any::Any>,
+    permit: Box<dyn Permit>,
     last_seen: Timestamp,
     assembler: Assembler,
     texts: Pace,
@@ -197,7 +205,7 @@ impl SessionActor {
         clock: Clock,
         terms: Terms,
         outlets: Arc<SessionOutlets>,
-        place: Box<dyn std::any::Any>,
+        permit: Box<dyn Permit>,
         incoming: Incoming,
     ) {
         let Terms { heartbeat, encoding, filter } = terms;
@@ -210,7 +218,7 @@ impl SessionActor {
             filter,
             outlets,
             socket: incoming.socket().clone(),
-            _place: place,
+            permit,
             last_seen,
             assembler: Assembler::new(LIMITS, encoding, last_seen),
             texts: Pace::new(last_seen),
@@ -317,6 +325,10 @@ impl SessionActor {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now().at;
+        if !self.permit.holds() {
+            self.end(ctx, Ending::NotAdmitted, CloseCode::Policy, "the token is no longer valid");
+            return;
+        }
         if let Err(violation) = self.assembler.check_time(now) {
             self.violate(ctx, &violation);
             return;

@@ -17,6 +17,7 @@ pub const MAX_REPORTS_PER_REQUEST: Counts = 1..=1_000_000;
 pub const MAX_CHANNELS: Counts = 1..=10_000_000;
 pub const METRIC_CHANNELS: Counts = 0..=1_000_000;
 pub const PORT: Counts = 1..=65_535;
+pub const REQUESTS_PER_SECOND: Counts = 1..=1_000_000;
 pub const MAX_SESSIONS: Counts = 1..=1_000_000;
 
 pub const TIMEOUT: Durations = seconds(1, 7 * DAY);

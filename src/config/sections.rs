@@ -26,6 +26,12 @@ pub struct Http {
     pub open_to_the_network: bool,
     /// Pages of other origins that may use the API, each as browsers send it: `https://radio.example`.
     pub allowed_origins: Vec<String>,
+    /// Proxies in front of the daemon, each an address or a network (`10.0.0.0/8`): their `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<String>,
+    /// Most requests a second from one address, ten times as many at once; absent = no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64", range(min = *limits::REQUESTS_PER_SECOND.start(), max = *limits::REQUESTS_PER_SECOND.end()))]
+    pub max_requests_per_second_per_ip: Option<u32>,
     /// Largest body of a request, in bytes. Restart.
     #[schemars(range(min = *limits::MAX_BODY_BYTES.start(), max = *limits::MAX_BODY_BYTES.end()))]
     pub max_body_bytes: usize,
@@ -38,9 +44,21 @@ impl Default for Http {
             workers: 0,
             open_to_the_network: false,
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            max_requests_per_second_per_ip: None,
             max_body_bytes: 4 * 1024 * 1024,
         }
     }
+}
+
+/// Who may do what.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Access {
+    /// File of the tokens, which `sattva-monitor token` writes; absent = nobody is asked for one. A reload reads it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub tokens_file: Option<PathBuf>,
 }
 
 /// When a stream nobody hears is ended.

@@ -12,6 +12,7 @@ use super::{
     problem::Problem,
     urls,
 };
+use crate::access::address;
 
 pub fn validate(config: &Config) -> Vec<Problem> {
     let mut checks = Checks(Vec::new());
@@ -20,6 +21,12 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     checks.count("http.max_body_bytes", http.max_body_bytes, limits::MAX_BODY_BYTES);
     for (index, text) in http.allowed_origins.iter().enumerate() {
         checks.that(Key::from("http.allowed_origins").index(index), urls::origin(text));
+    }
+    for (index, text) in http.trusted_proxies.iter().enumerate() {
+        checks.that(Key::from("http.trusted_proxies").index(index), address::parse_network(text).map(|_| ()));
+    }
+    if let Some(most) = http.max_requests_per_second_per_ip {
+        checks.count("http.max_requests_per_second_per_ip", most as usize, limits::REQUESTS_PER_SECOND);
     }
     checks.auto_end(&config.auto_end);
     for (id, channel) in &config.channels {

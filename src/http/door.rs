@@ -1,10 +1,10 @@
-//! Who may come in: pages of other origins may not act on, nor listen to, this daemon; and on standby nobody is told
-//! of channels, for it has none.
+//! What stands before every route: the gate, which knows callers by their tokens; pages of other origins, which may not
+//! act on, nor listen to, this daemon; and on standby nobody is told of channels, for it has none.
 
 use std::net::IpAddr;
 
 use actix_web::{
-    Error, ResponseError,
+    Error, HttpMessage, HttpRequest, ResponseError,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{Method, header},
@@ -12,7 +12,8 @@ use actix_web::{
     web,
 };
 
-use super::{Front, problem::Problem, upgrade::Reception};
+use super::{Front, gate::COOKIE, problem::Problem, session, upgrade::Reception};
+use crate::access::{caller::Caller, role::Need};
 
 /// Whether a request that a browser made for a page of `origin` may pass: a page of this daemon, or one
 /// that is listed. A name is only trusted where it is listed, for a foreign page can have its own name
@@ -35,7 +36,7 @@ fn is_address(host: &str) -> bool {
     without_port.eq_ignore_ascii_case("localhost") || ip.parse::<IpAddr>().is_ok()
 }
 
-/// Plain reads are open; whatever changes something, and the WebSocket, asks for the origin.
+/// A request passes when its caller may do what it asks for, and when no foreign page has made a browser send it.
 pub async fn check<B: MessageBody>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -46,33 +47,59 @@ pub async fn check<B: MessageBody>(
         // It asks for what GET would answer; the body is left out where the answer is written.
         request.head_mut().method = Method::GET;
     }
-    let on_standby = request.app_data::<web::Data<Front>>().is_some_and(|front| front.store.slots() == Some(0));
-    if on_standby && (request.path().starts_with("/api/") || request.path().starts_with("/ws/")) {
-        let problem =
-            Problem::busy("elsewhere", "another daemon has the channels, or none yet: ask it, or ask again", 1);
-        return Ok(request.into_response(ResponseError::error_response(&problem)).map_into_right_body());
-    }
-    let reads = matches!(*request.method(), Method::GET | Method::OPTIONS);
-    if reads && !upgrades && !request.path().starts_with("/ws/") {
-        return Ok(next.call(request).await?.map_into_left_body());
-    }
-    if let Some(origin) = request.headers().get(header::ORIGIN) {
-        let allowed = match (origin.to_str(), request.app_data::<web::Data<Front>>()) {
-            (Ok(origin), Some(front)) => {
-                let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-                is_allowed(origin, host, &front.config.load().http.allowed_origins)
+    let verdict = match request.app_data::<web::Data<Front>>() {
+        Some(front) => judge(front, request.request(), upgrades),
+        None => Ok(None),
+    };
+    match verdict {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
             }
-            _ => false,
-        };
-        if !allowed {
-            let problem = Problem::forbidden(
-                "origin_not_allowed",
-                "a page of this origin may not use this daemon; if it should, or if the daemon is reached by a name, add the origin to http.allowed_origins",
-            );
-            return Ok(request.into_response(ResponseError::error_response(&problem)).map_into_right_body());
+            Ok(next.call(request).await?.map_into_left_body())
         }
+        Err(problem) => Ok(request.into_response(ResponseError::error_response(&problem)).map_into_right_body()),
     }
-    Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// Who asks, where it may pass.
+fn judge(front: &Front, request: &HttpRequest, upgrades: bool) -> Result<Option<Caller>, Problem> {
+    let now = front.clock.now();
+    let reads = matches!(*request.method(), Method::GET | Method::OPTIONS);
+    let visitor = front.gate.who(request, now)?;
+    front.gate.check_url(request)?;
+    if !reads || upgrades || request.path().starts_with("/ws/") {
+        check_origin(front, request, reads)?;
+    }
+    let caller = front.gate.admit(visitor, Need::of(reads, request.match_pattern().as_deref()), now)?;
+    let on_standby = front.store.slots() == Some(0);
+    let about_channels = request.path().starts_with("/api/") || request.path().starts_with("/ws/");
+    if on_standby && about_channels && request.path() != session::PATH {
+        return Err(Problem::busy("elsewhere", "another daemon has the channels, or none yet: ask it, or ask again", 1));
+    }
+    Ok(caller)
+}
+
+/// Whatever changes something, and the WebSocket, asks for the origin.
+fn check_origin(front: &Front, request: &HttpRequest, reads: bool) -> Result<(), Problem> {
+    let headers = request.headers();
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        // Every browser says where such a request was made. A program has no use for the cookie.
+        if !reads && !headers.contains_key(header::AUTHORIZATION) && request.cookie(COOKIE).is_some() {
+            let detail = "a cookie is for browsers, which send an Origin with it; a program sends `Authorization: Bearer …`";
+            return Err(Problem::forbidden("origin_missing", detail));
+        }
+        return Ok(());
+    };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let allowed = |origin| is_allowed(origin, host, &front.config.load().http.allowed_origins);
+    if origin.to_str().is_ok_and(allowed) {
+        return Ok(());
+    }
+    Err(Problem::forbidden(
+        "origin_not_allowed",
+        "a page of this origin may not use this daemon; if it should, or if the daemon is reached by a name, add the origin to http.allowed_origins",
+    ))
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, get, http::StatusCode, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, http::StatusCode, web};
 use sattva_actors::protocol::Inspect;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{Front, Stage};
+use crate::access::{caller::Caller, role::Need};
 
 /// The actors answer within this, or they are stuck.
 const ACTORS_ANSWER: Duration = Duration::from_secs(2);
@@ -18,10 +19,14 @@ pub async fn healthz() -> HttpResponse {
 }
 
 #[get("/readyz")]
-pub async fn readyz(front: web::Data<Front>) -> HttpResponse {
+pub async fn readyz(front: web::Data<Front>, request: HttpRequest) -> HttpResponse {
     let mut troubles = troubles(&front);
     troubles.push(("actors".to_owned(), actors_stuck(&front).await));
     let standing = Standing::of(&front, troubles.iter().any(|(_, trouble)| trouble.is_some()));
+    // A balancer has no token and needs no more; names and errors of other servers are for those who may see streams.
+    if !request.extensions().get::<Caller>().is_some_and(|caller| caller.may(Need::View) || caller.may(Need::Scrape)) {
+        return HttpResponse::build(standing.code()).json(json!({ "status": standing.as_str() }));
+    }
     let dependencies = troubles.into_iter().map(|(name, trouble)| {
         let state = match trouble {
             None => json!({ "status": "ok" }),

@@ -26,12 +26,13 @@ use tokio::sync::oneshot;
 use self::request::{Checked, IngestRequest, LISTENERS_MAX};
 pub use self::sources::UnknownFields;
 use super::{Front, Stage, body::Body, problem::Problem, streams};
+use crate::access::caller::Caller;
 
 /// The longest an answer is held back until there is a command.
 const WAIT_MAX: u64 = 30;
 /// Other daemons wait so long for a command before they are asked again.
 const ASKED_AGAIN: Duration = Duration::from_secs(1);
-/// The source of the simplest report.
+/// The source of the simplest report that comes without a token.
 const SIMPLE_SOURCE: &str = "simple";
 /// An answer waits this long for the channels and the disk.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,7 +54,12 @@ const fn is_zero(n: &u32) -> bool {
 }
 
 #[post("/api/v1/ingest")]
-pub async fn ingest(front: web::Data<Front>, request: HttpRequest, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn ingest(
+    front: web::Data<Front>,
+    request: HttpRequest,
+    caller: Caller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let config = front.config.load();
     let events = cloud_events::is_meant(request.headers().get(CONTENT_TYPE));
     let (request, unknown) =
@@ -69,8 +75,22 @@ pub async fn ingest(front: web::Data<Front>, request: HttpRequest, body: Body) -
     let wait = Duration::from_secs(request.wait_seconds().min(WAIT_MAX));
     let every = config.ingest.report_interval;
     let checked = if events { cloud_events::check(request, every)? } else { request.check(every)? };
+    check_scope(&front, &caller, &checked)?;
     front.unknown_fields.note(&checked.source, unknown);
     take_in(&front, checked, None, wait, config.ingest.report_interval).await
+}
+
+/// A streamer reports as those sources, and those channels, that its token is for. All or nothing.
+fn check_scope(front: &Front, caller: &Caller, checked: &Checked) -> Result<(), Problem> {
+    caller
+        .check_source(checked.source.as_str())
+        .map_err(|error| front.gate.out_of_scope("source_not_yours", &error, "source".to_owned()))?;
+    for (index, (channel, _)) in checked.reports.iter().enumerate() {
+        caller.check_channel(channel.as_str()).map_err(|error| {
+            front.gate.out_of_scope("channel_not_yours", &error, format!("reports[{index}].channel_id"))
+        })?;
+    }
+    Ok(())
 }
 
 type Reports = Vec<(ChannelId, Report)>;
@@ -194,8 +214,16 @@ struct SimpleReport {
 }
 
 #[post("/api/v1/streams/{channel_id}/listeners")]
-pub async fn listeners(front: web::Data<Front>, path: web::Path<String>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn listeners(
+    front: web::Data<Front>,
+    path: web::Path<String>,
+    caller: Caller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let channel = streams::channel_id(&path)?;
+    caller
+        .check_channel(channel.as_str())
+        .map_err(|error| front.gate.out_of_scope("channel_not_yours", &error, "channel_id".to_owned()))?;
     let every = front.config.load().ingest.report_interval;
     let (simple, unknown) = request::read::<SimpleReport>(&body.0)?;
     if simple.listeners_count > LISTENERS_MAX {
@@ -216,7 +244,7 @@ pub async fn listeners(front: web::Data<Front>, path: web::Path<String>, body: B
         interval,
         can_stop: true,
     };
-    let source = SourceId::new(SIMPLE_SOURCE).map_err(|error| Problem::bad_request("bad_source", error.to_string()))?;
+    let source = SourceId::new(caller.token_name().unwrap_or(SIMPLE_SOURCE)).map_err(|error| Problem::bad_request("bad_source", error.to_string()))?;
     front.unknown_fields.note(&source, unknown);
     let checked = Checked { source, reports: vec![(channel.clone(), report)], acks: Vec::new() };
     // Streamers that report so share the source, so each gets what concerns its channel.

@@ -26,6 +26,7 @@ use super::{
     body::{Body, is_object},
     problem::Problem,
 };
+use crate::access::caller::Caller;
 
 /// The house answers a question within this, or is too busy.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -67,6 +68,24 @@ async fn about(front: &Front, channel: ChannelId, question: Question) -> Result<
         Ok(Ok(said)) if sent => Ok(response(said)),
         _ => Err(refused(&channel, ActionError::Elsewhere)),
     }
+}
+
+/// Whatever an operator does is written down, and how it went.
+async fn operated(
+    front: &Front,
+    caller: &Caller,
+    channel: ChannelId,
+    question: Question,
+) -> Result<HttpResponse, Problem> {
+    let action = json!(question);
+    let outcome = about(front, channel.clone(), question).await;
+    let said = match &outcome {
+        Ok(answer) => answer.status().as_str().to_owned(),
+        Err(problem) => problem.code.to_owned(),
+    };
+    let (who, address) = (caller.name(), caller.address);
+    tracing::info!(target: "audit", who, %address, %action, %channel, outcome = said, "operator action");
+    outcome
 }
 
 /// What this daemon says of a channel of its own.
@@ -218,6 +237,7 @@ fn refused(channel: &ChannelId, error: ActionError) -> Problem {
 pub async fn operate(
     front: web::Data<Front>,
     path: web::Path<(String, String)>,
+    caller: Caller,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let (channel, action) = path.into_inner();
@@ -241,18 +261,28 @@ pub async fn operate(
             )));
         }
     };
-    about(&front, channel, Question::Operate(action)).await
+    operated(&front, &caller, channel, Question::Operate(action)).await
 }
 
 #[post("/api/v1/streams/{channel_id}/stop")]
-pub async fn stop(front: web::Data<Front>, path: web::Path<String>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn stop(
+    front: web::Data<Front>,
+    path: web::Path<String>,
+    caller: Caller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let wish = wish(&body.0)?;
-    about(&front, channel_id(&path)?, Question::Operate(Action::Stop { force: wish.force })).await
+    operated(&front, &caller, channel_id(&path)?, Question::Operate(Action::Stop { force: wish.force })).await
 }
 
 /// `{"source": …}` takes one reporter out of the sum; without it the whole channel is forgotten.
 #[post("/api/v1/streams/{channel_id}/forget")]
-pub async fn forget(front: web::Data<Front>, path: web::Path<String>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn forget(
+    front: web::Data<Front>,
+    path: web::Path<String>,
+    caller: Caller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let source = wish(&body.0)?.source;
-    about(&front, channel_id(&path)?, Question::Forget { source }).await
+    operated(&front, &caller, channel_id(&path)?, Question::Forget { source }).await
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt::Display,
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -14,21 +14,31 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, get,
     http::{
         StatusCode, Version,
-        header::{HeaderName, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION},
+        header::{
+            HeaderName, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+            SEC_WEBSOCKET_VERSION,
+        },
     },
     web,
 };
 use actix_web_actors::ws;
 use sattva_actors::{
     broker::subscriptions::Filter,
+    clock::Clock,
     session::{
-        SessionActor, SessionOutlets, Terms,
+        self, SessionActor, SessionOutlets, Terms,
         deflate::{self, Encoding},
     },
 };
 use serde::Deserialize;
 
-use super::{Front, Stage, problem::Problem, upgrade::Reception};
+use super::{
+    Front, Stage,
+    gate::{Gate, SUBPROTOCOL, offers_the_subprotocol},
+    problem::Problem,
+    upgrade::Reception,
+};
+use crate::access::caller::Caller;
 
 /// The one version of RFC 6455.
 const VERSION: &[u8] = b"13";
@@ -47,6 +57,20 @@ pub struct Places {
 struct Place {
     places: Arc<Places>,
     address: IpAddr,
+}
+
+/// What a session holds while it lives: its place, and what let it in.
+struct Permit {
+    _place: Place,
+    caller: Caller,
+    gate: Arc<Gate>,
+    clock: Clock,
+}
+
+impl session::Permit for Permit {
+    fn holds(&self) -> bool {
+        self.gate.still_admits(&self.caller, self.clock.now().wall)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +185,7 @@ pub async fn open(
     front: web::Data<Front>,
     outlets: web::Data<SessionOutlets>,
     request: HttpRequest,
+    caller: Caller,
     query: web::Query<Query>,
 ) -> Result<HttpResponse, Problem> {
     if front.stage() != Stage::Serving {
@@ -170,10 +195,9 @@ pub async fn open(
         .map_err(|error| Problem::bad_request("bad_filter", error.to_string()))?;
     let Handshake { mut answer, encoding, reception } = Handshake::with(&request)?;
     let settings = front.config.load().websocket.clone();
-    let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let most_per_address = settings.max_sessions_per_ip.unwrap_or(settings.max_sessions);
     let most = front.room.sessions_for(settings.max_sessions);
-    let place = front.places.take(address, most, most_per_address).map_err(|full| match full {
+    let place = front.places.take(caller.address, most, most_per_address).map_err(|full| match full {
         Full::House => {
             let detail = format!("all {most} sessions are taken");
             Problem::busy("too_many_sessions", detail, RETRY_AFTER)
@@ -186,14 +210,20 @@ pub async fn open(
     let terms = Terms { heartbeat: settings.heartbeat, encoding, filter };
     let id = front.places.numbers.fetch_add(1, Relaxed);
     let (clock, outlets) = (front.clock, outlets.into_inner());
+    let permit = Permit { _place: place, caller, gate: Arc::clone(&front.gate), clock };
+    if offers_the_subprotocol(request.headers()) {
+        answer.insert_header((SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL));
+    }
     reception.welcome(move |incoming| {
-        SessionActor::begin(id, clock, terms, outlets, Box::new(place), incoming);
+        SessionActor::begin(id, clock, terms, outlets, Box::new(permit), incoming);
     });
     Ok(answer.finish())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

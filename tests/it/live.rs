@@ -10,7 +10,7 @@ use tungstenite::{
     Message, WebSocket,
     client::IntoClientRequest,
     handshake::HandshakeError,
-    http::{HeaderMap, Request},
+    http::{HeaderMap, HeaderName, Request},
 };
 
 use crate::patience::PATIENCE;
@@ -68,6 +68,14 @@ impl Live {
 
     pub fn try_open(address: SocketAddr, query: &str) -> Result<Self, Box<TurnedAway>> {
         handshake(address, request(address, query))
+    }
+
+    pub fn try_open_with(address: SocketAddr, query: &str, headers: &[(&str, &str)]) -> Result<Self, Box<TurnedAway>> {
+        let mut request = request(address, query);
+        for (name, value) in headers {
+            request.headers_mut().insert(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        handshake(address, request)
     }
 
     pub fn try_open_from(address: SocketAddr, origin: &str) -> Result<Self, Box<TurnedAway>> {

@@ -21,8 +21,10 @@ mod redis_server;
 #[path = "../../actors/tests/store/small_disk.rs"]
 mod small_disk;
 mod streamer;
+mod token_desk;
 
 // What the daemon does, by behaviour.
+mod access;
 mod auto_end_to_the_end;
 mod damaged_store;
 mod explanations;
