@@ -37,8 +37,8 @@ pub use self::{
     problem::{ConfigError, Place, Problem},
     schema::schema,
     sections::{
-        Access, AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp, RedisControl,
-        Sharing, Stats, Store, WebSocket, Webhook,
+        Access, AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp,
+        RedisControl, Sharing, Stats, Store, WebSocket, Webhook,
     },
 };
 

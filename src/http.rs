@@ -58,7 +58,9 @@ use self::{
     body::BodyBudget, gate::Gate, ingest::UnknownFields, observe::HttpMetrics, problem::Problem, upgrade::Upgrades,
     websocket::Places,
 };
-use crate::{access::book::Book, config::Config, health::HealthBoard, history::History, open_files::Room, reload::ReloadStatus};
+use crate::{
+    access::book::Book, config::Config, health::HealthBoard, history::History, open_files::Room, reload::ReloadStatus,
+};
 
 /// Graceful stop: open requests get this long.
 const SHUTDOWN_SECONDS: u64 = 5;

@@ -6,7 +6,10 @@ mod channel;
 mod studio;
 mod world;
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use awc::Client;
 use sattva_actors::clock::Clock;
@@ -41,6 +44,9 @@ pub struct Args {
     /// The same seed tells the same story.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// File whose first line is a streamer's token, where the daemon wants one; made with `--source '*'`.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// End after this long, such as 60s; without it Ctrl-C does.
     #[arg(long, value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
@@ -58,8 +64,14 @@ pub async fn run(args: Args) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let channels = args.channels as usize;
+    let mut client = Client::builder().timeout(PATIENCE);
+    if let Some(file) = &args.token_file {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
+        client = client.bearer_auth(text.lines().next().unwrap_or_default().trim());
+    }
     let mut stage = Stage {
-        client: Client::builder().timeout(PATIENCE).finish(),
+        client: client.finish(),
         ingest: args.url.join("api/v1/ingest").unwrap_or(args.url).into(),
         world: World::new(args.seed, channels, args.rate),
         studios: Vec::new(),

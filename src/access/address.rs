@@ -1,6 +1,6 @@
 //! Where a request comes from, past the proxies that are trusted to tell.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -39,7 +39,7 @@ pub fn client<'a>(peer: IpAddr, forwarded_for: impl DoubleEndedIterator<Item = &
 /// As proxies write it: with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let plain = text.parse::<IpAddr>().ok();
-    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
+    let with_port = || text.parse::<core::net::SocketAddr>().ok().map(|address| address.ip());
     let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
     plain.or_else(with_port).or_else(in_brackets).map(|address| address.to_canonical())
 }

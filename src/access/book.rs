@@ -65,7 +65,11 @@ pub struct Entry {
 
 impl Entry {
     pub fn covers_source(&self, source: &str) -> bool {
-        if self.sources.is_empty() { source == self.name } else { self.sources.iter().any(|names| names.includes(source)) }
+        if self.sources.is_empty() {
+            source == self.name
+        } else {
+            self.sources.iter().any(|names| names.includes(source))
+        }
     }
 
     pub fn covers_channel(&self, channel: &str) -> bool {
@@ -101,7 +105,9 @@ struct Document {
 
 #[derive(Debug, thiserror::Error)]
 pub enum BookError {
-    #[error("{path}: there is no such file; make the first token, which makes the file: sattva-monitor token create --file {path} --name NAME --role operator")]
+    #[error(
+        "{path}: there is no such file; make the first token, which makes the file: sattva-monitor token create --file {path} --name NAME --role operator"
+    )]
     Absent { path: String },
     #[error("{path} cannot be read: {error}; let the daemon's user read it (mode 0644: it holds only digests)")]
     Unreadable { path: String, error: std::io::Error },
@@ -125,7 +131,10 @@ fn is_name(name: &str) -> bool {
 /// What is wrong with an entry by itself.
 fn trouble(entry: &Entry) -> Option<String> {
     if !is_name(&entry.name) {
-        return Some(format!("`{}` is no name: 1 to {NAME_LENGTH} of A-Z a-z 0-9 _ . : @ -", entry.name.escape_debug()));
+        return Some(format!(
+            "`{}` is no name: 1 to {NAME_LENGTH} of A-Z a-z 0-9 _ . : @ -",
+            entry.name.escape_debug()
+        ));
     }
     if entry.role != Role::Streamer && !(entry.sources.is_empty() && entry.channels.is_empty()) {
         return Some(format!("`{}`: only a streamer's token is for sources or channels", entry.name));

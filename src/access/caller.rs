@@ -1,6 +1,7 @@
 //! Who a request comes from, once its token has been looked at.
 
-use std::{net::IpAddr, sync::Arc};
+use core::net::IpAddr;
+use std::sync::Arc;
 
 use super::{
     book::Entry,

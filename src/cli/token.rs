@@ -92,7 +92,8 @@ pub fn run(args: Args) -> Result<(), TokenError> {
     match args.command {
         Command::Create { name, role, sources, channels, expires_in } => {
             let names = |list: Vec<String>| list.iter().map(|text| Names::from(text.as_str())).collect();
-            let expires_at = expires_in.map(|time| later(now, time).map(Moment).ok_or(TokenError::TooLong)).transpose()?;
+            let expires_at =
+                expires_in.map(|time| later(now, time).map(Moment).ok_or(TokenError::TooLong)).transpose()?;
             let token = Token::random()?;
             let entry = Entry {
                 name,

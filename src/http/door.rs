@@ -75,7 +75,11 @@ fn judge(front: &Front, request: &HttpRequest, upgrades: bool) -> Result<Option<
     let on_standby = front.store.slots() == Some(0);
     let about_channels = request.path().starts_with("/api/") || request.path().starts_with("/ws/");
     if on_standby && about_channels && request.path() != session::PATH {
-        return Err(Problem::busy("elsewhere", "another daemon has the channels, or none yet: ask it, or ask again", 1));
+        return Err(Problem::busy(
+            "elsewhere",
+            "another daemon has the channels, or none yet: ask it, or ask again",
+            1,
+        ));
     }
     Ok(caller)
 }
@@ -86,7 +90,8 @@ fn check_origin(front: &Front, request: &HttpRequest, reads: bool) -> Result<(),
     let Some(origin) = headers.get(header::ORIGIN) else {
         // Every browser says where such a request was made. A program has no use for the cookie.
         if !reads && !headers.contains_key(header::AUTHORIZATION) && request.cookie(COOKIE).is_some() {
-            let detail = "a cookie is for browsers, which send an Origin with it; a program sends `Authorization: Bearer …`";
+            let detail =
+                "a cookie is for browsers, which send an Origin with it; a program sends `Authorization: Bearer …`";
             return Err(Problem::forbidden("origin_missing", detail));
         }
         return Ok(());

@@ -26,7 +26,7 @@ use crate::{
         address::{self, parse_network},
         book::{Book, Entry, Unknown},
         bucket::{Buckets, Rate},
-        caller::Caller,
+        caller::{Caller, OutOfScope},
         role::{Need, Role},
         token::Token,
     },
@@ -34,12 +34,13 @@ use crate::{
 };
 
 /// The cookie in which a browser keeps its token.
-pub const COOKIE: &str = "sattva_token";
+pub const COOKIE: &str = "sattva-token";
 /// The subprotocol of the live messages, for a client that can set no header and has no cookie;
 pub const SUBPROTOCOL: &str = "sattva.v1";
 /// it offers its token beside it, after this.
 const SUBPROTOCOL_TOKEN: &str = "sattva.token.";
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const WHO_ARE_YOU: &str = "Who are you?";
 /// Wrong tokens an address may try: what is beyond is not even logged. Right ones always pass.
 const WRONG_TOKENS: Rate = Rate { most: 10, every: Duration::from_secs(6) };
 /// What one operator may do: a hundred streams at once, ten a second for long.
@@ -179,7 +180,8 @@ impl Gate {
         if !caller.may(need) {
             self.count(Refusal::WrongRole);
             let role = caller.role().map_or("", Role::as_str);
-            let detail = format!("`{}` is a token for a {role}, who may not do this; see docs/security.md", caller.name());
+            let detail =
+                format!("`{}` is a token for a {role}, who may not do this; see docs/security.md", caller.name());
             return Err(Problem::forbidden("wrong_role", detail));
         }
         if need == Need::Operate {
@@ -193,22 +195,39 @@ impl Gate {
     /// Nobody knows who this is.
     fn unknown(&self, refusal: Refusal) -> Problem {
         self.count(refusal);
-        let (code, detail) = match refusal {
-            Refusal::ExpiredToken => ("token_expired", "this token has expired; ask for a new one"),
-            Refusal::UnknownToken => ("token_unknown", "there is no such token, or it has been revoked"),
-            _ => (
+        let problem = match refusal {
+            Refusal::ExpiredToken => Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "token_expired",
+                WHO_ARE_YOU,
+                "this token has expired; ask for a new one",
+            ),
+            Refusal::UnknownToken => Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "token_unknown",
+                WHO_ARE_YOU,
+                "there is no such token, or it has been revoked",
+            ),
+            _ => Problem::new(
+                StatusCode::UNAUTHORIZED,
                 "token_required",
+                WHO_ARE_YOU,
                 "this needs a token: `Authorization: Bearer …`, or sign in at /monitoring; \
                  `sattva-monitor token create` makes one",
             ),
         };
-        Problem::new(StatusCode::UNAUTHORIZED, code, "Who are you?", detail).header("WWW-Authenticate", "Bearer")
+        problem.header("WWW-Authenticate", "Bearer")
     }
 
     /// A streamer reports what its token is not for.
-    pub fn out_of_scope(&self, code: &'static str, detail: &impl ToString, field: String) -> Problem {
+    pub fn out_of_scope(&self, error: OutOfScope, field: String) -> Problem {
         self.count(Refusal::OutOfScope);
-        Problem::forbidden(code, detail.to_string()).field(field)
+        let detail = error.to_string();
+        let problem = match error {
+            OutOfScope::Source { .. } => Problem::forbidden("source_not_yours", detail),
+            OutOfScope::Channel { .. } => Problem::forbidden("channel_not_yours", detail),
+        };
+        problem.field(field)
     }
 
     /// Tokens do not belong into URLs: they end up in logs and histories.
@@ -269,7 +288,8 @@ impl Rules {
 
     fn new(config: &Config, book: Book) -> Self {
         let proxies = config.http.trusted_proxies.iter();
-        let rate = |most: u32| Rate { most: most.saturating_mul(BURST_SECONDS), every: Duration::from_secs(1) / most.max(1) };
+        let rate =
+            |most: u32| Rate { most: most.saturating_mul(BURST_SECONDS), every: Duration::from_secs(1) / most.max(1) };
         Self {
             book,
             // The configuration has been checked.
@@ -356,9 +376,12 @@ mod tests {
         let shown = |request: TestRequest| presented(&request.to_http_request());
         assert_eq!(shown(TestRequest::default()), None);
         assert_eq!(shown(TestRequest::with_uri("/?token=sattva_x")), None);
-        assert_eq!(shown(TestRequest::default().insert_header(("authorization", "bearer sattva_x"))).unwrap(), "sattva_x");
+        assert_eq!(
+            shown(TestRequest::default().insert_header(("authorization", "bearer sattva_x"))).unwrap(),
+            "sattva_x"
+        );
         assert_eq!(shown(TestRequest::default().insert_header(("authorization", "Basic c2F0dHZh"))), None);
-        let cookie = ("cookie", "other=1; sattva_token=sattva_y");
+        let cookie = ("cookie", "other=1; sattva-token=sattva_y");
         assert_eq!(shown(TestRequest::default().insert_header(cookie)).unwrap(), "sattva_y");
         let offer = ("sec-websocket-protocol", "sattva.v1, sattva.token.z");
         assert_eq!(shown(TestRequest::default().insert_header(offer).insert_header(cookie)).unwrap(), "sattva_z");

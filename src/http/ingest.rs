@@ -84,11 +84,11 @@ pub async fn ingest(
 fn check_scope(front: &Front, caller: &Caller, checked: &Checked) -> Result<(), Problem> {
     caller
         .check_source(checked.source.as_str())
-        .map_err(|error| front.gate.out_of_scope("source_not_yours", &error, "source".to_owned()))?;
+        .map_err(|error| front.gate.out_of_scope(error, "source".to_owned()))?;
     for (index, (channel, _)) in checked.reports.iter().enumerate() {
-        caller.check_channel(channel.as_str()).map_err(|error| {
-            front.gate.out_of_scope("channel_not_yours", &error, format!("reports[{index}].channel_id"))
-        })?;
+        caller
+            .check_channel(channel.as_str())
+            .map_err(|error| front.gate.out_of_scope(error, format!("reports[{index}].channel_id")))?;
     }
     Ok(())
 }
@@ -221,9 +221,7 @@ pub async fn listeners(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let channel = streams::channel_id(&path)?;
-    caller
-        .check_channel(channel.as_str())
-        .map_err(|error| front.gate.out_of_scope("channel_not_yours", &error, "channel_id".to_owned()))?;
+    caller.check_channel(channel.as_str()).map_err(|error| front.gate.out_of_scope(error, "channel_id".to_owned()))?;
     let every = front.config.load().ingest.report_interval;
     let (simple, unknown) = request::read::<SimpleReport>(&body.0)?;
     if simple.listeners_count > LISTENERS_MAX {
@@ -244,7 +242,8 @@ pub async fn listeners(
         interval,
         can_stop: true,
     };
-    let source = SourceId::new(caller.token_name().unwrap_or(SIMPLE_SOURCE)).map_err(|error| Problem::bad_request("bad_source", error.to_string()))?;
+    let source = SourceId::new(caller.token_name().unwrap_or(SIMPLE_SOURCE))
+        .map_err(|error| Problem::bad_request("bad_source", error.to_string()))?;
     front.unknown_fields.note(&source, unknown);
     let checked = Checked { source, reports: vec![(channel.clone(), report)], acks: Vec::new() };
     // Streamers that report so share the source, so each gets what concerns its channel.

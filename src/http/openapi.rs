@@ -24,7 +24,7 @@ mod tests {
                 continue;
             }
             for line in std::fs::read_to_string(path).unwrap().lines() {
-                for method in ["get", "post"] {
+                for method in ["get", "post", "delete"] {
                     if let Some(rest) = line.strip_prefix(&format!("#[{method}(\"")) {
                         routes.insert((method.to_owned(), rest.split('"').next().unwrap().to_owned()));
                     }
@@ -40,7 +40,7 @@ mod tests {
         let document: serde_json::Value = serde_json::from_str(DOCUMENT).unwrap();
         let mut described = BTreeSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
-            for method in ["get", "post"] {
+            for method in ["get", "post", "delete"] {
                 if item.get(method).is_some() {
                     described.insert((method.to_owned(), path.clone()));
                 }

@@ -123,7 +123,8 @@ fn a_streamer_reports_as_itself_and_only_the_channels_its_token_is_for() {
 fn a_streamer_is_not_given_anothers_stop() {
     let desk = TokenDesk::open();
     let (mine, theirs) = (desk.create("radio-1", "streamer", &[]), desk.create("radio-2", "streamer", &[]));
-    let config = format!("{}[auto_end]\ntimeout = 2\nwarnings = [1]\n[ingest]\nreport_interval = \"500ms\"\n", desk.config());
+    let config =
+        format!("{}[auto_end]\ntimeout = 2\nwarnings = [1]\n[ingest]\nreport_interval = \"500ms\"\n", desk.config());
     let daemon = Daemon::start(&config);
     let (mine, theirs) = (Visitor::holding(&daemon, &mine), Visitor::holding(&daemon, &theirs));
     let mut jazz = Streamer::new("radio-1", "jazz").every(0.5);
@@ -149,7 +150,7 @@ fn live_messages_need_a_viewers_token_in_a_header_a_cookie_or_the_subprotocol() 
     assert_eq!(open(&[("authorization", &format!("Bearer {viewer}x"))]).err().unwrap().status, 401);
 
     open(&[("authorization", &format!("Bearer {viewer}"))]).unwrap().until_type("snapshot");
-    let cookie = format!("sattva_token={viewer}");
+    let cookie = format!("sattva-token={viewer}");
     open(&[("cookie", &cookie), ("origin", &own)]).unwrap().until_type("snapshot");
     assert_eq!(open(&[("cookie", &cookie), ("origin", "https://evil.example")]).err().unwrap().status, 403);
     let offer = format!("sattva.v1, sattva.token.{}", viewer.strip_prefix("sattva_").unwrap());
@@ -188,7 +189,9 @@ fn a_browser_signs_in_keeps_its_token_where_no_script_can_read_it_and_signs_out(
     program.post("/api/v1/streams/jazz/stop", &Value::Null).problem(403, "origin_missing");
 
     let by_tls = page.clone().with("x-forwarded-proto", "https");
-    assert!(by_tls.sends("POST", "/api/v1/session", &json!({ "token": operator })).header("set-cookie").contains("Secure"));
+    assert!(
+        by_tls.sends("POST", "/api/v1/session", &json!({ "token": operator })).header("set-cookie").contains("Secure")
+    );
 
     let signed_out = browser.sends("DELETE", "/api/v1/session", &Value::Null);
     assert_eq!(signed_out.answer.status, 204);
@@ -279,7 +282,9 @@ fn no_token_is_in_any_log_and_one_in_a_url_is_refused() {
     let anna = desk.create("anna", "operator", &[]);
     let daemon = Plan::new(&format!("{}[log]\nlevel = \"trace\"\n", desk.config())).start();
     let secret = anna.strip_prefix("sattva_").unwrap();
-    for path in [format!("/api/stats?token={anna}"), format!("/ws/stats?x={anna}"), format!("/metrics?access_token={secret}")] {
+    for path in
+        [format!("/api/stats?token={anna}"), format!("/ws/stats?x={anna}"), format!("/metrics?access_token={secret}")]
+    {
         Visitor::of(&daemon).get(&path).problem(400, "token_in_url");
     }
     let visitor = Visitor::holding(&daemon, &anna);
@@ -307,10 +312,14 @@ fn whatever_an_operator_does_is_in_the_log_with_who_it_was_and_how_it_went() {
     let anna = Visitor::holding(&daemon, &anna);
     anna.post("/api/v1/streams/jazz/auto-end/pause", &Value::Null).ok();
     anna.post("/api/v1/streams/jazz/stop", &json!({})).problem(409, "somebody_listens");
-    let audited = |outcome: &str| daemon.logged(|line| line["target"] == "audit" && line["outcome"] == outcome).unwrap();
+    let audited =
+        |outcome: &str| daemon.logged(|line| line["target"] == "audit" && line["outcome"] == outcome).unwrap();
     let paused = audited("200");
     assert_eq!((paused["who"].as_str(), paused["channel"].as_str()), (Some("anna"), Some("jazz")), "{paused}");
-    assert_eq!((paused["address"].as_str(), paused["action"].as_str()), (Some("127.0.0.1"), Some(r#"{"operate":"pause"}"#)));
+    assert_eq!(
+        (paused["address"].as_str(), paused["action"].as_str()),
+        (Some("127.0.0.1"), Some(r#"{"operate":"pause"}"#))
+    );
     let refused = audited("somebody_listens");
     assert!(refused["action"].as_str().unwrap().contains(r#""force":false"#), "{refused}");
 }

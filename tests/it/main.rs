@@ -45,6 +45,7 @@ mod reload;
 mod reports;
 mod seed_shapes;
 mod simple_report;
+mod slow_clients;
 mod standby_proxy;
 mod start_errors;
 mod upgrades;

@@ -76,10 +76,6 @@ impl Visitor {
         self
     }
 
-    pub fn headers(&self) -> &[(String, String)] {
-        &self.headers
-    }
-
     pub fn sends(&self, method: &str, path: &str, body: &Value) -> Reply {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in &self.headers {
