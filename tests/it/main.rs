@@ -42,6 +42,7 @@ mod operator_actions;
 mod redis_control;
 mod redis_store;
 mod reload;
+mod reload_under_load;
 mod reports;
 mod seed_shapes;
 mod simple_report;
