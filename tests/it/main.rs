@@ -25,6 +25,7 @@ mod token_desk;
 
 // What the daemon does, by behaviour.
 mod access;
+mod at_three_in_the_morning;
 mod auto_end_to_the_end;
 mod damaged_store;
 mod explanations;
