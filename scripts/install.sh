@@ -55,13 +55,15 @@ if [ ${#missing[@]} -gt 0 ]; then
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-tool() { # tool COMMAND CRATE
+tool() { # tool COMMAND CRATE [OPTIONS OF CARGO INSTALL]
     command -v "$1" >/dev/null && return
     echo "installing $2 with cargo (a few minutes, once)"
-    cargo install --quiet --locked "$2"
+    cargo install --quiet --locked "${@:3}" "$2"
 }
 case $what in
-    test | package-deb) tool cargo-deb cargo-deb ;;
+    # What it packs for the tests is small; it need not be fast.
+    test) tool cargo-deb cargo-deb --debug ;;
+    package-deb) tool cargo-deb cargo-deb ;;
     package-rpm) tool cargo-generate-rpm cargo-generate-rpm ;;
 esac
 [ "$what" = test ] || exit 0

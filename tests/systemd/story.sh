@@ -22,7 +22,7 @@ soon() {
 property() { systemctl show -p "$1" --value "$unit"; }
 pid() { property MainPID; }
 says() { property StatusText | grep -q "$1"; }
-ready() { curl -fs -m 2 $url/readyz; }
+ready() { curl -fs -m 2 -o /dev/null $url/readyz; }
 is_ready_and_another() { [ "$(pid)" != "$1" ] && [ "$(pid)" != 0 ] && ready; }
 report() { # nobody listens
     seq=$((seq + 1))
