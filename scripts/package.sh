@@ -6,7 +6,7 @@ kind=${1:?deb, rpm or dist}
 scripts/install.sh "package-$kind"
 target=${CARGO_TARGET_DIR:-target}
 out=target/package
-rm -rf "$out/share"
+rm -rf "$out/share" "$out"/*.deb "$out"/*.rpm
 mkdir -p "$out" target/dist
 
 if [ "${2:-}" = --debug-binary ]; then
@@ -19,7 +19,10 @@ else
 fi
 binary=target/dist/sattva-monitor
 
-"$binary" man | gzip -9n > "$out/sattva-monitor.1.gz"
+rm -rf "$out/man"
+mkdir -p "$out/man"
+"$binary" man --dir "$out/man"
+gzip -9n "$out/man"/*
 "$binary" completions bash > "$out/sattva-monitor.bash"
 "$binary" completions zsh > "$out/_sattva-monitor"
 "$binary" completions fish > "$out/sattva-monitor.fish"
@@ -44,7 +47,7 @@ case $kind in
         mkdir -p "$out/$name"
         cp "$binary" README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE config/sattva-monitor.toml "$out/$name/"
         cp -r systemd "$out/share" "$out/$name/"
-        cp "$out/sattva-monitor.1.gz" "$out/sattva-monitor.bash" "$out/_sattva-monitor" "$out/sattva-monitor.fish" "$out/$name/"
+        cp -r "$out/man" "$out/sattva-monitor.bash" "$out/_sattva-monitor" "$out/sattva-monitor.fish" "$out/$name/"
         tar -C "$out" --owner 0 --group 0 --sort name -czf "$out/$name.tar.gz" "$name"
         ls -1 "$out/$name.tar.gz"
         ;;

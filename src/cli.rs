@@ -69,7 +69,11 @@ enum Command {
     /// Print the completions for a shell.
     Completions { shell: clap_complete::Shell },
     /// Print the manual page.
-    Man,
+    Man {
+        /// Write it, and one of each command, into this directory instead.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -117,7 +121,11 @@ pub fn run() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "sattva-monitor", &mut out);
             print(&String::from_utf8_lossy(&out))
         }
-        Command::Man => {
+        Command::Man { dir: Some(dir) } => match clap_mangen::generate_to(Cli::command(), dir) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
+        Command::Man { dir: None } => {
             let mut out = Vec::new();
             match clap_mangen::Man::new(Cli::command()).render(&mut out) {
                 Ok(()) => print(&String::from_utf8_lossy(&out)),
