@@ -1,7 +1,7 @@
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { Daemon, launch, open, Streamer } from './stage';
+import { Daemon, launch, open, Streamer, TokenDesk } from './stage';
 
 /** A countdown that a test can wait for, with a warning on its way. */
 const QUICK = `
@@ -357,5 +357,70 @@ describe('everybody', () => {
     expect(await flaws(page)).toEqual([]);
     await streams('my-radio', 3, fresh);
     await card(page, 'my-radio').waitFor();
+  });
+});
+
+describe('a daemon that knows its callers', () => {
+  async function closed() {
+    const desk = await TokenDesk.open();
+    const radio = desk.create('radio', 'streamer', '--source', '*');
+    desk.create('somebody', 'viewer');
+    const house = await Daemon.start(`${desk.settings}[websocket]\nheartbeat = "1s"\n`);
+    onTestFinished(async () => {
+      await house.stop();
+      await desk.close();
+    });
+    const jazz = new Streamer(house, 'jazz', 3, radio);
+    onTestFinished(() => jazz.leave());
+    await jazz.report();
+    return { desk, house };
+  }
+
+  async function signIn(page: Page, token: string) {
+    await page.getByLabel('Token').fill(token);
+    await press(page, 'Sign in');
+  }
+
+  test('asks for a token, shows everything to whoever has one, and nothing after that', async () => {
+    const { desk, house } = await closed();
+    const token = desk.create('anna', 'operator');
+    house.reload();
+    const { page } = await visit('/monitoring', {}, house);
+    await page.getByLabel('Token').waitFor();
+    expect(await flaws(page)).toEqual([]);
+    await signIn(page, 'sattva_wrong');
+    await page.getByRole('alert').getByText('no such token').waitFor();
+    await signIn(page, token);
+    await card(page, 'jazz').getByText('3 listeners').waitFor();
+    await page.getByRole('button', { name: 'Stop: jazz' }).waitFor();
+    // It is the browser's to keep, whatever the page does.
+    expect(await page.evaluate(() => document.cookie + JSON.stringify(localStorage))).not.toContain(
+      'sattva_',
+    );
+    await page.reload();
+    await card(page, 'jazz').getByText('3 listeners').waitFor();
+
+    await press(page, 'Settings');
+    await page.getByText('Signed in as anna (operator)').waitFor();
+    await press(page, 'Sign out');
+    await page.getByLabel('Token').waitFor();
+    expect(await page.getByText('jazz').count()).toBe(0);
+  });
+
+  test('offers a viewer nothing to press, and shows whoever is revoked the door', async () => {
+    const { desk, house } = await closed();
+    const token = desk.create('guest', 'viewer');
+    house.reload();
+    const { page } = await visit('/monitoring', {}, house);
+    await signIn(page, token);
+    await card(page, 'jazz').getByText('3 listeners').waitFor();
+    expect(await page.getByRole('button', { name: /: jazz$/ }).count()).toBe(0);
+    await page.goto(`${house.url}/monitoring/streams/jazz`);
+    await seen(page, 'You may look at this stream, not operate it.');
+
+    desk.revoke('guest');
+    house.reload();
+    await page.getByLabel('Token').waitFor({ timeout: 10_000 });
+    expect(await page.getByText('jazz').count()).toBe(0);
   });
 });

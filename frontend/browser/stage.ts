@@ -49,6 +49,10 @@ export class Daemon {
     }
   }
 
+  reload(): void {
+    this.#process?.kill('SIGHUP');
+  }
+
   async kill(): Promise<void> {
     await ended(this.#process, 'SIGKILL');
   }
@@ -71,6 +75,40 @@ export class Daemon {
   }
 }
 
+/** The file of a daemon's tokens. */
+export class TokenDesk {
+  private constructor(readonly folder: string) {}
+
+  static async open(): Promise<TokenDesk> {
+    return new TokenDesk(await mkdtemp(join(tmpdir(), 'sattva-tokens-')));
+  }
+
+  get settings(): string {
+    return `[access]\ntokens_file = "${join(this.folder, 'tokens.toml')}"\n`;
+  }
+
+  create(name: string, role: string, ...more: string[]): string {
+    return this.#run('create', '--name', name, '--role', role, ...more);
+  }
+
+  revoke(name: string): void {
+    this.#run('revoke', name);
+  }
+
+  async close(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #run(...words: string[]): string {
+    const file = ['--file', join(this.folder, 'tokens.toml')];
+    const { status, stdout, stderr } = spawnSync(binary(), ['token', ...words, ...file], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(stderr);
+    return stdout.trim();
+  }
+}
+
 /** One stream that reports each second, and ends when it is told to. */
 export class Streamer {
   listeners = 0;
@@ -85,6 +123,8 @@ export class Streamer {
     readonly daemon: Daemon,
     readonly channel: string,
     listeners: number,
+    /** Where the daemon wants to know who reports. */
+    readonly token?: string,
   ) {
     this.listeners = listeners;
     this.joins = listeners;
@@ -113,7 +153,10 @@ export class Streamer {
     };
     const answer = await fetch(`${this.daemon.url}/api/v1/ingest`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: {
+        'content-type': 'application/json',
+        ...(this.token && { authorization: `Bearer ${this.token}` }),
+      },
       body: JSON.stringify({ source: `studio-${this.channel}`, reports: [report] }),
     });
     const { commands = [] } = (await answer.json()) as { commands?: { id: string }[] };

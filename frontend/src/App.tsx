@@ -4,10 +4,12 @@ import { Toasts } from '@/components/Toasts';
 import { BASE, REPORTS, STREAM, WALL } from '@/data/address';
 import { toneOf, useNotices } from '@/data/notices';
 import { usePreferences } from '@/data/preferences';
+import { useSession } from '@/data/session';
 import { play } from '@/data/sound';
 import { useMonitorStore } from '@/data/store';
 import { pickLanguage, TextContext, textIn, useText } from '@/i18n';
 import { Monitoring } from '@/pages/Monitoring';
+import { SignIn } from '@/pages/SignIn';
 import { Wall } from '@/pages/Wall';
 
 // With its charts it is a third of the whole: the list is there sooner without it.
@@ -16,6 +18,7 @@ const Reports = lazy(() => import('@/pages/Reports').then(({ Reports }) => ({ de
 
 export function App() {
   const { theme, language, zone } = usePreferences();
+  const mayView = useSession((session) => session.may_view);
   const text = useMemo(() => {
     const own = pickLanguage(navigator.language);
     const chosen = language === 'browser' ? own : language;
@@ -27,6 +30,13 @@ export function App() {
   useEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
+  if (!mayView) {
+    return (
+      <TextContext value={text}>
+        <SignIn />
+      </TextContext>
+    );
+  }
   return (
     <TextContext value={text}>
       <Title />

@@ -1,6 +1,7 @@
 /** The daemon's account of one stream: what it rests on, what it has decided, what it has ordered. */
 import { type ReactNode, useState } from 'react';
 import type { Command, Decision, Policy, Reporter } from '@/data/explanation';
+import { useSession } from '@/data/session';
 import { useOperator } from '@/hooks/useOperator';
 import { useText } from '@/i18n';
 import { ForgetDialog } from './ForgetDialog';
@@ -71,6 +72,8 @@ function ForgetButton({ channelId, source }: { channelId: string; source: string
   const { t } = useText();
   const { run, busy } = useOperator(channelId);
   const [asking, setAsking] = useState(false);
+  const mayOperate = useSession((session) => session.may_operate);
+  if (!mayOperate) return null;
   return (
     <>
       <button

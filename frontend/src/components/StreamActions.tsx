@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import type { Wish } from '@/data/actions';
+import { useSession } from '@/data/session';
 import type { Stream } from '@/data/store';
 import { type Action, actionsFor } from '@/data/stream';
 import { useOperator } from '@/hooks/useOperator';
@@ -27,6 +28,8 @@ interface Props {
 export function StreamActions({ stream, compact = false }: Props) {
   const { run, busy } = useOperator(stream.channel_id);
   const [asking, setAsking] = useState(false);
+  const mayOperate = useSession((session) => session.may_operate);
+  const { t } = useText();
   const offered = actionsFor(stream.auto_end.phase);
 
   function press(wish: Wish) {
@@ -35,6 +38,9 @@ export function StreamActions({ stream, compact = false }: Props) {
     else void run(wish);
   }
 
+  if (!mayOperate) {
+    return compact ? null : <p className="text-sm text-soft">{t('session.viewer')}</p>;
+  }
   return (
     <div
       className={compact ? 'flex shrink-0 items-center pr-1.5' : 'flex flex-wrap gap-2'}

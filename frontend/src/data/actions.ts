@@ -1,14 +1,13 @@
 /** What an operator asks of the daemon. A refusal becomes an error with the daemon's own words. */
 import * as v from 'valibot';
+import { Unreachable, whyNot } from './problem';
+import { askWhoIAm } from './session';
 import { dispatch } from './store';
 import type { Action } from './stream';
 import { AutoEnd } from './wire';
 
 export const EXTEND_SECONDS = 300;
 const ANSWER_WITHIN_MS = 10_000;
-
-/** RFC 9457; everything in it is optional. */
-const Problem = v.object({ title: v.optional(v.string()), detail: v.optional(v.string()) });
 
 /** A yes may come with the stream's state; nothing depends on it. */
 const Told = v.object({
@@ -17,9 +16,6 @@ const Told = v.object({
   durable: v.optional(v.boolean(), true),
 });
 export type Told = v.InferOutput<typeof Told>;
-
-/** The daemon could not be reached, or did not answer in time. */
-export class Unreachable extends Error {}
 
 export interface Wish {
   action: Action;
@@ -51,6 +47,7 @@ export async function act(
   } catch (cause) {
     throw new Unreachable('no answer', { cause });
   }
+  if (answer.status === 401 || answer.status === 403) void askWhoIAm();
   if (!answer.ok) throw new Error(await whyNot(answer));
   const told = v.safeParse(Told, await answer.json().catch(() => undefined));
   const answered = told.success ? told.output : undefined;
@@ -68,12 +65,4 @@ function bodyOf({ action, force, seconds, source }: Wish): object {
     default:
       return force ? { force: true } : {};
   }
-}
-
-/** Why the daemon said no, in its own words. */
-export async function whyNot(answer: Response): Promise<string> {
-  const status = `HTTP ${answer.status} ${answer.statusText}`.trim();
-  const problem = v.safeParse(Problem, await answer.json().catch(() => undefined));
-  if (!problem.success) return status;
-  return problem.output.detail ?? problem.output.title ?? status;
 }

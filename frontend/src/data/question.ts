@@ -1,6 +1,7 @@
 /** Asks the daemon something, and checks its answer at the door. */
 import * as v from 'valibot';
-import { Unreachable, whyNot } from './actions';
+import { Unreachable, whyNot } from './problem';
+import { askWhoIAm } from './session';
 
 const ANSWER_WITHIN_MS = 10_000;
 
@@ -20,6 +21,7 @@ export async function ask<const S extends v.GenericSchema>(
     throw new Unreachable('no answer', { cause });
   }
   if (answer.status === 404) return undefined;
+  if (answer.status === 401 || answer.status === 403) void askWhoIAm();
   if (!answer.ok) throw new Error(await whyNot(answer));
   return v.parse(schema, await answer.json());
 }

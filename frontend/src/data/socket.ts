@@ -3,7 +3,8 @@
  * backing off, for as long as somebody holds it.
  */
 import ReconnectingWebSocket from 'partysocket/ws';
-import { dispatch, type Happening } from './store';
+import { askWhoIAm, useSession } from './session';
+import { dispatch, type Happening, initialState, useMonitorStore } from './store';
 import { readMessage } from './wire';
 
 const RECONNECT_AFTER_MS = { min: 500, jitter: 1_000, max: 15_000, factor: 1.7 };
@@ -65,6 +66,15 @@ function open(address: string): () => void {
   socket.addEventListener('close', () => {
     heard.add({ type: 'disconnected', at: Date.now() });
     heard.draw();
+    // A browser does not say why: perhaps the daemon wants a token, or this one's is gone.
+    void askWhoIAm();
+  });
+  // Whoever may not look is not to knock every few seconds, and leaves nothing of what was seen.
+  const forget = useSession.subscribe(({ may_view }, before) => {
+    if (may_view === before.may_view) return;
+    if (may_view) return socket.reconnect();
+    socket.close();
+    useMonitorStore.setState(initialState, true);
   });
 
   // A cable that is pulled closes nothing: a browser would show old figures as live for minutes.
@@ -77,6 +87,7 @@ function open(address: string): () => void {
 
   return () => {
     clearInterval(watchdog);
+    forget();
     socket.close();
     heard.draw();
   };

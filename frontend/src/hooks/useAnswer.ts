@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import type * as v from 'valibot';
-import { Unreachable } from '@/data/actions';
+import { Unreachable } from '@/data/problem';
 import { ask } from '@/data/question';
 import { useMonitorStore } from '@/data/store';
 

@@ -1,5 +1,6 @@
 import { act, renderHook } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { UNKNOWN, useSession } from '@/data/session';
 import { DEAD_AFTER_MS, DRAW_EVERY_MS, PING_AFTER_MS, statsAddress } from '@/data/socket';
 import { initialState, useMonitorStore } from '@/data/store';
 import { FakeWebSocket } from '@/testing/FakeWebSocket';
@@ -9,6 +10,8 @@ import { useMonitoringWebSocket } from './useMonitoringWebSocket';
 beforeEach(() => {
   vi.useFakeTimers({ now: NOON });
   vi.stubGlobal('WebSocket', FakeWebSocket);
+  vi.stubGlobal('fetch', vi.fn().mockRejectedValue(new TypeError('offline')));
+  useSession.setState(UNKNOWN, true);
   FakeWebSocket.all = [];
   useMonitorStore.setState(initialState, true);
 });
@@ -106,5 +109,24 @@ describe('useMonitoringWebSocket', () => {
     expect(FakeWebSocket.latest.readyState).toBe(FakeWebSocket.OPEN);
     two.unmount();
     expect(FakeWebSocket.latest.readyState).toBe(FakeWebSocket.CLOSED);
+  });
+
+  test('asks who it is when the connection ends, and knocks no more while it may not look', async () => {
+    const { result } = await connected();
+    const outside = { required: true, signed_in: false, may_view: false, may_operate: false };
+    vi.mocked(fetch).mockResolvedValueOnce(Response.json(outside));
+    act(() => FakeWebSocket.latest.breakOff());
+    await pass(60_000);
+    expect(useSession.getState()).toEqual(outside);
+    const knocked = FakeWebSocket.all.length;
+    await pass(600_000);
+    expect(FakeWebSocket.all).toHaveLength(knocked);
+    expect(result.current.streams).toEqual([]);
+
+    act(() => useSession.setState({ ...outside, signed_in: true, may_view: true }));
+    await pass(2_000);
+    FakeWebSocket.latest.accept();
+    say(wire('snapshot', { streams: [stream('jazz')] }));
+    expect(result.current.streams.map((s) => s.channel_id)).toEqual(['jazz']);
   });
 });

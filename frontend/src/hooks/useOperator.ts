@@ -1,6 +1,7 @@
 import { useState } from 'react';
-import { act, Unreachable, type Wish } from '@/data/actions';
+import { act, type Wish } from '@/data/actions';
 import { notify } from '@/data/notices';
+import { Unreachable } from '@/data/problem';
 
 /** One wish at a time for one stream; what became of it is told as a notice. */
 export function useOperator(channelId: string) {

@@ -77,6 +77,20 @@ export const en = {
   'failure.unconfirmed': 'nothing confirmed it',
   'phase.unknown': 'Auto-end: a state this page does not know',
 
+  'session.token': 'Token',
+  'session.sign_in': 'Sign in',
+  'session.sign_out': 'Sign out',
+  'session.who': 'Signed in as {name} ({role})',
+  'session.viewer': 'You may look at this stream, not operate it.',
+  'session.not_for_this': 'The token of {name} ({role}) is not for looking at streams.',
+  'session.where':
+    'Whoever runs the daemon makes one for you; a viewer sees everything, an operator may act:',
+  'session.refused.unknown': 'There is no such token, or it has been revoked.',
+  'session.refused.expired': 'This token has expired. Ask for a new one.',
+  'session.refused.too_many': 'Too many wrong tokens from your address. Try again in {seconds} s.',
+  'session.refused.unreachable': 'The daemon does not answer. Try again.',
+  'session.refused.other': 'The daemon refused: {detail}',
+
   'action.pause': 'Pause auto-end',
   'action.pause_long': 'Let it play until auto-end is resumed, heard or not',
   'action.resume': 'Resume auto-end',

@@ -95,6 +95,21 @@ export const ru: Record<Key, Entry> = {
   'failure.unconfirmed': 'никто не подтвердил',
   'phase.unknown': 'Автозавершение: неизвестное этой странице состояние',
 
+  'session.token': 'Токен',
+  'session.sign_in': 'Войти',
+  'session.sign_out': 'Выйти',
+  'session.who': 'Вы вошли как {name} ({role})',
+  'session.viewer': 'Этот поток можно смотреть, но не управлять им.',
+  'session.not_for_this': 'Токен {name} ({role}) не даёт смотреть потоки.',
+  'session.where':
+    'Его создаёт для вас тот, кто запускает демон; viewer видит всё, operator может управлять:',
+  'session.refused.unknown': 'Такого токена нет, или он отозван.',
+  'session.refused.expired': 'Срок действия токена истёк. Попросите новый.',
+  'session.refused.too_many':
+    'Слишком много неверных токенов с вашего адреса. Повторите через {seconds} с.',
+  'session.refused.unreachable': 'Демон не отвечает. Попробуйте ещё раз.',
+  'session.refused.other': 'Демон отказал: {detail}',
+
   'action.pause': 'Пауза отсчёта',
   'action.pause_long': 'Не завершать, пока автозавершение не возобновят',
   'action.resume': 'Вернуть отсчёт',
