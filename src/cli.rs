@@ -14,7 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::{
     access,
     config::{self, Flags, Sources},
-    listener, log, simulate, webhooks, wiring,
+    listener, log, simulate, tls, webhooks, wiring,
 };
 
 /// As sysexits' EX_CONFIG: a service manager need not try again.
@@ -177,7 +177,8 @@ fn simulate(args: simulate::Args) -> ExitCode {
 
 fn check_config(file: Option<PathBuf>, quiet: bool) -> ExitCode {
     let loaded = config::load(&Sources::of_this_process(file, Flags::default()))
-        .and_then(|loaded| access::tokens(&loaded.config).map(|_| loaded));
+        .and_then(|loaded| access::tokens(&loaded.config).map(|_| loaded))
+        .and_then(|loaded| tls::identity(&loaded.config).map(|_| loaded));
     match loaded {
         Ok(_) if quiet => ExitCode::SUCCESS,
         Ok(loaded) => {

@@ -4,6 +4,7 @@ pub mod answerer;
 pub mod body;
 pub mod dashboard;
 pub mod door;
+pub mod encrypted;
 pub mod gate;
 pub mod health;
 pub mod history;
@@ -33,7 +34,7 @@ use actix_http::{HttpService, Request};
 use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, map_config};
 use actix_web::{
-    App, Error, HttpServer,
+    App, Error,
     body::MessageBody,
     dev::{AppConfig, ServiceResponse},
     error::QueryPayloadError,
@@ -41,6 +42,7 @@ use actix_web::{
 };
 use arc_swap::ArcSwap;
 use prometheus::Registry;
+use rustls::ServerConfig;
 use sattva_actors::{
     broker::{BrokerMetrics, shard::Shard},
     channel::cell::Cells,
@@ -105,6 +107,8 @@ pub struct Front {
     /// For bodies that are being read.
     pub bodies: BodyBudget,
     pub places: Arc<Places>,
+    /// Whether this daemon itself speaks TLS.
+    pub encrypts: bool,
     /// Sessions hold it, too: a token may be revoked while one lasts.
     pub gate: Arc<Gate>,
     /// Replaced whole by a reload.
@@ -133,6 +137,7 @@ pub struct FrontParts {
     pub room: Room,
     pub config: Config,
     pub tokens: Book,
+    pub encrypts: bool,
 }
 
 impl Front {
@@ -161,6 +166,7 @@ impl Front {
             room: parts.room,
             bodies: BodyBudget::default(),
             places: Arc::default(),
+            encrypts: parts.encrypts,
             config: ArcSwap::from_pointee(parts.config),
             stage: AtomicU8::new(Stage::Starting as u8),
         })
@@ -248,8 +254,13 @@ fn app(
     app.into_factory()
 }
 
-/// Serves everything on `listener`.
-pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+/// Serves everything on `listener`, over TLS where there is an identity to show.
+pub fn serve(
+    front: web::Data<Front>,
+    listener: TcpListener,
+    workers: usize,
+    tls: Option<ServerConfig>,
+) -> std::io::Result<Server> {
     let connections = front.room.connections;
     let server = ServerBuilder::default()
         .workers(workers)
@@ -257,43 +268,70 @@ pub fn serve(front: web::Data<Front>, listener: TcpListener, workers: usize) -> 
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS);
     let stopping = server.graceful_shutdown_signal();
-    let server = server.listen("http", listener, move || {
-        // Runs on each worker's thread.
-        let broker = &front.house.broker;
-        let sessions = web::Data::new(SessionOutlets {
-            entrance: Shard::open(front.clock, front.broker_metrics.clone()),
-            subscribe: broker.clone().recipient(),
-            refine: broker.clone().recipient(),
-            unsubscribe: broker.clone().recipient(),
-            metrics: front.session_metrics.clone(),
-            sent: front.broker_metrics.clone(),
-        });
-        let stopping = stopping.clone();
-        let connections = HttpService::build()
-            .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
+    // What follows runs on each worker's thread.
+    let sessions = {
+        let front = front.clone();
+        move || {
+            let broker = &front.house.broker;
+            web::Data::new(SessionOutlets {
+                entrance: Shard::open(front.clock, front.broker_metrics.clone()),
+                subscribe: broker.clone().recipient(),
+                refine: broker.clone().recipient(),
+                unsubscribe: broker.clone().recipient(),
+                metrics: front.session_metrics.clone(),
+                sent: front.broker_metrics.clone(),
             })
-            .client_request_timeout(REQUEST_HEAD_TIME)
-            .keep_alive(KEEP_ALIVE)
-            .tcp_nodelay(true)
-            .upgrade(Upgrades(app(front.clone(), sessions.clone())))
-            .finish(map_config(app(front.clone(), sessions), |_| AppConfig::default()))
-            .tcp();
-        idle::closed(connections)
-    })?;
+        }
+    };
+    macro_rules! connections {
+        () => {{
+            let (stopping, sessions) = (stopping.clone(), sessions());
+            let upgrades = Upgrades(app(front.clone(), sessions.clone()));
+            HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .client_request_timeout(REQUEST_HEAD_TIME)
+                .keep_alive(KEEP_ALIVE)
+                .tcp_nodelay(true)
+                .upgrade(upgrades)
+                .h1(map_config(app(front.clone(), sessions), |()| AppConfig::default()))
+        }};
+    }
+    let server = match tls {
+        None => server.listen("http", listener, move || idle::closed(connections!().tcp())),
+        Some(tls) => server.listen("https", listener, move || idle::closed(connections!().rustls_0_23(tls.clone()))),
+    }?;
     Ok(server.run())
 }
 
 /// Serves only the metrics.
-pub fn serve_metrics(front: web::Data<Front>, listener: TcpListener) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(front.clone())
-            .wrap(middleware::from_fn(door::check))
-            .service(metrics::get)
-            .default_service(web::to(|| async { Problem::not_found("only /metrics is served here") }))
-    });
-    let server = server.workers(1).max_connections(METRICS_CONNECTIONS).disable_signals();
-    Ok(server.client_request_timeout(REQUEST_HEAD_TIME).listen(listener)?.run())
+pub fn serve_metrics(
+    front: web::Data<Front>,
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+) -> std::io::Result<Server> {
+    let server = ServerBuilder::default()
+        .workers(1)
+        .max_concurrent_connections(METRICS_CONNECTIONS)
+        .disable_signals()
+        .shutdown_timeout(SHUTDOWN_SECONDS);
+    macro_rules! connections {
+        () => {{
+            let app = App::new()
+                .app_data(front.clone())
+                .wrap(middleware::from_fn(door::check))
+                .service(metrics::get)
+                .default_service(web::to(|| async { Problem::not_found("only /metrics is served here") }));
+            HttpService::build()
+                .client_request_timeout(REQUEST_HEAD_TIME)
+                .h1(map_config(app.into_factory(), |()| AppConfig::default()))
+        }};
+    }
+    let server = match tls {
+        None => server.listen("metrics", listener, move || connections!().tcp()),
+        Some(tls) => server.listen("metrics over TLS", listener, move || connections!().rustls_0_23(tls.clone())),
+    }?;
+    Ok(server.run())
 }

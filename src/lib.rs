@@ -16,5 +16,6 @@ pub mod reload;
 mod scheduling;
 mod service_manager;
 pub mod simulate;
+mod tls;
 pub mod webhooks;
 mod wiring;

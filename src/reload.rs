@@ -7,6 +7,7 @@ use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 use crate::{
     access::{self, book::Book},
     config::{Changes, Config, ConfigError, Sources, diff, load},
+    tls::{self, Identity},
 };
 
 /// How the last reload went, for `/readyz`, the metrics and the service status.
@@ -53,6 +54,14 @@ impl ReloadStatus {
     }
 }
 
+/// What a reload has read.
+pub struct Reloaded {
+    pub config: Config,
+    pub tokens: Book,
+    pub identity: Option<Identity>,
+    pub changes: Changes,
+}
+
 /// Reads the same sources again.
 pub struct Reloader {
     sources: Sources,
@@ -67,11 +76,12 @@ impl Reloader {
         Self { sources, started: current.clone(), current, status }
     }
 
-    /// The new configuration, the tokens it names, and what it changes; an error has changed nothing.
-    pub fn reload(&mut self, now_seconds: i64) -> Result<(Config, Book, Changes), ConfigError> {
-        let outcome = load(&self.sources).and_then(|loaded| Ok((access::tokens(&loaded.config)?, loaded)));
+    /// The new configuration, what its files hold, and what it changes; an error has changed nothing.
+    pub fn reload(&mut self, now_seconds: i64) -> Result<Reloaded, ConfigError> {
+        let outcome = load(&self.sources)
+            .and_then(|loaded| Ok((access::tokens(&loaded.config)?, tls::identity(&loaded.config)?, loaded)));
         match outcome {
-            Ok((tokens, loaded)) => {
+            Ok((tokens, identity, loaded)) => {
                 for warning in &loaded.warnings {
                     tracing::warn!("{warning}");
                 }
@@ -84,7 +94,7 @@ impl Reloader {
                 };
                 self.current = loaded.config.clone();
                 self.status.note(None, now_seconds);
-                Ok((loaded.config, tokens, changes))
+                Ok(Reloaded { config: loaded.config, tokens, identity, changes })
             }
             Err(error) => {
                 self.status.note(Some(error.summary()), now_seconds);

@@ -46,8 +46,9 @@ use crate::{
     listener::{self, ListenError},
     log::LogLevel,
     open_files::{self, Room},
-    reload::{ReloadStatus, Reloader},
+    reload::{ReloadStatus, Reloaded, Reloader},
     service_manager::{self, ServiceManager},
+    tls,
     webhooks::{WebhookMetrics, Webhooks},
 };
 
@@ -161,6 +162,8 @@ struct Daemon {
     takeovers: u64,
     webhooks: Webhooks,
     manager: ServiceManager,
+    /// Where a new certificate is shown from.
+    shown: Option<Arc<tls::Shown>>,
 }
 
 /// Runs the daemon until a signal ends it.
@@ -201,6 +204,10 @@ impl Daemon {
         let clock = Clock::System;
         let started = clock.now();
         let tokens = access::tokens(&config)?;
+        let identity = tls::identity(&config)?;
+        if let Some(key) = tls::loose_key(&config) {
+            tracing::warn!(key = %key.display(), "everybody on this host may read the TLS key (http.tls_key_file): chmod o-r");
+        }
         let boot = BootId::of_this_boot()
             .ok_or(StartError::NoBootId { path: "/proc/sys/kernel/random/boot_id".into(), error: "no boot id" })?;
         let room = room(&config);
@@ -253,6 +260,10 @@ impl Daemon {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             workers => workers,
         };
+        let (tls, shown) = match identity {
+            Some(identity) => tls::server(identity, &registry).map(|(tls, shown)| (Some(tls), Some(shown)))?,
+            None => (None, None),
+        };
         let front = web::Data::new(Front::new(FrontParts {
             house: house.clone(),
             clock,
@@ -273,18 +284,19 @@ impl Daemon {
             room,
             config: config.clone(),
             tokens,
+            encrypts: tls.is_some(),
         })?);
         if let Some(fleet) = &house.fleet {
             let answerer = Answerer(front.clone()).start().recipient();
             // It has only just started, and has room.
             let _ = fleet.try_send(RegisterAnswerer(answerer));
         }
-        let server = http::serve(front.clone(), listener, workers).map_err(StartError::Server)?;
+        let server = http::serve(front.clone(), listener, workers, tls.clone()).map_err(StartError::Server)?;
         let handle = server.handle();
         actix_rt::spawn(server);
         let metrics_server = match metrics_listener {
             Some(listener) => {
-                let server = http::serve_metrics(front.clone(), listener).map_err(StartError::Server)?;
+                let server = http::serve_metrics(front.clone(), listener, tls).map_err(StartError::Server)?;
                 let handle = server.handle();
                 actix_rt::spawn(server);
                 Some(handle)
@@ -298,7 +310,7 @@ impl Daemon {
         tracing::info!(
             channels = house.restored,
             milliseconds = clock.now().at.since(started.at).as_millis() as u64,
-            url = %format_args!("http://{address}/monitoring"),
+            url = %format_args!("{}://{address}/monitoring", if front.encrypts { "https" } else { "http" }),
             "serving"
         );
         let mut manager = ServiceManager::default();
@@ -327,6 +339,7 @@ impl Daemon {
             takeovers: 0,
             webhooks,
             manager,
+            shown,
         };
         daemon.follow_the_channels();
         Ok(daemon)
@@ -366,7 +379,7 @@ impl Daemon {
         self.manager.reloading();
         let now = self.front.clock.now().wall;
         match self.reloader.reload(now.as_millis() / 1000) {
-            Ok((config, tokens, changes)) => {
+            Ok(Reloaded { config, tokens, identity, changes }) => {
                 if self.house.supervisor.try_send(ApplyRules(Arc::new(rulebook(&config)))).is_err() {
                     tracing::error!("the supervisor took no new rules; send SIGHUP again");
                 }
@@ -378,6 +391,9 @@ impl Daemon {
                 }
                 self.webhooks.apply(&config.webhook);
                 self.front.gate.apply(&config, tokens);
+                if let (Some(shown), Some(identity)) = (&self.shown, identity) {
+                    shown.show(identity);
+                }
                 self.log_level.set(&config.log.level);
                 self.front.config.store(Arc::new(config));
                 for key in &changes.needs_restart {

@@ -8,6 +8,7 @@ pub mod outbox;
 pub mod pace;
 pub mod socket;
 pub mod utf8;
+pub mod wire;
 
 use std::{sync::Arc, time::Duration};
 

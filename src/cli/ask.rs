@@ -68,7 +68,8 @@ pub fn url_of(config: &config::Config) -> Result<Url, String> {
         let loopback = if address.is_ipv4() { "127.0.0.1" } else { "::1" };
         address.set_ip(loopback.parse().map_err(|_| "no loopback address".to_owned())?);
     }
-    Url::parse(&format!("http://{address}/")).map_err(|error| error.to_string())
+    let scheme = if config.http.tls_key_file.is_some() { "https" } else { "http" };
+    Url::parse(&format!("{scheme}://{address}/")).map_err(|error| error.to_string())
 }
 
 impl Asker {

@@ -12,6 +12,7 @@ use super::{ConfigFile, words::plain};
 use crate::{
     access,
     config::{self, Flags, Sources},
+    tls,
 };
 
 /// Each check is given so long.
@@ -84,7 +85,11 @@ pub async fn run(args: Args) -> (String, Verdict) {
 
 async fn examine(args: &Args) -> Vec<Finding> {
     let loaded = config::load(&Sources::of_this_process(args.files.config.clone(), Flags::default()));
-    let loaded = loaded.and_then(|loaded| access::tokens(&loaded.config).map(|tokens| (loaded, tokens)));
+    let loaded = loaded.and_then(|loaded| {
+        tls::identity(&loaded.config)?;
+        let tokens = access::tokens(&loaded.config)?;
+        Ok((loaded, tokens))
+    });
     let (loaded, tokens) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {

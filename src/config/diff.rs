@@ -32,8 +32,12 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     if old.store.redis_url != new.store.redis_url {
         keys.insert("store.redis_url".to_owned());
     }
+    let tls_begins_or_ends = old.http.tls_key_file.is_some() != new.http.tls_key_file.is_some();
     let (needs_restart, applied) = keys.into_iter().partition(|key| {
-        RESTART.iter().any(|name| key == name || key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+        (tls_begins_or_ends && key.starts_with("http.tls_"))
+            || RESTART
+                .iter()
+                .any(|name| key == name || key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
     });
     Changes { applied, needs_restart }
 }

@@ -32,6 +32,15 @@ pub struct Http {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64", range(min = *limits::REQUESTS_PER_SECOND.start(), max = *limits::REQUESTS_PER_SECOND.end()))]
     pub max_requests_per_second_per_ip: Option<u32>,
+    /// File with the certificate that is shown, and its chain (PEM): the daemon then speaks TLS only. A reload reads it again;
+    /// from none to one, or back, is a restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub tls_certificate_file: Option<PathBuf>,
+    /// File with the certificate's private key (PEM). A reload reads it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub tls_key_file: Option<PathBuf>,
     /// Largest body of a request, in bytes. Restart.
     #[schemars(range(min = *limits::MAX_BODY_BYTES.start(), max = *limits::MAX_BODY_BYTES.end()))]
     pub max_body_bytes: usize,
@@ -46,6 +55,8 @@ impl Default for Http {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             max_requests_per_second_per_ip: None,
+            tls_certificate_file: None,
+            tls_key_file: None,
             max_body_bytes: 4 * 1024 * 1024,
         }
     }

@@ -28,6 +28,15 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     if let Some(most) = http.max_requests_per_second_per_ip {
         checks.count("http.max_requests_per_second_per_ip", most as usize, limits::REQUESTS_PER_SECOND);
     }
+    if http.tls_certificate_file.is_some() != http.tls_key_file.is_some() {
+        let (there, missing) = match http.tls_key_file {
+            None => ("http.tls_certificate_file", "tls_key_file"),
+            Some(_) => ("http.tls_key_file", "tls_certificate_file"),
+        };
+        checks.0.push(
+            Problem::new(there, "a certificate is of no use without its key").advice(format!("name `{missing}`, too")),
+        );
+    }
     checks.auto_end(&config.auto_end);
     for (id, channel) in &config.channels {
         let key = Key::from("channels").name(id);

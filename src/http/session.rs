@@ -52,12 +52,12 @@ struct SignIn {
 }
 
 /// Only what TLS carries may hold it, where the browser came by TLS.
-fn cookie(request: &HttpRequest, token: String) -> Cookie<'static> {
+fn cookie(front: &Front, request: &HttpRequest, token: String) -> Cookie<'static> {
     Cookie::build(COOKIE, token)
         .path("/")
         .http_only(true)
         .same_site(SameSite::Strict)
-        .secure(request.connection_info().scheme() == "https")
+        .secure(front.encrypts || request.connection_info().scheme() == "https")
         .max_age(KEPT)
         .finish()
 }
@@ -69,11 +69,11 @@ pub async fn get(front: web::Data<Front>, request: HttpRequest) -> HttpResponse 
     match request.cookie(COOKIE) {
         // It is still in use.
         Some(kept) if caller.is_some() => {
-            response.cookie(cookie(&request, kept.value().to_owned()));
+            response.cookie(cookie(&front, &request, kept.value().to_owned()));
         }
         // It opens nothing any more.
         Some(_) => {
-            forget(&mut response, &request);
+            forget(&front, &mut response, &request);
         }
         None => {}
     }
@@ -88,20 +88,20 @@ pub async fn sign_in(front: web::Data<Front>, request: HttpRequest, body: Body) 
     tracing::info!(target: "audit", who = caller.name(), address = %caller.address, action = "sign_in", "operator action");
     let mut response = HttpResponse::Ok();
     if caller.entry().is_some() {
-        response.cookie(cookie(&request, token.trim().to_owned()));
+        response.cookie(cookie(&front, &request, token.trim().to_owned()));
     }
     Ok(response.json(Session::of(&front, Some(&caller))))
 }
 
 #[delete("/api/v1/session")]
-pub async fn sign_out(request: HttpRequest) -> HttpResponse {
+pub async fn sign_out(front: web::Data<Front>, request: HttpRequest) -> HttpResponse {
     let mut response = HttpResponse::NoContent();
-    forget(&mut response, &request);
+    forget(&front, &mut response, &request);
     response.finish()
 }
 
-fn forget(response: &mut actix_web::HttpResponseBuilder, request: &HttpRequest) {
-    let mut empty = cookie(request, String::new());
+fn forget(front: &Front, response: &mut actix_web::HttpResponseBuilder, request: &HttpRequest) {
+    let mut empty = cookie(front, request, String::new());
     empty.make_removal();
     response.cookie(empty);
 }

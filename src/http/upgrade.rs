@@ -20,9 +20,12 @@ use actix_web::{
     rt::net::TcpStream,
 };
 use bytes::Bytes;
-use sattva_actors::session::socket::{Incoming, Socket};
+use sattva_actors::session::{
+    socket::{Incoming, Socket},
+    wire::Wire,
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
 
@@ -55,10 +58,22 @@ pub struct UpgradeService<S> {
 }
 
 type Local<T> = Pin<Box<dyn Future<Output = T>>>;
-type Upgrade = (Request, Framed<TcpStream, h1::Codec>);
+type Upgrade<T> = (Request, Framed<T, h1::Codec>);
 
-impl<F, B> ServiceFactory<Upgrade> for Upgrades<F>
+/// A connection that a session can have.
+pub trait Carrier: AsyncRead + AsyncWrite + Unpin + 'static {
+    fn into_wire(self) -> std::io::Result<Wire>;
+}
+
+impl Carrier for TcpStream {
+    fn into_wire(self) -> std::io::Result<Wire> {
+        Ok(self.into())
+    }
+}
+
+impl<F, B, T> ServiceFactory<Upgrade<T>> for Upgrades<F>
 where
+    T: Carrier,
     F: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error, InitError = ()>,
     F::Service: 'static,
     F::Future: 'static,
@@ -77,8 +92,9 @@ where
     }
 }
 
-impl<S, B> Service<Upgrade> for UpgradeService<S>
+impl<S, B, T> Service<Upgrade<T>> for UpgradeService<S>
 where
+    T: Carrier,
     S: Service<Request, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
@@ -88,7 +104,7 @@ where
 
     actix_service::forward_ready!(app);
 
-    fn call(&self, (request, connection): Upgrade) -> Self::Future {
+    fn call(&self, (request, connection): Upgrade<T>) -> Self::Future {
         let reception = Reception::default();
         request.extensions_mut().insert(reception.clone());
         let response = self.app.call(request);
@@ -110,13 +126,13 @@ where
 
 fn hand_over(
     response: Response<()>,
-    mut connection: FramedParts<TcpStream, h1::Codec>,
+    mut connection: FramedParts<impl Carrier, h1::Codec>,
     welcome: Welcome,
 ) -> Result<(), Error> {
     // Answers to requests before this one may still wait.
     let mut head = connection.write_buf;
     connection.codec.encode(h1::Message::Item((response, BodySize::None)), &mut head)?;
-    let socket = Socket::new(connection.io);
+    let socket = Socket::new(connection.io.into_wire()?);
     // The very first: there is room.
     let _ = socket.push(head.freeze());
     // A copy: the buffer it was read into is large, and would live as long as the session.
@@ -125,7 +141,10 @@ fn hand_over(
 }
 
 /// Answers like any other request, and closes.
-async fn refuse(response: Response<BoxBody>, mut connection: FramedParts<TcpStream, h1::Codec>) -> Result<(), Error> {
+async fn refuse(
+    response: Response<BoxBody>,
+    mut connection: FramedParts<impl Carrier, h1::Codec>,
+) -> Result<(), Error> {
     let (mut response, mut body) = response.into_parts();
     response.head_mut().set_connection_type(ConnectionType::Close);
     // The codec knows no chunks after a request for an upgrade: the body ends with the connection.

@@ -187,7 +187,8 @@ impl Daemon {
             }
             let said = self.logged(|line| line["message"] == "serving")?;
             let url = said["url"].as_str()?.to_owned();
-            url.strip_prefix("http://")?.split('/').next()?.parse().ok()
+            let (_, rest) = url.split_once("://")?;
+            rest.split('/').next()?.parse().ok()
         });
     }
 

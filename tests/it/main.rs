@@ -50,6 +50,7 @@ mod simple_report;
 mod slow_clients;
 mod standby_proxy;
 mod start_errors;
+mod tls;
 mod upgrades;
 mod webhooks;
 mod websocket;

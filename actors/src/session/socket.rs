@@ -14,9 +14,11 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use rustix::net::{SendFlags, send, sockopt::set_socket_send_buffer_size};
-use tokio::net::TcpStream;
 
-use super::outbox::{Outbox, Overflow};
+use super::{
+    outbox::{Outbox, Overflow},
+    wire::Wire,
+};
 use crate::{broker::run::Run, clock::Timestamp};
 
 /// What the kernel may keep for a client that reads slowly.
@@ -32,7 +34,7 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(30);
 pub struct Socket(Rc<Inner>);
 
 struct Inner {
-    stream: TcpStream,
+    stream: Wire,
     state: RefCell<State>,
 }
 
@@ -58,7 +60,8 @@ struct Mark {
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: impl Into<Wire>) -> Self {
+        let stream = stream.into();
         // Without it a client that does not read makes the kernel keep megabytes; nothing else depends on it.
         let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
         Self(Rc::new(Inner { stream, state: RefCell::default() }))
@@ -269,7 +272,7 @@ mod tests {
     use futures_util::StreamExt;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::{TcpListener, TcpSocket},
+        net::{TcpListener, TcpSocket, TcpStream},
     };
 
     use super::*;
@@ -341,7 +344,7 @@ mod tests {
     #[actix::test]
     async fn what_the_client_takes_is_written_at_once_and_in_one_piece() {
         let (socket, mut client) = connected().await;
-        socket.0.stream.writable().await.unwrap();
+        poll_fn(|cx| socket.0.stream.poll_write_ready(cx)).await.unwrap();
         socket.send(&run(&[("ab".into(), None), ("cd".into(), None)])).unwrap();
         let mut together = [0; 8];
         assert_eq!((client.read(&mut together).await.unwrap(), &together[..4]), (4, &b"abcd"[..]));
