@@ -48,6 +48,14 @@ torture: ## Let everything fail around several daemons on one Redis, again and a
 bench: frontend ## Measure the daemon against its peers and write docs/benchmarks.md (half an hour)
 	@scripts/bench.sh all --write docs/benchmarks.md
 
+.PHONY: deb rpm dist
+deb: ## Build the Debian package into target/package
+	@scripts/package.sh deb
+rpm: ## Build the RPM package into target/package
+	@scripts/package.sh rpm
+dist: ## Build a tarball with everything into target/package
+	@scripts/package.sh dist
+
 .PHONY: lint
 lint: ## Formatting and lints, as errors
 	cargo fmt --all --check

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, and says what. usage: install.sh build|bench|test
+# Installs what is missing, and says what. usage: install.sh build|bench|test|package-deb|package-rpm|package-dist
 set -euo pipefail
 what=${1:?build, bench or test}
 
@@ -39,7 +39,15 @@ if [ "$what" = test ]; then
     package prometheus-alertmanager prometheus-alertmanager
     package redis-server redis-server
     package openssl openssl
+    # To boot a systemd of our own; only root can.
+    if [ "$(id -u)" = 0 ]; then
+        package mmdebstrap mmdebstrap
+        package systemd-nspawn systemd-container
+    fi
 fi
+case $what in
+    test | package-deb) package objcopy binutils; package dpkg-shlibdeps dpkg-dev ;;
+esac
 if [ ${#missing[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || { echo "sattva-monitor needs the packages ${missing[*]}, or what they are called here" >&2; exit 1; }
     echo "installing Debian packages: ${missing[*]} (services among them are not needed: disable them if they start)"
@@ -47,13 +55,19 @@ if [ ${#missing[@]} -gt 0 ]; then
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-[ "$what" = test ] || exit 0
-
-tool() { # tool COMMAND CRATE
+tool() { # tool COMMAND CRATE [OPTIONS OF CARGO INSTALL]
     command -v "$1" >/dev/null && return
     echo "installing $2 with cargo (a few minutes, once)"
-    cargo install --quiet --locked "$2"
+    cargo install --quiet --locked "${@:3}" "$2"
 }
+case $what in
+    # What it packs for the tests is small; it need not be fast.
+    test) tool cargo-deb cargo-deb --debug ;;
+    package-deb) tool cargo-deb cargo-deb ;;
+    package-rpm) tool cargo-generate-rpm cargo-generate-rpm ;;
+esac
+[ "$what" = test ] || exit 0
+
 tool cargo-nextest cargo-nextest
 tool cargo-deny cargo-deny
 

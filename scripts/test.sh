@@ -38,6 +38,7 @@ step vitest npm --prefix frontend run --silent test
 step browser npm --prefix frontend run --silent test:browser
 step smoke scripts/smoke.sh
 step deploy scripts/test-deploy.sh
+step systemd scripts/test-systemd.sh
 
 echo
 echo "==== all tests passed; the runners' own summaries:"

@@ -261,7 +261,7 @@ impl Adapters {
     }
 }
 
-fn first_line(path: &Path, what: &str) -> Result<String, String> {
+pub(crate) fn first_line(path: &Path, what: &str) -> Result<String, String> {
     let path_shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| format!("the file {path_shown} cannot be read: {error}; its first line must be {what}"))?;

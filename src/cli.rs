@@ -1,6 +1,11 @@
 //! The command line.
 
+mod ask;
+mod doctor;
+mod explain;
+mod status;
 mod token;
+mod words;
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -9,7 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::{
     access,
     config::{self, Flags, Sources},
-    log, simulate, webhooks, wiring,
+    listener, log, simulate, webhooks, wiring,
 };
 
 /// As sysexits' EX_CONFIG: a service manager need not try again.
@@ -43,7 +48,18 @@ enum Command {
         /// Print the JSON schema of the configuration file instead.
         #[arg(long)]
         schema: bool,
+        /// Say nothing about a valid one.
+        #[arg(long)]
+        quiet: bool,
     },
+    /// Say how a running daemon is, and what it watches. Exit code: 0 all is well, 1 degraded or a stream does not end, 2 not
+    /// ready or not reachable.
+    Status(status::Args),
+    /// Say why a stream is, or is not, about to be ended: evidence, commands, the last decisions.
+    Explain(explain::Args),
+    /// Look for what is wrong: configuration, port, disk, limits, clock, Redis, watched servers, webhooks. It changes nothing.
+    /// Exit code: 0 nothing fails, 1 something does.
+    Doctor(doctor::Args),
     /// Make, list and revoke the tokens by which the daemon knows who may do what.
     Token(token::Args),
     /// Report made-up streams to a daemon, to look at or to try it on.
@@ -53,7 +69,11 @@ enum Command {
     /// Print the completions for a shell.
     Completions { shell: clap_complete::Shell },
     /// Print the manual page.
-    Man,
+    Man {
+        /// Write it, and one of each command, into this directory instead.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,10 +87,26 @@ struct ConfigFile {
 pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve { files, listen, state_dir } => {
-            serve(Sources::of_this_process(files.config, Flags { listen, state_dir }))
+            serve(files.config, Flags { listen, state_dir, inherited: None })
         }
         Command::CheckConfig { schema: true, .. } => print(&pretty(&config::schema())),
-        Command::CheckConfig { files, schema: false } => check_config(files.config),
+        Command::CheckConfig { files, quiet, .. } => check_config(files.config, quiet),
+        Command::Status(args) => match actix_rt::System::new().block_on(status::run(args)) {
+            Ok((text, verdict)) => {
+                print(&text);
+                ExitCode::from(verdict as u8)
+            }
+            Err(error) => fail(&error, 2),
+        },
+        Command::Explain(args) => match actix_rt::System::new().block_on(explain::run(args)) {
+            Ok(text) => print(&text),
+            Err(error) => fail(&error, 1),
+        },
+        Command::Doctor(args) => {
+            let (text, worst) = actix_rt::System::new().block_on(doctor::run(args));
+            print(&text);
+            ExitCode::from(u8::from(worst == doctor::Verdict::Fail))
+        }
         Command::Token(args) => match token::run(args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
@@ -85,7 +121,11 @@ pub fn run() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "sattva-monitor", &mut out);
             print(&String::from_utf8_lossy(&out))
         }
-        Command::Man => {
+        Command::Man { dir: Some(dir) } => match clap_mangen::generate_to(Cli::command(), dir) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
+        Command::Man { dir: None } => {
             let mut out = Vec::new();
             match clap_mangen::Man::new(Cli::command()).render(&mut out) {
                 Ok(()) => print(&String::from_utf8_lossy(&out)),
@@ -95,7 +135,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn serve(sources: Sources) -> ExitCode {
+fn serve(file: Option<PathBuf>, flags: Flags) -> ExitCode {
+    let (inherited, address) = match listener::inherited() {
+        Ok(inherited) => inherited.unzip(),
+        Err(error) => return fail(&error, EXIT_CONFIG),
+    };
+    let sources = Sources::of_this_process(file, Flags { inherited: address, ..flags });
     let loaded = match config::load(&sources) {
         Ok(loaded) => loaded,
         Err(error) => return fail(&error, EXIT_CONFIG),
@@ -114,7 +159,7 @@ fn serve(sources: Sources) -> ExitCode {
         tracing::debug!(%error, "huge pages could not be declined; the daemon holds a little more memory");
     }
     let system = actix_rt::System::new();
-    let outcome = system.block_on(wiring::serve(sources, loaded, log_level));
+    let outcome = system.block_on(wiring::serve(sources, loaded, log_level, inherited));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ wiring::StartError::Config(_)) => fail(&error, EXIT_CONFIG),
@@ -130,10 +175,11 @@ fn simulate(args: simulate::Args) -> ExitCode {
     }
 }
 
-fn check_config(file: Option<PathBuf>) -> ExitCode {
+fn check_config(file: Option<PathBuf>, quiet: bool) -> ExitCode {
     let loaded = config::load(&Sources::of_this_process(file, Flags::default()))
         .and_then(|loaded| access::tokens(&loaded.config).map(|_| loaded));
     match loaded {
+        Ok(_) if quiet => ExitCode::SUCCESS,
         Ok(loaded) => {
             let mut text = match &loaded.file {
                 Some(file) => format!("# {} is valid; this is what would be used:\n", file.display()),

@@ -186,7 +186,7 @@ fn patterns(webhook: &config::Webhook) -> impl Iterator<Item = SourcePattern> {
     })
 }
 
-fn secrets(path: &Path) -> Result<Secrets, String> {
+pub(crate) fn secrets(path: &Path) -> Result<Secrets, String> {
     let text = fs::read_to_string(path).map_err(|error| {
         format!("the secret file {} cannot be read: {error}; each of its lines is a secret", path.display())
     })?;

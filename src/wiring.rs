@@ -31,7 +31,6 @@ use sattva_actors::{
     },
     stream_control::CommandsWaiting,
 };
-use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
@@ -44,9 +43,11 @@ use crate::{
     health::HealthBoard,
     history::{self, History, Recorder},
     http::{self, Front, FrontParts, Stage, answerer::Answerer},
+    listener::{self, ListenError},
     log::LogLevel,
     open_files::{self, Room},
     reload::{ReloadStatus, Reloader},
+    service_manager::{self, ServiceManager},
     webhooks::{WebhookMetrics, Webhooks},
 };
 
@@ -56,18 +57,16 @@ const CLOSING_TIME: Duration = Duration::from_secs(3);
 const FLUSH_TIME: Duration = Duration::from_secs(10);
 /// How soon the adapters learn that the channels have come to this daemon, or gone to another.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Connections that wait to be accepted.
-const BACKLOG: i32 = 1024;
-/// A client that takes nothing for this long is cut off by the kernel.
-const UNSENT_FOR_AT_MOST: Duration = Duration::from_secs(10);
+/// How often the service manager is told how many streams and listeners there are.
+const SHOW_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the daemon could not start, in one line with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("{0}")]
     Config(#[from] crate::config::ConfigError),
-    #[error("cannot listen on {address}: {why}")]
-    Listen { address: SocketAddr, why: String },
+    #[error("{0}")]
+    Listen(#[from] ListenError),
     #[error("store.redis_url: {0}")]
     Redis(String),
     #[error("{0}")]
@@ -145,29 +144,6 @@ fn room(config: &Config) -> Room {
     room
 }
 
-/// Binds a listener whose connections cannot hold unsent data for ever.
-fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    use socket2::{Domain, Socket, Type};
-    let listen = || -> std::io::Result<TcpListener> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        socket.set_reuse_address(true)?;
-        socket.set_tcp_user_timeout(Some(UNSENT_FOR_AT_MOST))?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        Ok(socket.into())
-    };
-    listen().map_err(|error| {
-        let todo = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another program has the port; stop it, or give another one with --listen",
-            std::io::ErrorKind::PermissionDenied => {
-                "ports below 1024 need a privilege; take a higher one with --listen"
-            }
-            _ => "give an address of this machine with --listen",
-        };
-        StartError::Listen { address, why: format!("{error}; {todo}") }
-    })
-}
-
 /// A running daemon.
 struct Daemon {
     front: web::Data<Front>,
@@ -184,19 +160,27 @@ struct Daemon {
     /// How often channels had become this daemon's by then.
     takeovers: u64,
     webhooks: Webhooks,
+    manager: ServiceManager,
 }
 
 /// Runs the daemon until a signal ends it.
-pub async fn serve(sources: Sources, loaded: Loaded, log_level: LogLevel) -> Result<(), StartError> {
+pub async fn serve(
+    sources: Sources,
+    loaded: Loaded,
+    log_level: LogLevel,
+    inherited: Option<TcpListener>,
+) -> Result<(), StartError> {
     // Before anything else: a signal in the first milliseconds must not kill the start.
     let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let shared = loaded.config.store.redis_url.is_some();
-    let mut daemon = Daemon::start(sources, loaded.config, log_level).await?;
+    let mut daemon = Daemon::start(sources, loaded.config, log_level, inherited).await?;
     let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut show = tokio::time::interval(SHOW_EVERY);
     loop {
         tokio::select! {
+            _ = show.tick() => daemon.show_figures(),
             _ = look.tick(), if shared => daemon.follow_the_channels(),
             _ = hangup.recv() => daemon.reload(),
             _ = terminate.recv() => break,
@@ -208,7 +192,12 @@ pub async fn serve(sources: Sources, loaded: Loaded, log_level: LogLevel) -> Res
 }
 
 impl Daemon {
-    async fn start(sources: Sources, config: Config, log_level: LogLevel) -> Result<Self, StartError> {
+    async fn start(
+        sources: Sources,
+        config: Config,
+        log_level: LogLevel,
+        inherited: Option<TcpListener>,
+    ) -> Result<Self, StartError> {
         let clock = Clock::System;
         let started = clock.now();
         let tokens = access::tokens(&config)?;
@@ -216,7 +205,10 @@ impl Daemon {
             .ok_or(StartError::NoBootId { path: "/proc/sys/kernel/random/boot_id".into(), error: "no boot id" })?;
         let room = room(&config);
         // The port first: it is the likeliest thing to be wrong, and nothing has been touched yet.
-        let listener = bind(config.http.listen)?;
+        let listener = match inherited {
+            Some(listener) => listener,
+            None => listener::bind(config.http.listen)?,
+        };
         let address = listener.local_addr().map_err(StartError::Server)?;
         let metrics_listener = bind_metrics(&config);
         let (store, mut loaded, fleet) = open_store(&config, started)?;
@@ -244,7 +236,7 @@ impl Daemon {
             commands_waiting: commands_waiting.clone(),
             fleet,
             elsewhere: Arc::clone(&elsewhere),
-            on_pulse: Some(Box::new(|| tell_service_manager(&[NotifyState::Watchdog]))),
+            watchdog: Some(Box::new(service_manager::feed_watchdog)),
         };
         let core = Arbiter::new();
         let (built, house) = oneshot::channel();
@@ -309,8 +301,9 @@ impl Daemon {
             url = %format_args!("http://{address}/monitoring"),
             "serving"
         );
-        let status = format!("serving {} restored channels at http://{address}", house.restored);
-        tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
+        let mut manager = ServiceManager::default();
+        let totals = cells.totals();
+        manager.ready(&totals);
         // Whatever it takes, nobody waits for it.
         let recorder =
             Recorder::start(Arc::clone(&front.history), history::Sources { cells, chronicle, sample, clock });
@@ -333,6 +326,7 @@ impl Daemon {
             has_channels: false,
             takeovers: 0,
             webhooks,
+            manager,
         };
         daemon.follow_the_channels();
         Ok(daemon)
@@ -360,13 +354,18 @@ impl Daemon {
         }
     }
 
+    fn show_figures(&mut self) {
+        if self.manager.is_there() {
+            let totals = self.front.cells.totals();
+            self.manager.show(&totals);
+        }
+    }
+
     /// Applies what a new configuration may change live; an invalid one changes nothing.
     fn reload(&mut self) {
-        let monotonic = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        let microseconds = i128::from(monotonic.tv_sec) * 1_000_000 + i128::from(monotonic.tv_nsec) / 1000;
-        tell_service_manager(&[NotifyState::Reloading, NotifyState::MonotonicUsec(microseconds)]);
-        let now = self.front.clock.now().wall.as_millis() / 1000;
-        match self.reloader.reload(now) {
+        self.manager.reloading();
+        let now = self.front.clock.now().wall;
+        match self.reloader.reload(now.as_millis() / 1000) {
             Ok((config, tokens, changes)) => {
                 if self.house.supervisor.try_send(ApplyRules(Arc::new(rulebook(&config)))).is_err() {
                     tracing::error!("the supervisor took no new rules; send SIGHUP again");
@@ -385,21 +384,22 @@ impl Daemon {
                     tracing::warn!(key, "this setting changed but needs a restart to take effect");
                 }
                 tracing::info!(applied = ?changes.applied, needs_restart = ?changes.needs_restart, "configuration reloaded");
-                tell_service_manager(&[NotifyState::Ready, NotifyState::Status("configuration reloaded")]);
+                self.manager.reloaded(now);
             }
             Err(error) => {
                 tracing::error!("the new configuration is refused, the old one stays:\n{error}");
-                let status = format!("reload refused: {}", error.summary());
-                tell_service_manager(&[NotifyState::Ready, NotifyState::Status(&status)]);
+                self.manager.refused(error.summary());
             }
         }
+        let totals = self.front.cells.totals();
+        self.manager.ready(&totals);
     }
 
     /// In the reverse order: no new reports, sessions closed, HTTP, and the store last. A shared one is first: from
     /// here on nothing is taken, so another daemon is to have the channels at once.
     async fn stop(mut self) {
         tracing::info!("stopping");
-        tell_service_manager(&[NotifyState::Stopping]);
+        self.manager.stopping();
         self.front.set_stage(Stage::Stopping);
         self.adapters.stop();
         self.webhooks.stop();
@@ -448,25 +448,22 @@ impl Daemon {
 /// A store, what it holds, and how daemons beside this one are reached.
 type Opened = (Box<dyn Store>, store::Loaded, Option<FleetPlan>);
 
+/// How the configured Redis is reached.
+pub fn link(settings: &config::Store) -> Result<Link, String> {
+    let url = settings.redis_url.as_deref().ok_or("no Redis is configured")?;
+    let sentinels = settings.redis_sentinels.iter().map(|text| urls::host_and_port(text)).collect::<Result<_, _>>()?;
+    let (password_file, ca_file) = (settings.redis_password_file.clone(), settings.redis_ca_file.clone());
+    Ok(Link { password_file, ca_file, sentinels, ..Link::to(url)? })
+}
+
 /// The embedded store with what it holds, or a Redis, whose contents follow when it can be reached.
 fn open_store(config: &Config, started: Now) -> Result<Opened, StartError> {
     let settings = &config.store;
-    let Some(url) = &settings.redis_url else {
+    if settings.redis_url.is_none() {
         let (store, loaded) = RedbStore::open(&settings.state_dir, started.wall)?;
         return Ok((Box::new(store), loaded, None));
-    };
-    let refused = |why| StartError::Redis(why);
-    let link = Link {
-        password_file: settings.redis_password_file.clone(),
-        ca_file: settings.redis_ca_file.clone(),
-        sentinels: settings
-            .redis_sentinels
-            .iter()
-            .map(|text| urls::host_and_port(text))
-            .collect::<Result<_, _>>()
-            .map_err(refused)?,
-        ..Link::to(url).map_err(refused)?
-    };
+    }
+    let link = link(settings).map_err(StartError::Redis)?;
     let host = rustix::system::uname().nodename().to_string_lossy().replace(' ', "-");
     let me = format!("{host}-{}-{}", std::process::id(), started.wall.as_millis());
     tracing::info!(redis = link.address(), daemon = me, "the state is kept in a Redis");
@@ -491,18 +488,11 @@ fn registry() -> Result<Registry, StartError> {
 /// The extra listener for metrics is a convenience: without it the daemon goes on.
 fn bind_metrics(config: &Config) -> Option<TcpListener> {
     let port = config.metrics.port.filter(|_| config.metrics.enabled)?;
-    match bind(SocketAddr::new(config.http.listen.ip(), port)) {
+    match listener::bind(SocketAddr::new(config.http.listen.ip(), port)) {
         Ok(listener) => Some(listener),
         Err(error) => {
             tracing::warn!(%error, "no extra listener for metrics (PROMETHEUS_PORT; 9090 is Prometheus's own port); /metrics is served with everything else");
             None
         }
-    }
-}
-
-/// Without a service manager this does nothing.
-fn tell_service_manager(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the service manager could not be told");
     }
 }

@@ -42,6 +42,7 @@ use crate::{
         Unsubscribe,
     },
     session::{deflate::Encoding, frame},
+    vitals::SignOfLife,
     wire::{self, MessageType, Snapshot, StreamEvent, StreamState},
     world::Attention,
 };
@@ -573,6 +574,14 @@ impl Handler<RegisterHook> for Broker {
         self.hooks.retain(|(other, _)| *other != name);
         self.hooks.extend(hook.map(|hook| (name, hook)));
         self.attention.hooks.store(self.hooks.len(), Relaxed);
+    }
+}
+
+impl Handler<SignOfLife> for Broker {
+    type Result = ();
+
+    fn handle(&mut self, sign: SignOfLife, _: &mut Self::Context) {
+        sign.give();
     }
 }
 

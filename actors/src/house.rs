@@ -20,6 +20,7 @@ use crate::{
     stream_control::{CommandsWaiting, StreamControl},
     supervisor::{StoreOutlets, Supervisor, SupervisorMetrics},
     territory::Territory,
+    vitals::Vitals,
     world::{Attention, Outlets, World},
 };
 
@@ -42,7 +43,7 @@ pub struct Foundations {
     /// What they have.
     pub elsewhere: Arc<Elsewhere>,
     /// Told once a second that the arbiter is alive.
-    pub on_pulse: Option<Box<dyn Fn() + Send>>,
+    pub watchdog: Option<Box<dyn Fn() + Send>>,
 }
 
 pub struct FleetPlan {
@@ -173,9 +174,16 @@ pub fn build(f: Foundations) -> House {
             returns: store.clone().recipient(),
             health: Arc::clone(&f.health),
         };
-        let on_pulse = f.on_pulse.map(|tell| tell as Box<dyn Fn()>);
+        let watchdog = f.watchdog.map(|feed| {
+            let vital = [
+                ("broker", broker.clone().recipient()),
+                ("control", control.clone().recipient()),
+                ("store", store.clone().recipient()),
+            ];
+            (Vitals::new(started.at, vital), feed as Box<dyn Fn()>)
+        });
         let mut supervisor = Supervisor::new(world, f.metrics.supervisor, outlets)
-            .on_pulse(on_pulse)
+            .with_watchdog(watchdog)
             .with_fleet(fleet.clone().map(Addr::recipient));
         let restored = supervisor.restore(f.loaded.records, f.loaded.pulse);
         made.replace(Some((broker, control, store, stats, fleet, restored)));

@@ -31,5 +31,6 @@ pub mod store;
 pub mod stream_control;
 pub mod supervisor;
 pub mod territory;
+pub mod vitals;
 pub mod wire;
 mod world;

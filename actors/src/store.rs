@@ -27,6 +27,7 @@ use crate::{
     mailbox::deliver,
     protocol::{Action, Durable, Erase, Flush, GiveBack, Operate, Pulse, ReadJournal, ReadRecord, Save, Tally},
     territory::{SLOTS, Slot, Territory},
+    vitals::SignOfLife,
     world::World,
 };
 
@@ -38,6 +39,8 @@ const COMMIT_SPACING: Duration = Duration::from_millis(1);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A shared store is visited this often though nothing is to be written: others may have changed something.
 const VISIT_EVERY: Duration = Duration::from_millis(250);
+/// One visit that lasts longer will not end: a disk or a network that is merely slow, or fails, has answered by then.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// Decisions kept in memory while the store fails; the oldest are dropped and counted.
 const DECISIONS_WAITING: usize = 100_000;
 
@@ -320,8 +323,10 @@ enum Read {
 }
 
 pub struct StoreActor {
-    /// Away while a blocking call has it.
+    /// Away while a blocking call has it,
     store: Option<Box<dyn Store>>,
+    /// since then.
+    away_since: Timestamp,
     world: Rc<World>,
     health: Arc<StoreHealth>,
     metrics: StoreMetrics,
@@ -348,6 +353,7 @@ impl StoreActor {
             territory,
             wishes,
             store: Some(store),
+            away_since: Timestamp::ZERO,
             world,
             health,
             metrics,
@@ -371,6 +377,7 @@ impl StoreActor {
     /// One visit to the store: everything that waits to be written, then the reads, which see it.
     fn turn(&mut self, ctx: &mut Context<Self>) {
         let Some(mut store) = self.store.take() else { return };
+        self.away_since = self.world.clock.now().at;
         let group = std::mem::take(&mut self.group);
         let mut waiting = std::mem::take(&mut self.waiting);
         let reads = std::mem::take(&mut self.reads);
@@ -600,6 +607,18 @@ impl Handler<Erase> for StoreActor {
         self.group.forgotten.insert(erase.channel.clone());
         self.group.records.insert(erase.channel, None);
         self.plan_turn(ctx, COMMIT_SPACING);
+    }
+}
+
+impl Handler<SignOfLife> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, sign: SignOfLife, _: &mut Self::Context) {
+        // A store that fails answers so, and is tried again: nothing is to be ended for that.
+        let stuck = self.store.is_none() && self.world.clock.now().at.since(self.away_since) > STUCK_AFTER;
+        if !stuck {
+            sign.give();
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
     identity::SourceId,
     mailbox::deliver,
     protocol::{Collect, Delivered, Instruction, Offer, RegisterOutlet, Retract, SourcePattern, StopCommand},
+    vitals::SignOfLife,
 };
 
 pub const MAILBOX: usize = 262_144;
@@ -174,6 +175,14 @@ impl StreamControl {
 /// own there. How many wait is bounded by the commands that are open.
 fn instruct(outlet: &Recipient<Instruction>, instruction: Instruction) -> RecipientRequest<Instruction> {
     outlet.clone().send(instruction)
+}
+
+impl Handler<SignOfLife> for StreamControl {
+    type Result = ();
+
+    fn handle(&mut self, sign: SignOfLife, _: &mut Self::Context) {
+        sign.give();
+    }
 }
 
 impl Actor for StreamControl {

@@ -41,6 +41,7 @@ use crate::{
     source_clock::SourceClock,
     store::{Handover, StoreHealth},
     territory::{Slot, Territory},
+    vitals::Vitals,
     world::World,
 };
 
@@ -112,8 +113,8 @@ pub struct Supervisor {
     /// Brings the letters of these slots.
     fleet: Option<Recipient<Holds>>,
     health: Arc<StoreHealth>,
-    /// Called once per pulse: proof that this arbiter is alive.
-    on_pulse: Option<Box<dyn Fn()>>,
+    /// Fed once per pulse while every actor it is about gives signs of life.
+    watchdog: Option<(Vitals, Box<dyn Fn()>)>,
 }
 
 /// The store's mailboxes the supervisor may use.
@@ -147,14 +148,13 @@ impl Supervisor {
             returns: store.returns,
             fleet: None,
             health: store.health,
-            on_pulse: None,
+            watchdog: None,
         }
     }
 
-    /// Proof of life for a watchdog.
     #[must_use]
-    pub fn on_pulse(mut self, tell: Option<Box<dyn Fn()>>) -> Self {
-        self.on_pulse = tell;
+    pub fn with_watchdog(mut self, watchdog: Option<(Vitals, Box<dyn Fn()>)>) -> Self {
+        self.watchdog = watchdog;
         self
     }
 
@@ -315,8 +315,10 @@ impl Supervisor {
         }
         // Without this one a restart credits a little less time to the countdowns.
         let _ = self.pulses.try_send(Pulse { certain_until });
-        if let Some(tell) = &self.on_pulse {
-            tell();
+        if let Some((vitals, feed)) = &mut self.watchdog
+            && vitals.check(now.at)
+        {
+            feed();
         }
         ctx.run_later(PULSE_EVERY, Self::on_beat);
     }

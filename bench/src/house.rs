@@ -156,7 +156,7 @@ impl House {
                     commands_waiting: CommandsWaiting::default(),
                     fleet: None,
                     elsewhere: Arc::default(),
-                    on_pulse: None,
+                    watchdog: None,
                 });
                 Ok((house, stored))
             };

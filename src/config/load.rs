@@ -35,6 +35,8 @@ pub struct Sources {
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     pub listen: Option<SocketAddr>,
+    /// The address of a socket that the service manager has handed over.
+    pub inherited: Option<SocketAddr>,
     pub state_dir: Option<PathBuf>,
 }
 
@@ -155,6 +157,10 @@ fn apply_flags(flags: &Flags, config: &mut Config) -> Vec<(Key, Place)> {
     if let Some(listen) = flags.listen {
         config.http.listen = listen;
         origins.push(flag("http.listen", "--listen"));
+    }
+    if let Some(inherited) = flags.inherited {
+        config.http.listen = inherited;
+        origins.push((Key::from("http.listen"), Place::Inherited));
     }
     if let Some(directory) = &flags.state_dir {
         config.store.state_dir = directory.clone();

@@ -39,6 +39,8 @@ pub enum Place {
     Environment { variable: String },
     /// A flag of the command line.
     Flag { name: String },
+    /// The socket that the service manager has handed over.
+    Inherited,
 }
 
 impl ConfigError {
@@ -138,6 +140,7 @@ impl fmt::Display for Place {
             Self::DotEnv { path, variable } => write!(f, "{variable} in {}", path.display()),
             Self::Environment { variable } => write!(f, "{variable} in the environment"),
             Self::Flag { name } => write!(f, "{name} on the command line"),
+            Self::Inherited => f.write_str("the socket that the service manager has handed over (LISTEN_FDS)"),
         }
     }
 }

@@ -71,7 +71,8 @@ fn judge(front: &Front, request: &HttpRequest, upgrades: bool) -> Result<Option<
     if !reads || upgrades || request.path().starts_with("/ws/") {
         check_origin(front, request, reads)?;
     }
-    let caller = front.gate.admit(visitor, Need::of(reads, request.match_pattern().as_deref()), now)?;
+    let need = || Need::of(reads, request.match_pattern().as_deref());
+    let caller = front.gate.admit(visitor, need, now)?;
     let on_standby = front.store.slots() == Some(0);
     let about_channels = request.path().starts_with("/api/") || request.path().starts_with("/ws/");
     if on_standby && about_channels && request.path() != session::PATH {

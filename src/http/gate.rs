@@ -95,7 +95,7 @@ pub struct Gate {
     rules: ArcSwap<Rules>,
     wrong_tokens: Mutex<Buckets<IpAddr>>,
     requests: Mutex<Buckets<IpAddr>>,
-    operations: Mutex<Buckets<(Option<String>, IpAddr)>>,
+    operations: Mutex<Buckets<(String, IpAddr)>>,
     refused: IntCounterVec,
 }
 
@@ -169,8 +169,12 @@ impl Gate {
         }
     }
 
-    /// Whether somebody may do this; `None` is one of whom nothing is known and who wants to know nothing.
-    pub fn admit(&self, visitor: Visitor, need: Need, now: Now) -> Result<Option<Caller>, Problem> {
+    /// Whether somebody may do what a request asks for; `None` is one of whom nothing is known and who wants to know nothing.
+    pub fn admit(&self, visitor: Visitor, need: impl FnOnce() -> Need, now: Now) -> Result<Option<Caller>, Problem> {
+        if let Opened::House = visitor.opened {
+            return Ok(Some(Caller::anyone(visitor.address)));
+        }
+        let need = need();
         let caller = match self.caller(visitor, now)? {
             Ok(caller) => caller,
             // The page that asks for a token must come without one, and a browser's old one must not be in its way.
@@ -185,7 +189,7 @@ impl Gate {
             return Err(Problem::forbidden("wrong_role", detail));
         }
         if need == Need::Operate {
-            let key = (caller.token_name().map(str::to_owned), party(caller.address));
+            let key = (caller.name().to_owned(), party(caller.address));
             Self::take(&self.operations, key, OPERATIONS, now)
                 .map_err(|wait| self.too_many(wait, "more than a hundred operations at once, or ten a second"))?;
         }

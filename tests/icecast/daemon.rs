@@ -99,7 +99,7 @@ impl Daemon {
             commands_waiting: CommandsWaiting::default(),
             fleet: None,
             elsewhere: Arc::default(),
-            on_pulse: None,
+            watchdog: None,
         });
         let mut daemon = Self { house, store, adapter: None, health: Health::default(), log, _logging: logging };
         daemon.adopt(settings);

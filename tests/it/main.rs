@@ -25,6 +25,7 @@ mod token_desk;
 
 // What the daemon does, by behaviour.
 mod access;
+mod at_three_in_the_morning;
 mod auto_end_to_the_end;
 mod damaged_store;
 mod explanations;
@@ -42,6 +43,7 @@ mod operator_actions;
 mod redis_control;
 mod redis_store;
 mod reload;
+mod reload_under_load;
 mod reports;
 mod seed_shapes;
 mod simple_report;

@@ -16,3 +16,4 @@ mod silence;
 mod stage;
 mod storm;
 mod to_the_end;
+mod watchdog;

@@ -5,7 +5,10 @@ use std::{
     cell::{Cell, RefCell},
     future::Future,
     rc::Rc,
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -156,6 +159,8 @@ pub struct Stage {
     pub disk: Disk,
     pub health: Arc<StoreHealth>,
     pub cells: Arc<Cells>,
+    /// How often the watchdog was fed.
+    pub fed: Arc<AtomicUsize>,
     registry: Registry,
     born: Instant,
     past: Duration,
@@ -211,6 +216,7 @@ impl Story {
         let (health, cells) = (Arc::<StoreHealth>::default(), Arc::<Cells>::default());
         let metrics = HouseMetrics::register(&registry).unwrap();
         let entrance = Shard::open(clock, metrics.broker.clone());
+        let fed = Arc::<AtomicUsize>::default();
         let house = house::build(Foundations {
             clock,
             boot: self.boot,
@@ -227,11 +233,16 @@ impl Story {
             commands_waiting: CommandsWaiting::default(),
             fleet: None,
             elsewhere: Arc::default(),
-            on_pulse: None,
+            watchdog: Some(Box::new({
+                let fed = Arc::clone(&fed);
+                move || {
+                    fed.fetch_add(1, Relaxed);
+                }
+            })),
         });
         let disk = self.disk.clone();
         let viewers = Cell::new(0);
-        Stage { house, clock, disk, health, cells, registry, born, past: self.past, entrance, viewers }
+        Stage { house, clock, disk, health, cells, fed, registry, born, past: self.past, entrance, viewers }
     }
 }
 

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Builds a package of the daemon into target/package. usage: package.sh deb | rpm | dist   [--debug-binary: quick, for the tests]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kind=${1:?deb, rpm or dist}
+scripts/install.sh "package-$kind"
+target=${CARGO_TARGET_DIR:-target}
+out=target/package
+rm -rf "$out/share" "$out"/*.deb "$out"/*.rpm
+mkdir -p "$out" target/dist
+
+if [ "${2:-}" = --debug-binary ]; then
+    cargo build --locked --bin sattva-monitor
+    objcopy --strip-debug "$target/debug/sattva-monitor" target/dist/sattva-monitor
+else
+    make --no-print-directory frontend
+    cargo build --locked --profile dist --bin sattva-monitor
+    [ "$target" = target ] || cp "$target/dist/sattva-monitor" target/dist/sattva-monitor
+fi
+binary=target/dist/sattva-monitor
+
+rm -rf "$out/man"
+mkdir -p "$out/man"
+"$binary" man --dir "$out/man"
+gzip -9n "$out/man"/*
+"$binary" completions bash > "$out/sattva-monitor.bash"
+"$binary" completions zsh > "$out/_sattva-monitor"
+"$binary" completions fish > "$out/sattva-monitor.fish"
+# The monitoring pack, as it is in config/.
+mkdir -p "$out/share"
+cp -r config/monitoring config/nginx config/sattva-monitor.schema.json "$out/share/"
+find "$out/share" -name node_modules -prune -exec rm -rf {} +
+
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+case $kind in
+    deb)
+        cargo deb --no-build --no-strip --profile dist --output "$out/"
+        ls -1 "$out"/*.deb
+        ;;
+    rpm)
+        cargo generate-rpm --profile dist --output "$out/"
+        ls -1 "$out"/*.rpm
+        ;;
+    dist)
+        name=sattva-monitor-$version-$(uname -m)-linux
+        rm -rf "${out:?}/$name"
+        mkdir -p "$out/$name"
+        cp "$binary" README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE config/sattva-monitor.toml "$out/$name/"
+        cp -r systemd "$out/share" "$out/$name/"
+        cp -r "$out/man" "$out/sattva-monitor.bash" "$out/_sattva-monitor" "$out/sattva-monitor.fish" "$out/$name/"
+        tar -C "$out" --owner 0 --group 0 --sort name -czf "$out/$name.tar.gz" "$name"
+        ls -1 "$out/$name.tar.gz"
+        ;;
+    *) echo "package.sh: deb, rpm or dist" >&2; exit 2 ;;
+esac
