@@ -47,6 +47,7 @@ if [ "$what" = test ]; then
 fi
 case $what in
     test | package-deb) package objcopy binutils; package dpkg-shlibdeps dpkg-dev ;;
+    package-dist) package musl-gcc musl-tools ;;
 esac
 if [ ${#missing[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || { echo "sattva-monitor needs the packages ${missing[*]}, or what they are called here" >&2; exit 1; }
@@ -65,6 +66,13 @@ case $what in
     test) tool cargo-deb cargo-deb --debug ;;
     package-deb) tool cargo-deb cargo-deb ;;
     package-rpm) tool cargo-generate-rpm cargo-generate-rpm ;;
+    package-dist)
+        musl=$(uname -m)-unknown-linux-musl
+        rustc --print target-libdir --target "$musl" 2>/dev/null | xargs -r test -d || rustup target add "$musl" || {
+            echo "a static binary needs Rust's $musl: install Rust from https://rustup.rs, or the standard library of your distribution for it" >&2
+            exit 1
+        }
+        ;;
 esac
 [ "$what" = test ] || exit 0
 

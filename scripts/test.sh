@@ -16,7 +16,7 @@ step() { # step NAME COMMAND...
         exit 1
     fi
     # The runner's own last word; tools that say nothing when all is well get a line of ours.
-    { echo "== $name"; grep -aE 'Summary \[|[0-9]+ passed|^test result|Tests  |Test Files|^(PASS|FAIL)|ok$|Checked ' "$log" | tail -n 4 || true; } >> "$summaries"
+    { echo "== $name"; grep -aE 'Summary \[|[0-9]+ passed|^test result|Tests  |Test Files|^(PASS|FAIL|SKIPPED)|ok$|Checked ' "$log" | tail -n 4 || true; } >> "$summaries"
     rm -f "$log"
 }
 

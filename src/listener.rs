@@ -61,6 +61,9 @@ pub fn inherited() -> Result<Option<(TcpListener, SocketAddr)>, ListenError> {
     }
     let mut take = || -> std::io::Result<Option<(TcpListener, SocketAddr)>> {
         let Some(listener) = handed_over.take_tcp_listener(0)? else { return Ok(None) };
+        if !SockRef::from(&listener).is_listener()? {
+            return Err(std::io::Error::other("nobody can connect to it (Accept=yes?)"));
+        }
         bound_in_time(&SockRef::from(&listener))?;
         let address = listener.local_addr()?;
         Ok(Some((listener, address)))

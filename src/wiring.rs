@@ -164,6 +164,8 @@ struct Daemon {
     manager: ServiceManager,
     /// Where a new certificate is shown from.
     shown: Option<Arc<tls::Shown>>,
+    /// The service manager holds the port: who comes while this daemon ends is the next one's.
+    port_is_kept: bool,
 }
 
 /// Runs the daemon until a signal ends it.
@@ -212,6 +214,7 @@ impl Daemon {
             .ok_or(StartError::NoBootId { path: "/proc/sys/kernel/random/boot_id".into(), error: "no boot id" })?;
         let room = room(&config);
         // The port first: it is the likeliest thing to be wrong, and nothing has been touched yet.
+        let port_is_kept = inherited.is_some();
         let listener = match inherited {
             Some(listener) => listener,
             None => listener::bind(config.http.listen)?,
@@ -340,6 +343,7 @@ impl Daemon {
             webhooks,
             manager,
             shown,
+            port_is_kept,
         };
         daemon.follow_the_channels();
         Ok(daemon)
@@ -414,6 +418,9 @@ impl Daemon {
     /// In the reverse order: no new reports, sessions closed, HTTP, and the store last. A shared one is first: from
     /// here on nothing is taken, so another daemon is to have the channels at once.
     async fn stop(mut self) {
+        if self.port_is_kept {
+            self.server.pause().await;
+        }
         tracing::info!("stopping");
         self.manager.stopping();
         self.front.set_stage(Stage::Stopping);

@@ -39,8 +39,12 @@ const COMMIT_SPACING: Duration = Duration::from_millis(1);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A shared store is visited this often though nothing is to be written: others may have changed something.
 const VISIT_EVERY: Duration = Duration::from_millis(250);
-/// One visit that lasts longer will not end: a disk or a network that is merely slow, or fails, has answered by then.
-const STUCK_AFTER: Duration = Duration::from_secs(60);
+/// A visit that lasts so long is as good as one that failed: it is said, and no stop is decided until it is over.
+const SLOW_AFTER: Duration = Duration::from_secs(10);
+/// One that lasts so long will not end, and the watchdog goes hungry. A store that fails never ends the daemon, so this is more
+/// than anything needs to fail that the daemon rests on: the kernel gives a disk up after three minutes (30 s, five times
+/// again), and looking up the name of a Redis takes up to three and a half where no name server answers.
+const STUCK_AFTER: Duration = Duration::from_secs(300);
 /// Decisions kept in memory while the store fails; the oldest are dropped and counted.
 const DECISIONS_WAITING: usize = 100_000;
 
@@ -460,9 +464,7 @@ impl StoreActor {
                 if !self.health.failing.load(Relaxed) {
                     tracing::error!(%error, "the store cannot be written: no stop is decided until it can; trying again every second");
                 }
-                self.health.set(self.world.clock.now().at, Some(&error));
-                self.metrics.failing.set(1);
-                self.world.continuity.store_failed();
+                self.fails(self.world.clock.now().at, &error);
                 self.metrics.dropped_decisions.inc_by(self.group.put_back(group) as u64);
             }
         }
@@ -485,6 +487,26 @@ impl StoreActor {
         drop(waiting.tallies);
         if !self.group.is_empty() || !self.reads.is_empty() || !self.waiting.flushes.is_empty() {
             self.plan_turn(ctx, if ok { COMMIT_SPACING } else { RETRY_AFTER });
+        }
+    }
+
+    fn fails(&self, since: Timestamp, error: &StoreError) {
+        self.health.set(since, Some(error));
+        self.metrics.failing.set(1);
+        self.world.continuity.store_failed();
+    }
+
+    /// How long the visit lasts that is being paid.
+    fn away_for(&self, now: Timestamp) -> Duration {
+        if self.store.is_some() { Duration::ZERO } else { now.since(self.away_since) }
+    }
+
+    /// Whoever does not come back cannot say that it fails.
+    fn notice_a_slow_visit(&self, now: Timestamp) {
+        if self.away_for(now) > SLOW_AFTER && !self.health.failing.load(Relaxed) {
+            let error = failed(format_args!("it has not answered for {} s", SLOW_AFTER.as_secs()));
+            tracing::error!(%error, "the store hangs: no stop is decided until it answers; look at its disk, or its Redis");
+            self.fails(self.away_since, &error);
         }
     }
 
@@ -614,9 +636,7 @@ impl Handler<SignOfLife> for StoreActor {
     type Result = ();
 
     fn handle(&mut self, sign: SignOfLife, _: &mut Self::Context) {
-        // A store that fails answers so, and is tried again: nothing is to be ended for that.
-        let stuck = self.store.is_none() && self.world.clock.now().at.since(self.away_since) > STUCK_AFTER;
-        if !stuck {
+        if self.away_for(self.world.clock.now().at) <= STUCK_AFTER {
             sign.give();
         }
     }
@@ -627,6 +647,7 @@ impl Handler<Pulse> for StoreActor {
 
     fn handle(&mut self, pulse: Pulse, ctx: &mut Self::Context) {
         let now = self.world.clock.now();
+        self.notice_a_slow_visit(now.at);
         self.group.pulse = Some((self.world.stamp(now), pulse.certain_until));
         self.plan_turn(ctx, COMMIT_SPACING);
     }

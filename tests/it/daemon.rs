@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     net::SocketAddr,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
@@ -25,16 +26,28 @@ const ANSWER_TIME: Duration = Duration::from_secs(45);
 pub struct Plan {
     house: TempDir,
     config: String,
+    surroundings: Surroundings,
+}
+
+/// What the process is given when it is started.
+#[derive(Default)]
+struct Surroundings {
     environment: Vec<(String, String)>,
     open_files: Option<u32>,
+    handed_over: Option<HandedOver>,
+}
+
+/// A socket that is given to the daemon, so many times over, as a service manager would.
+struct HandedOver {
+    socket: OwnedFd,
+    times: usize,
 }
 
 /// A daemon that runs; it ends with this value.
 pub struct Daemon {
     house: TempDir,
     child: Child,
-    environment: Vec<(String, String)>,
-    open_files: Option<u32>,
+    surroundings: Surroundings,
     state_dir: PathBuf,
     address: SocketAddr,
     agent: ureq::Agent,
@@ -61,11 +74,11 @@ pub struct Ended {
 impl Plan {
     pub fn new(config: &str) -> Self {
         let house = TempDir::new().unwrap();
-        Self { house, config: config.to_owned(), environment: Vec::new(), open_files: None }
+        Self { house, config: config.to_owned(), surroundings: Surroundings::default() }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
+        self.surroundings.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -77,7 +90,13 @@ impl Plan {
 
     /// No more than so many files may be open at a time.
     pub fn open_files(mut self, most: u32) -> Self {
-        self.open_files = Some(most);
+        self.surroundings.open_files = Some(most);
+        self
+    }
+
+    /// A service manager has this socket and passes it on (`LISTEN_FDS`).
+    pub fn hand_over(mut self, socket: impl Into<OwnedFd>, times: usize) -> Self {
+        self.surroundings.handed_over = Some(HandedOver { socket: socket.into(), times });
         self
     }
 
@@ -96,24 +115,16 @@ impl Plan {
     pub fn start_on_standby(self) -> Daemon {
         fs::write(self.house.path().join("config.toml"), &self.config).unwrap();
         let state_dir = self.own_state_dir();
-        let Self { house, environment, open_files, .. } = self;
-        let child = spawn(house.path(), &state_dir, &environment, open_files, 1);
+        let Self { house, surroundings, .. } = self;
+        let child = surroundings.spawn(house.path(), &state_dir, 1);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(ANSWER_TIME))
             .build();
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut daemon = Daemon {
-            house,
-            child,
-            environment,
-            open_files,
-            state_dir,
-            address: unknown,
-            agent: config.into(),
-            starts: 1,
-        };
+        let mut daemon =
+            Daemon { house, child, surroundings, state_dir, address: unknown, agent: config.into(), starts: 1 };
         daemon.wait_until_serving();
         daemon
     }
@@ -122,7 +133,9 @@ impl Plan {
     pub fn run_to_its_end(&self, arguments: &[&str]) -> Ended {
         fs::write(self.house.path().join("config.toml"), &self.config).unwrap();
         let log = self.house.path().join("short-life.log");
-        let mut child = command(self.house.path(), &self.environment, self.open_files)
+        let mut child = self
+            .surroundings
+            .command(self.house.path())
             .args(arguments)
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())
@@ -144,31 +157,38 @@ impl Plan {
     }
 }
 
-fn command(house: &Path, environment: &[(String, String)], open_files: Option<u32>) -> Command {
-    let daemon = env!("CARGO_BIN_EXE_sattva-monitor");
-    let mut command = Command::new(if open_files.is_some() { "/bin/sh" } else { daemon });
-    if let Some(most) = open_files {
-        command.args(["-c", r#"ulimit -n "$0" && exec "$@""#]).arg(most.to_string()).arg(daemon);
+impl Surroundings {
+    fn command(&self, house: &Path) -> Command {
+        let daemon = env!("CARGO_BIN_EXE_sattva-monitor");
+        let mut first = String::new();
+        if let Some(most) = self.open_files {
+            first.push_str(&format!("ulimit -n {most}; "));
+        }
+        if let Some(HandedOver { times, .. }) = self.handed_over {
+            // It comes as the shell's input; the daemon's sockets are those from 3 on.
+            let sockets: String = (3..3 + times).map(|number| format!("{number}<&0 ")).collect();
+            first.push_str(&format!("export LISTEN_PID=$$ LISTEN_FDS={times}; exec {sockets}</dev/null; "));
+        }
+        let mut command = Command::new(if first.is_empty() { daemon } else { "/bin/sh" });
+        if !first.is_empty() {
+            command.args(["-e", "-c", &format!("{first}exec \"$0\" \"$@\""), daemon]);
+        }
+        let handed_over = self.handed_over.as_ref();
+        let input = handed_over.map_or_else(Stdio::null, |it| it.socket.try_clone().unwrap().into());
+        // The tester's own variables and .env must not leak in.
+        command.env_clear().envs(self.environment.iter().cloned()).current_dir(house).stdin(input);
+        command
     }
-    // The tester's own variables and .env must not leak in.
-    command.env_clear().envs(environment.iter().cloned()).current_dir(house).stdin(Stdio::null());
-    command
-}
 
-fn spawn(
-    house: &Path,
-    state_dir: &Path,
-    environment: &[(String, String)],
-    open_files: Option<u32>,
-    start: u32,
-) -> Child {
-    command(house, environment, open_files)
-        .args(["serve", "--config", "config.toml", "--listen", "127.0.0.1:0", "--state-dir"])
-        .arg(state_dir)
-        .stdout(Stdio::null())
-        .stderr(File::create(log_of(house, start)).unwrap())
-        .spawn()
-        .unwrap()
+    fn spawn(&self, house: &Path, state_dir: &Path, start: u32) -> Child {
+        self.command(house)
+            .args(["serve", "--config", "config.toml", "--listen", "127.0.0.1:0", "--state-dir"])
+            .arg(state_dir)
+            .stdout(Stdio::null())
+            .stderr(File::create(log_of(house, start)).unwrap())
+            .spawn()
+            .unwrap()
+    }
 }
 
 fn log_of(house: &Path, start: u32) -> PathBuf {
@@ -216,13 +236,17 @@ impl Daemon {
     /// Starts it again on the same state.
     pub fn start_again(&mut self) {
         self.starts += 1;
-        self.child = spawn(self.house.path(), &self.state_dir, &self.environment, self.open_files, self.starts);
+        self.child = self.surroundings.spawn(self.house.path(), &self.state_dir, self.starts);
         self.wait_until_ready();
     }
 
     pub fn kill_hard_and_start_again(&mut self) {
         self.kill_hard();
         self.start_again();
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub fn wait_for_its_end(&mut self) -> ExitStatus {

@@ -48,6 +48,7 @@ mod reports;
 mod seed_shapes;
 mod simple_report;
 mod slow_clients;
+mod socket_activation;
 mod standby_proxy;
 mod start_errors;
 mod tls;

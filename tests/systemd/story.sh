@@ -95,6 +95,12 @@ PATIENCE=25 soon "one that stands still is replaced" is_ready_and_another "$befo
 took=$(($(date +%s) - began))
 check "within the watchdog's time and 2 s (it took $took s)" [ "$took" -le 17 ]
 soon "and the countdown goes on where it was" keeps_the_deadline
+# By default systemd gives up after five.
+for round in 1 2 3 4 5 6 7; do
+    before=$(pid); kill -9 "$before"
+    for _ in $(seq 100); do is_ready_and_another "$before" && break; sleep 0.1; done
+done
+check "killed seven times in a row it is there again" is_ready_and_another "$before"
 before=$(pid); systemctl stop $unit
 check "it stops cleanly" [ "$(property Result)" = success ]
 check "and in time" bash -c "! journalctl -u $unit --no-pager | grep -q 'State .stop-sigterm. timed out'"
@@ -124,6 +130,43 @@ soon "the new one runs" is_ready_and_another "$before"
 check "the configuration is kept" grep -q 2h "$config"
 soon "and so is the countdown" keeps_the_deadline
 
+systemctl disable --now $unit 2>/dev/null
+dpkg -i /packages/first.deb >>/out/install.log 2>&1
+check "one that was switched off stays so" bash -c "! systemctl is-enabled --quiet $unit && ! systemctl is-active --quiet $unit"
+systemctl enable --now $unit 2>/dev/null
+
+# ---- drop-ins ----
+# An Icecast that lets nobody in, and notes who asked.
+printf '#!/bin/sh\nsed "/^\\r*$/q" >> /run/asked\nprintf "HTTP/1.1 401 No\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n"\n' > /usr/local/bin/icecast.sh
+chmod 755 /usr/local/bin/icecast.sh
+systemd-run --quiet --unit=icecast systemd-socket-activate -l 127.0.0.1:8000 --accept --inetd /usr/local/bin/icecast.sh
+for secret in icecast redis; do (umask 077; printf 'hackme\n' > /etc/sattva-monitor/$secret.password); done
+mkdir -p /etc/systemd/system/$unit.d
+cp /usr/share/doc/sattva-monitor/drop-ins/*.conf /etc/systemd/system/$unit.d/
+cat > "$config" <<'C'
+[http]
+listen = "127.0.0.1:81"
+[auto_end]
+timeout = "2h"
+[[icecast]]
+name = "studio"
+url = "http://127.0.0.1:8000"
+password_file = "/run/credentials/sattva-monitor.service/icecast.password"
+C
+complaints=$(systemd-analyze verify --man=no $unit 2>&1 | grep sattva)
+check "systemd-analyze verify says nothing of the drop-ins" [ -z "$complaints" ]
+systemctl daemon-reload
+systemctl restart $unit
+check "with the drop-ins it has a port below 1024" curl -fs -m 2 -o /dev/null http://127.0.0.1:81/readyz
+check "and still is not root" [ "$(awk '/^Uid/ {print $2}' "/proc/$(pid)/status")" != 0 ]
+soon "and shows an Icecast the password that only root may read" grep -q "Basic $(printf admin:hackme | base64)" /run/asked
+systemctl stop icecast.service
+rm -r "/etc/systemd/system/$unit.d"
+printf '\n[auto_end]\ntimeout = "2h"\n' > "$config"
+systemctl daemon-reload
+systemctl restart $unit
+soon "without them it is as it was" keeps_the_deadline
+
 # ---- removing ----
 dpkg -r sattva-monitor >>/out/install.log 2>&1; check "it can be removed" [ $? = 0 ]
 check "nothing runs any more" bash -c "! pgrep -x sattva-monitor"
@@ -132,6 +175,14 @@ dpkg -i /packages/first.deb >>/out/install.log 2>&1
 soon "installed again it knows its countdown" keeps_the_deadline
 dpkg --purge sattva-monitor >>/out/install.log 2>&1; check "it can be purged" [ $? = 0 ]
 check "nothing is left" bash -c "! ls -d /var/lib/private/sattva-monitor /etc/sattva-monitor /usr/bin/sattva-monitor 2>/dev/null"
+
+# ---- on a machine that wants to start services itself ----
+printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+dpkg -i /packages/first.deb >>/out/install.log 2>&1
+check "policy-rc.d is asked before it starts" bash -c "systemctl is-enabled --quiet $unit && ! systemctl is-active --quiet $unit"
+dpkg --purge sattva-monitor >>/out/install.log 2>&1
+check "nothing is enabled any more" bash -c "! find /etc/systemd/system -name 'sattva-monitor*' | grep -q ."
 
 journalctl -u $unit --no-pager -o cat > /out/journal.log 2>&1
 echo "the end"
