@@ -1,10 +1,12 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { EVERYTHING } from '@/data/listing';
 import { OPEN, useSession } from '@/data/session';
 import { stream } from '@/testing/messages';
 import { Evidence } from './Account';
 import { PageFrame } from './PageFrame';
 import { StreamActions } from './StreamActions';
+import { StreamToolbar } from './StreamToolbar';
 
 const operator = { ...OPEN, required: true, signed_in: true, name: 'boris', role: 'operator' };
 const viewer = { ...operator, name: 'anna', role: 'viewer', may_operate: false };
@@ -25,6 +27,14 @@ beforeEach(() => {
 
 const frame = (
   <PageFrame isConnected>
+    <StreamToolbar
+      streams={[stream('jazz')]}
+      view={EVERYTHING}
+      typed=""
+      found={1}
+      layout="cards"
+      onView={() => {}}
+    />
     <StreamActions stream={stream('jazz')} compact />
     <StreamActions stream={stream('jazz')} />
     <Evidence channelId="jazz" reporters={[silent]} />
@@ -37,7 +47,7 @@ describe('a viewer', () => {
     render(frame);
     expect(screen.queryByRole('button', { name: /jazz|radio-1/ })).toBeNull();
     expect(document.querySelector('[data-action]')).toBeNull();
-    expect(screen.getByText('View only')).toBeInTheDocument();
+    expect(screen.getByText('view only')).toBeInTheDocument();
     expect(screen.getByText('You may look at this stream, not operate it.')).toBeVisible();
   });
 
@@ -69,7 +79,7 @@ describe('an operator', () => {
     render(frame);
     expect(screen.getAllByRole('button', { name: 'Stop: jazz' })).toHaveLength(2);
     expect(screen.getByRole('button', { name: 'Forget: radio-1' })).toBeVisible();
-    expect(screen.queryByText('View only')).toBeNull();
+    expect(screen.queryByText('view only')).toBeNull();
     open('Keyboard shortcuts');
     expect(screen.getByText('Stop (asks first)')).toBeVisible();
   });

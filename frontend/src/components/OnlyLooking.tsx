@@ -2,7 +2,7 @@ import { useSession } from '@/data/session';
 import { useText } from '@/i18n';
 import { Icon } from './Icon';
 
-/** A quiet word to whoever misses the buttons; on a phone the eye alone. */
+/** A quiet word to whoever misses the buttons. */
 export function OnlyLooking() {
   const { t } = useText();
   const mayOperate = useSession((session) => session.may_operate);
@@ -10,10 +10,10 @@ export function OnlyLooking() {
   return (
     <p
       title={t('session.viewer_long')}
-      className="inline-flex items-center gap-1.5 rounded-full bg-sunk px-2.5 py-1.5 text-sm text-soft"
+      className="inline-flex items-center gap-1.5 text-sm whitespace-nowrap text-soft"
     >
       <Icon name="eye" />
-      <span className="sr-only md:not-sr-only">{t('session.viewer')}</span>
+      {t('session.viewer')}
     </p>
   );
 }

@@ -9,7 +9,6 @@ import { FaultNotice } from './FaultNotice';
 import { Icon } from './Icon';
 import { KeyboardHelp } from './KeyboardHelp';
 import { Logo } from './Logo';
-import { OnlyLooking } from './OnlyLooking';
 import { Settings } from './Settings';
 
 interface Props {
@@ -39,7 +38,6 @@ export function PageFrame({ isConnected, staleSince, error, children }: Props) {
             <p className="hidden text-sm text-soft md:block">{t('page.subtitle')}</p>
           </div>
         </Link>
-        <OnlyLooking />
         <ConnectionStatus isConnected={isConnected} staleSince={staleSince} />
         <div className="flex gap-1">
           <Link

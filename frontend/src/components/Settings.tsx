@@ -57,13 +57,13 @@ export function Settings({ onClose }: { onClose: () => void }) {
               <span className="block text-sm text-soft">{t('settings.sound_hint')}</span>
             </span>
           </label>
-          <SignedIn />
           <div className="flex items-center justify-between gap-3">
             <p className="text-sm text-soft">{t('settings.kept')}</p>
             <button type="button" className="button" onClick={close}>
               {t('page.close')}
             </button>
           </div>
+          <SignedIn />
         </div>
       )}
     </Dialog>

@@ -19,7 +19,7 @@ export function SignedIn() {
 
   const who = { name, role: lookUp(`role.${role}`, role) };
   return (
-    <div className="flex flex-col gap-2">
+    <div className="flex flex-col gap-2 border-t border-line pt-4">
       <div className="flex items-center justify-between gap-3">
         <p className="min-w-0 wrap-anywhere">
           {t(may_view ? 'session.who' : 'session.not_for_this', who)}

@@ -82,7 +82,7 @@ export const en = {
   'session.sign_out': 'Sign out',
   'session.not_out': 'The daemon could not be told, so this browser is still signed in. Try again.',
   'session.who': 'Signed in as {name} ({role})',
-  'session.viewer': 'View only',
+  'session.viewer': 'view only',
   'session.viewer_long': 'You may look at streams, not operate them.',
   'session.viewer_stream': 'You may look at this stream, not operate it.',
   'session.not_for_this': 'The token of {name} ({role}) is not for looking at streams.',

@@ -35,7 +35,7 @@ export function SignIn() {
 
   return (
     <main className="flex min-h-dvh items-center justify-center p-4">
-      <div className="card flex w-full max-w-md flex-col gap-6 p-6 sm:p-8">
+      <div className="card flex w-full max-w-lg flex-col gap-6 p-6 sm:p-8">
         <header className="flex items-center gap-3">
           <Logo />
           <div>
