@@ -1,7 +1,7 @@
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { Daemon, launch, open, Streamer, TokenDesk } from './stage';
+import { Daemon, launch, open, pass, Streamer, TokenDesk } from './stage';
 
 /** A countdown that a test can wait for, with a warning on its way. */
 const QUICK = `
@@ -16,6 +16,9 @@ const PATIENT = `
 timeout = 300
 warnings = [60, 30, 10]
 `;
+
+/** Whoever knocks in vain would have knocked again by now. */
+const KNOCKING_SEEN_MS = 3_000;
 
 let browser: Browser;
 let daemon: Daemon;
@@ -385,13 +388,21 @@ describe('a daemon that knows its callers', () => {
     const { desk, house } = await closed();
     const token = desk.create('anna', 'operator');
     house.reload();
-    const { page } = await visit('/monitoring', {}, house);
+    const { page, complaints } = await visit('/monitoring', {}, house);
+    const opened: string[] = [];
+    page.on('websocket', (socket) => opened.push(socket.url()));
+    await page.reload();
     await page.getByLabel('Token').waitFor();
-    expect(await flaws(page)).toEqual([]);
+    await pass(KNOCKING_SEEN_MS);
+    expect(opened).toEqual([]);
+    expect(complaints).toEqual([]);
+
     await signIn(page, 'sattva_wrong');
     await page.getByRole('alert').getByText('no such token').waitFor();
-    await signIn(page, token);
+    await page.keyboard.type(token);
+    await page.keyboard.press('Enter');
     await card(page, 'jazz').getByText('3 listeners').waitFor();
+    expect(opened).toHaveLength(1);
     await page.getByRole('button', { name: 'Stop: jazz' }).waitFor();
     // It is the browser's to keep, whatever the page does.
     expect(await page.evaluate(() => document.cookie + JSON.stringify(localStorage))).not.toContain(
@@ -402,9 +413,30 @@ describe('a daemon that knows its callers', () => {
 
     await press(page, 'Settings');
     await page.getByText('Signed in as anna (operator)').waitFor();
+    expect(await flaws(page)).toEqual([]);
     await press(page, 'Sign out');
     await page.getByLabel('Token').waitFor();
     expect(await page.getByText('jazz').count()).toBe(0);
+    opened.length = 0;
+    await pass(KNOCKING_SEEN_MS);
+    expect(opened).toEqual([]);
+  });
+
+  test('tells every tab of a browser that somebody has signed out', async () => {
+    const { desk, house } = await closed();
+    const token = desk.create('anna', 'viewer');
+    house.reload();
+    const { page } = await visit('/monitoring', {}, house);
+    await signIn(page, token);
+    await card(page, 'jazz').waitFor();
+    const other = await page.context().newPage();
+    await other.goto(`${house.url}/monitoring`);
+    await press(other, 'Settings');
+    await press(other, 'Sign out');
+    await other.getByLabel('Token').waitFor();
+    // A headless browser hides no tab; this is what coming back to one looks like.
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await page.getByLabel('Token').waitFor();
   });
 
   test('offers a viewer nothing to press, and shows whoever is revoked the door', async () => {
@@ -415,12 +447,34 @@ describe('a daemon that knows its callers', () => {
     await signIn(page, token);
     await card(page, 'jazz').getByText('3 listeners').waitFor();
     expect(await page.getByRole('button', { name: /: jazz$/ }).count()).toBe(0);
+    await seen(page, 'view only');
     await page.goto(`${house.url}/monitoring/streams/jazz`);
     await seen(page, 'You may look at this stream, not operate it.');
+    expect(await page.getByRole('button', { name: /: (studio-)?jazz$/ }).count()).toBe(0);
 
+    // Here nothing is asked for anew: it is the live connection that ends.
+    await page.goto(`${house.url}/monitoring/wall`);
+    await page.getByRole('listitem').getByText('jazz').waitFor();
     desk.revoke('guest');
     house.reload();
     await page.getByLabel('Token').waitFor({ timeout: 10_000 });
     expect(await page.getByText('jazz').count()).toBe(0);
+  });
+
+  test.each([
+    ['light', 'en-GB'],
+    ['dark', 'ru-RU'],
+  ] as const)('lets everybody in by the same door: %s, %s', async (colorScheme, locale) => {
+    const { house } = await closed();
+    const { page } = await visit('/monitoring', { colorScheme, locale }, house);
+    await page.locator('input').fill('sattva_wrong');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').locator('p').waitFor();
+    expect(await flaws(page)).toEqual([]);
+    await page.setViewportSize({ width: 320, height: 640 });
+    const tooWide = () =>
+      page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+    await expect.poll(tooWide).toBe(false);
+    expect(await flaws(page)).toEqual([]);
   });
 });

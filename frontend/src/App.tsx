@@ -4,7 +4,7 @@ import { Toasts } from '@/components/Toasts';
 import { BASE, REPORTS, STREAM, WALL } from '@/data/address';
 import { toneOf, useNotices } from '@/data/notices';
 import { usePreferences } from '@/data/preferences';
-import { useSession } from '@/data/session';
+import { UNKNOWN, useSession } from '@/data/session';
 import { play } from '@/data/sound';
 import { useMonitorStore } from '@/data/store';
 import { pickLanguage, TextContext, textIn, useText } from '@/i18n';
@@ -18,7 +18,7 @@ const Reports = lazy(() => import('@/pages/Reports').then(({ Reports }) => ({ de
 
 export function App() {
   const { theme, language, zone } = usePreferences();
-  const mayView = useSession((session) => session.may_view);
+  const session = useSession();
   const text = useMemo(() => {
     const own = pickLanguage(navigator.language);
     const chosen = language === 'browser' ? own : language;
@@ -30,12 +30,8 @@ export function App() {
   useEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
-  if (!mayView) {
-    return (
-      <TextContext value={text}>
-        <SignIn />
-      </TextContext>
-    );
+  if (!session.may_view) {
+    return <TextContext value={text}>{session === UNKNOWN ? <Loading /> : <SignIn />}</TextContext>;
   }
   return (
     <TextContext value={text}>
@@ -94,5 +90,5 @@ function Sound() {
 
 function Loading() {
   const { t } = useText();
-  return <p className="py-24 text-center text-soft">{t('page.loading')}</p>;
+  return <p className="late py-24 text-center text-soft">{t('page.loading')}</p>;
 }

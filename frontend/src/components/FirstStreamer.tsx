@@ -1,12 +1,18 @@
 import { useState } from 'react';
+import { useSession } from '@/data/session';
 import { useText } from '@/i18n';
+
+/** Who may report, where the daemon wants to know. */
+const MAKE_A_TOKEN = 'sattva-monitor token create --name my-radio --role streamer';
 
 /** The empty page teaches: one command, and the first stream is here. */
 export function FirstStreamer() {
   const { t } = useText();
   const [copied, setCopied] = useState(false);
   const address = `${window.location.origin}/api/v1/streams/my-radio/listeners`;
-  const command = `curl -X POST -H 'content-type: application/json' -d '{"listeners_count": 3}' ${address}`;
+  const needsToken = useSession((session) => session.required);
+  const shown = needsToken ? `-H 'authorization: Bearer sattva_…' ` : '';
+  const command = `curl -X POST ${shown}-H 'content-type: application/json' -d '{"listeners_count": 3}' ${address}`;
 
   async function copy() {
     await navigator.clipboard.writeText(command);
@@ -31,6 +37,11 @@ export function FirstStreamer() {
           </button>
         )}
       </div>
+      {needsToken && (
+        <p className="max-w-prose text-sm leading-relaxed text-soft">
+          {t('empty.token')} <code className="font-mono wrap-anywhere">{MAKE_A_TOKEN}</code>
+        </p>
+      )}
       <p className="max-w-prose text-sm leading-relaxed text-soft">{t('empty.next')}</p>
     </section>
   );

@@ -1,7 +1,10 @@
+import { useSession } from '@/data/session';
 import { type Key, useText } from '@/i18n';
 import { Dialog } from './Dialog';
 
-const SHORTCUTS: readonly (readonly [keys: readonly string[], what: Key])[] = [
+type Shortcut = readonly [keys: readonly string[], what: Key];
+
+const SHORTCUTS: readonly Shortcut[] = [
   [['/'], 'keys.search'],
   [['j', 'k'], 'keys.next'],
   [['Enter'], 'keys.open'],
@@ -13,15 +16,23 @@ const SHORTCUTS: readonly (readonly [keys: readonly string[], what: Key])[] = [
   [['Esc'], 'keys.back'],
   [['?'], 'keys.help'],
 ];
+const OPERATORS_ONLY: ReadonlySet<Key> = new Set([
+  'keys.pause',
+  'keys.extend',
+  'keys.cancel',
+  'keys.stop',
+]);
 
 export function KeyboardHelp({ onClose }: { onClose: () => void }) {
   const { t } = useText();
+  const mayOperate = useSession((session) => session.may_operate);
+  const shortcuts = SHORTCUTS.filter(([, what]) => mayOperate || !OPERATORS_ONLY.has(what));
   return (
     <Dialog title={t('page.keys')} onClose={onClose}>
       {(close) => (
         <>
           <dl className="mt-4 grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-2">
-            {SHORTCUTS.map(([keys, what]) => (
+            {shortcuts.map(([keys, what]) => (
               <div key={what} className="contents">
                 <dt className="flex gap-1">
                   {keys.map((key) => (

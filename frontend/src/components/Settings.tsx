@@ -1,10 +1,10 @@
 import { useMemo } from 'react';
 import { LANGUAGES, prefer, THEMES, usePreferences } from '@/data/preferences';
-import { signOut, useSession } from '@/data/session';
 import { allowSound } from '@/data/sound';
 import { useText } from '@/i18n';
 import { Choice } from './Choice';
 import { Dialog } from './Dialog';
+import { SignedIn } from './SignedIn';
 
 /** Every language by its own name. */
 const LANGUAGE_NAMES = { en: 'English', ru: 'Русский' } as const;
@@ -12,7 +12,6 @@ const LANGUAGE_NAMES = { en: 'English', ru: 'Русский' } as const;
 export function Settings({ onClose }: { onClose: () => void }) {
   const { t } = useText();
   const { theme, language, zone, sound } = usePreferences();
-  const { signed_in, name, role } = useSession();
   const zones = useMemo(() => ['UTC', ...Intl.supportedValuesOf('timeZone')], []);
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
   return (
@@ -58,20 +57,13 @@ export function Settings({ onClose }: { onClose: () => void }) {
               <span className="block text-sm text-soft">{t('settings.sound_hint')}</span>
             </span>
           </label>
-          {signed_in && (
-            <div className="flex items-center justify-between gap-3">
-              <p>{t('session.who', { name: name ?? '', role: role ?? '' })}</p>
-              <button type="button" className="button shrink-0" onClick={() => void signOut()}>
-                {t('session.sign_out')}
-              </button>
-            </div>
-          )}
           <div className="flex items-center justify-between gap-3">
             <p className="text-sm text-soft">{t('settings.kept')}</p>
             <button type="button" className="button" onClick={close}>
               {t('page.close')}
             </button>
           </div>
+          <SignedIn />
         </div>
       )}
     </Dialog>

@@ -1,7 +1,9 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { useNotices } from '@/data/notices';
+import { OPEN, useSession } from '@/data/session';
 import { dispatch, initialState, useMonitorStore } from '@/data/store';
+import { TextContext, textIn } from '@/i18n';
 import { at, NOON, stream } from '@/testing/messages';
 import { StreamActions } from './StreamActions';
 import { Toasts } from './Toasts';
@@ -14,6 +16,7 @@ beforeEach(() => {
   vi.stubGlobal('fetch', daemon);
   useMonitorStore.setState(initialState, true);
   useNotices.setState({ notices: [], last: 0 });
+  useSession.setState(OPEN, true);
 });
 
 const press = (name: string) => fireEvent.click(screen.getByRole('button', { name }));
@@ -66,6 +69,32 @@ describe('an operator', () => {
       expect(screen.getByRole('alert')).toHaveTextContent('jazz: not done: somebody listens'),
     );
   });
+
+  test.each([
+    ['en', 'your token is for looking, not for operating'],
+    ['ru', 'ваш токен позволяет смотреть, но не управлять'],
+  ] as const)(
+    'whose token is for something else now reads that in words: %s',
+    async (language, words) => {
+      const viewer = { ...OPEN, required: true, signed_in: true, may_operate: false };
+      daemon.mockImplementation(async (_, init) =>
+        init?.method === 'POST'
+          ? Response.json({ code: 'wrong_role', detail: 'see the docs' }, { status: 403 })
+          : Response.json(viewer),
+      );
+      const text = textIn(language);
+      render(
+        <TextContext value={text}>
+          <StreamActions stream={stream('jazz')} />
+          <Toasts />
+        </TextContext>,
+      );
+      press(text.t('action.for', { action: text.t('action.pause'), channel: 'jazz' }));
+      await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent(words));
+      // And the button that cannot work is gone.
+      await waitFor(() => expect(screen.queryByRole('button', { name: /jazz$/ })).toBeNull());
+    },
+  );
 
   test('reads what to do when the daemon cannot be reached', async () => {
     daemon.mockRejectedValue(new TypeError('Failed to fetch'));

@@ -29,7 +29,6 @@ export function StreamActions({ stream, compact = false }: Props) {
   const { run, busy } = useOperator(stream.channel_id);
   const [asking, setAsking] = useState(false);
   const mayOperate = useSession((session) => session.may_operate);
-  const { t } = useText();
   const offered = actionsFor(stream.auto_end.phase);
 
   function press(wish: Wish) {
@@ -38,9 +37,7 @@ export function StreamActions({ stream, compact = false }: Props) {
     else void run(wish);
   }
 
-  if (!mayOperate) {
-    return compact ? null : <p className="text-sm text-soft">{t('session.viewer')}</p>;
-  }
+  if (!mayOperate) return compact ? null : <NotYours />;
   return (
     <div
       className={compact ? 'flex shrink-0 items-center pr-1.5' : 'flex flex-wrap gap-2'}
@@ -72,6 +69,11 @@ export function StreamActions({ stream, compact = false }: Props) {
       )}
     </div>
   );
+}
+
+function NotYours() {
+  const { t } = useText();
+  return <p className="text-sm text-soft">{t('session.viewer_stream')}</p>;
 }
 
 /** Presses the button that a key stands for, in the card that has the focus or on the whole page. */

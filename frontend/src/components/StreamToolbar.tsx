@@ -14,6 +14,7 @@ import { useKeys } from '@/hooks/useKeys';
 import { useText } from '@/i18n';
 import { Choice } from './Choice';
 import { Icon } from './Icon';
+import { OnlyLooking } from './OnlyLooking';
 
 interface Props {
   streams: Stream[];
@@ -43,14 +44,17 @@ export function StreamToolbar({ streams, view, typed, found, layout, onView }: P
   return (
     <div className="flex flex-col gap-3">
       <div className="flex flex-wrap items-center gap-2">
-        <h2 id="streams-title" className="text-lg font-semibold tracking-tight">
-          {t('streams.title')}
-        </h2>
-        <p aria-live={typed ? 'polite' : 'off'} className="mr-auto text-sm text-soft tabular-nums">
-          {found === total
-            ? t('streams.count', { count: total })
-            : t('list.found', { count: found, total })}
-        </p>
+        <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-2">
+          <h2 id="streams-title" className="text-lg font-semibold tracking-tight">
+            {t('streams.title')}
+          </h2>
+          <p aria-live={typed ? 'polite' : 'off'} className="text-sm text-soft tabular-nums">
+            {found === total
+              ? t('streams.count', { count: total })
+              : t('list.found', { count: found, total })}
+          </p>
+          <OnlyLooking />
+        </div>
         <label className="relative order-last w-full min-w-0 sm:order-none sm:w-64">
           <span className="sr-only">{t('list.search')}</span>
           <span className="pointer-events-none absolute inset-y-0 left-3 flex items-center text-soft">

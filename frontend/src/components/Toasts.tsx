@@ -81,7 +81,7 @@ function Toast({ notice }: { notice: Notice }) {
   );
 }
 
-function wordsOf(notice: Notice, { t, list, clock }: Text): string {
+function wordsOf(notice: Notice, { t, lookUp, list, clock }: Text): string {
   const named = notice.channels.slice(-NAMES_SHOWN).reverse();
   const more = notice.channels.length - named.length;
   const channels = list(more > 0 ? [...named, t('notice.and_more', { count: more })] : named);
@@ -96,8 +96,10 @@ function wordsOf(notice: Notice, { t, list, clock }: Text): string {
           : t(`notice.done.${action}`, { channels });
       return durable ? words : `${words}. ${t('notice.not_durable')}`;
     }
-    case 'not_done':
-      return t('notice.not_done', { channels, detail: notice.detail ?? t('action.unreachable') });
+    case 'not_done': {
+      const { code, detail = t('action.unreachable') } = notice;
+      return t('notice.not_done', { channels, detail: lookUp(`refused.${code}`, detail) });
+    }
     default:
       return t(`notice.${notice.kind}`, { channels });
   }

@@ -1,6 +1,6 @@
 /** What an operator asks of the daemon. A refusal becomes an error with the daemon's own words. */
 import * as v from 'valibot';
-import { Unreachable, whyNot } from './problem';
+import { refusalIn, Unreachable } from './problem';
 import { askWhoIAm } from './session';
 import { dispatch } from './store';
 import type { Action } from './stream';
@@ -48,7 +48,7 @@ export async function act(
     throw new Unreachable('no answer', { cause });
   }
   if (answer.status === 401 || answer.status === 403) void askWhoIAm();
-  if (!answer.ok) throw new Error(await whyNot(answer));
+  if (!answer.ok) throw await refusalIn(answer);
   const told = v.safeParse(Told, await answer.json().catch(() => undefined));
   const answered = told.success ? told.output : undefined;
   const auto_end = answered?.auto_end;

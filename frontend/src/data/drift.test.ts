@@ -5,6 +5,7 @@ import { DICTIONARIES } from '@/i18n';
 import { inRussian } from '@/i18n/sentences';
 import { Command, Decision, Reporter } from './explanation';
 import { ChannelReport, Figures, Recorded, RecordedEvent, TrackRow } from './recorded';
+import { Session } from './session';
 import * as wire from './wire';
 
 const source = (path: string) => readFileSync(`../${path}`, 'utf8');
@@ -67,6 +68,20 @@ describe('what was recorded', () => {
   ])('is read field by field: %s', (_, schema, described, unread) => {
     const read = Object.keys(schema.entries);
     expect([...read, ...unread].sort()).toEqual(Object.keys(described.properties).sort());
+  });
+});
+
+describe('who looks at the page', () => {
+  const { schemas } = JSON.parse(source('src/http/openapi.json')).components;
+
+  test('is read field by field, and every role has a name in every language', () => {
+    const { properties } = schemas.Session;
+    expect(Object.keys(Session.entries).sort()).toEqual(Object.keys(properties).sort());
+    const roles = properties.role.enum.map((role: string) => `role.${role}`);
+    expect(roles.length).toBeGreaterThan(0);
+    for (const dictionary of Object.values(DICTIONARIES)) {
+      expect(Object.keys(dictionary)).toEqual(expect.arrayContaining(roles));
+    }
   });
 });
 

@@ -11,7 +11,8 @@ export type Tone = 'good' | 'warning' | 'bad';
 export type News =
   | { kind: 'ends_soon' | 'ended' | 'stop_failed' | 'would_stop' }
   | { kind: 'done'; action: Action; endsAt?: string; durable: boolean }
-  | { kind: 'not_done'; action: Action; detail?: string };
+  /** `code` is the daemon's name of the reason, for those that have words here; `detail` is its own. */
+  | { kind: 'not_done'; action: Action; code?: string; detail?: string };
 
 export type Notice = News & {
   id: number;
@@ -46,6 +47,10 @@ export function notify(news: News, channelId: string): void {
 
 export function dismiss(id: number): void {
   useNotices.setState(({ notices }) => ({ notices: notices.filter((n) => n.id !== id) }));
+}
+
+export function dismissAll(): void {
+  useNotices.setState({ notices: [] });
 }
 
 export function noticed({ notices, last }: Board, news: News, channelId: string): Board {

@@ -1,6 +1,6 @@
 /** Asks the daemon something, and checks its answer at the door. */
 import * as v from 'valibot';
-import { Unreachable, whyNot } from './problem';
+import { refusalIn, Unreachable } from './problem';
 import { askWhoIAm } from './session';
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -22,6 +22,6 @@ export async function ask<const S extends v.GenericSchema>(
   }
   if (answer.status === 404) return undefined;
   if (answer.status === 401 || answer.status === 403) void askWhoIAm();
-  if (!answer.ok) throw new Error(await whyNot(answer));
+  if (!answer.ok) throw await refusalIn(answer);
   return v.parse(schema, await answer.json());
 }

@@ -1,36 +1,103 @@
 /** Who looks at this page, and what they may do. The token is the browser's to keep: no script can read it. */
 import * as v from 'valibot';
 import { create } from 'zustand';
-import { whyNot } from './problem';
+import { refusalIn } from './problem';
+import { maybe } from './wire';
 
 const PATH = '/api/v1/session';
 const ANSWER_WITHIN_MS = 10_000;
+/** Where the daemon does not say how long. */
+const TRY_AGAIN_AFTER_SECONDS = 10;
 
-const Session = v.object({
+/** `GET /api/v1/session`, checked at the door like the live messages. */
+export const Session = v.object({
   required: v.boolean(),
   signed_in: v.boolean(),
-  name: v.optional(v.string()),
-  role: v.optional(v.string()),
+  name: maybe(v.string()),
+  role: maybe(v.string()),
   may_view: v.boolean(),
   may_operate: v.boolean(),
 });
 export type Session = v.InferOutput<typeof Session>;
 
-/** Until the daemon has answered: most ask nobody for a token, and nothing is to wait for that answer. */
+/** The daemon has not been asked yet: nothing is shown, and nothing is opened. */
 export const UNKNOWN: Session = {
   required: false,
   signed_in: false,
-  may_view: true,
-  may_operate: true,
+  may_view: false,
+  may_operate: false,
 };
+/**
+ * An open house. It is also what is thought of a daemon that cannot say, being away or older: it lets nobody
+ * in whom it would not.
+ */
+export const OPEN: Session = { ...UNKNOWN, may_view: true, may_operate: true };
+const OUTSIDE: Session = { ...UNKNOWN, required: true };
 
 export const useSession = create<Session>(() => UNKNOWN);
 
 /** Why somebody is still outside. */
 export type Refusal =
-  | { why: 'unknown' | 'expired' | 'unreachable' }
+  | { why: 'unknown' | 'expired' | 'unreachable' | 'no_cookie' }
   | { why: 'too_many'; seconds: number }
   | { why: 'other'; detail: string };
+
+/** At the start, and when somebody comes back to this tab: in another one they may have signed in or out. */
+export function keepAskingWhoIAm(): void {
+  void askWhoIAm();
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') void askWhoIAm();
+  });
+}
+
+let asking: Promise<void> | undefined;
+
+/** Asks anew, once for all who want to know; an answer that does not come changes nothing. */
+export function askWhoIAm(): Promise<void> {
+  asking ??= inTurn(async () => {
+    const session = await read(await send('GET'));
+    if (session) useSession.setState(session, true);
+    else if (useSession.getState() === UNKNOWN) useSession.setState(OPEN, true);
+  }).finally(() => {
+    asking = undefined;
+  });
+  return asking;
+}
+
+/** `undefined` when it opened the door. */
+export function signIn(token: string): Promise<Refusal | undefined> {
+  return inTurn(async () => {
+    const answer = await send('POST', { token });
+    if (!answer) return { why: 'unreachable' };
+    if (!answer.ok) return refusalOf(answer);
+    const given = await read(answer);
+    // What was given is worth what the browser sends along from now on.
+    const kept = await read(await send('GET'));
+    if (!given || !kept) return { why: 'unreachable' };
+    if (given.signed_in && !kept.signed_in) return { why: 'no_cookie' };
+    useSession.setState(kept, true);
+    return undefined;
+  });
+}
+
+/** False where the daemon could not be told: the browser still has its token. */
+export function signOut(): Promise<boolean> {
+  return inTurn(async () => {
+    const answer = await send('DELETE');
+    if (!answer?.ok) return false;
+    useSession.setState(OUTSIDE, true);
+    return true;
+  });
+}
+
+let turn: Promise<unknown> = Promise.resolve();
+
+/** One after another: an answer from before a sign-in must not undo it. */
+function inTurn<T>(request: () => Promise<T>): Promise<T> {
+  const mine = turn.then(request);
+  turn = mine.catch(() => {});
+  return mine;
+}
 
 async function send(method: string, body?: object): Promise<Response | undefined> {
   try {
@@ -45,40 +112,24 @@ async function send(method: string, body?: object): Promise<Response | undefined
   }
 }
 
-async function learn(answer: Response | undefined): Promise<boolean> {
-  const session = v.safeParse(Session, await answer?.json().catch(() => undefined));
-  if (session.success) useSession.setState(session.output, true);
-  return session.success;
+async function read(answer: Response | undefined): Promise<Session | undefined> {
+  if (!answer?.ok) return undefined;
+  const session = v.safeParse(Session, await answer.json().catch(() => undefined));
+  return session.success ? session.output : undefined;
 }
 
-/** Asks anew; a daemon that does not answer, or is older, changes nothing. */
-export async function askWhoIAm(): Promise<void> {
-  const answer = await send('GET');
-  if (answer?.ok) await learn(answer);
-}
-
-/** `undefined` when it opened the door. */
-export async function signIn(token: string): Promise<Refusal | undefined> {
-  const answer = await send('POST', { token });
-  if (!answer) return { why: 'unreachable' };
-  if (answer.ok) return (await learn(answer)) ? undefined : { why: 'unreachable' };
+async function refusalOf(answer: Response): Promise<Refusal> {
   if (answer.status === 429) {
-    return { why: 'too_many', seconds: Number(answer.headers.get('retry-after')) || 10 };
+    const seconds = Number(answer.headers.get('retry-after')) || TRY_AGAIN_AFTER_SECONDS;
+    return { why: 'too_many', seconds };
   }
-  const problem = v.safeParse(
-    v.object({ code: v.string() }),
-    await answer
-      .clone()
-      .json()
-      .catch(() => undefined),
-  );
-  const code = problem.success ? problem.output.code : undefined;
-  if (code === 'token_unknown') return { why: 'unknown' };
-  if (code === 'token_expired') return { why: 'expired' };
-  return { why: 'other', detail: await whyNot(answer) };
-}
-
-export async function signOut(): Promise<void> {
-  await send('DELETE');
-  await askWhoIAm();
+  const { code, message } = await refusalIn(answer);
+  switch (code) {
+    case 'token_unknown':
+      return { why: 'unknown' };
+    case 'token_expired':
+      return { why: 'expired' };
+    default:
+      return { why: 'other', detail: message };
+  }
 }

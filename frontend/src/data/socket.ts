@@ -1,10 +1,10 @@
 /**
  * The one connection to the daemon, shared by everything on the page. It reconnects by itself,
- * backing off, for as long as somebody holds it.
+ * backing off, for as long as somebody holds it, and while whoever looks at the page may.
  */
 import ReconnectingWebSocket from 'partysocket/ws';
 import { askWhoIAm, useSession } from './session';
-import { dispatch, type Happening, initialState, useMonitorStore } from './store';
+import { dispatch, forgetAll, type Happening } from './store';
 import { readMessage } from './wire';
 
 const RECONNECT_AFTER_MS = { min: 500, jitter: 1_000, max: 15_000, factor: 1.7 };
@@ -34,6 +34,8 @@ export function holdConnection(): () => void {
   };
 }
 
+const mayView = () => useSession.getState().may_view;
+
 export function statsAddress({ protocol, host }: Pick<Location, 'protocol' | 'host'>): string {
   return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/ws/stats`;
 }
@@ -46,6 +48,7 @@ function open(address: string): () => void {
     reconnectionDelayGrowFactor: RECONNECT_AFTER_MS.factor,
     connectionTimeout: CONNECT_WITHIN_MS,
     maxEnqueuedMessages: 0,
+    startClosed: !mayView(),
   });
   let lastHeard = Date.now();
   const heard = together();
@@ -67,14 +70,14 @@ function open(address: string): () => void {
     heard.add({ type: 'disconnected', at: Date.now() });
     heard.draw();
     // A browser does not say why: perhaps the daemon wants a token, or this one's is gone.
-    void askWhoIAm();
+    if (mayView()) void askWhoIAm();
   });
   // Whoever may not look is not to knock every few seconds, and leaves nothing of what was seen.
-  const forget = useSession.subscribe(({ may_view }, before) => {
+  const watching = useSession.subscribe(({ may_view }, before) => {
     if (may_view === before.may_view) return;
     if (may_view) return socket.reconnect();
     socket.close();
-    useMonitorStore.setState(initialState, true);
+    forgetAll();
   });
 
   // A cable that is pulled closes nothing: a browser would show old figures as live for minutes.
@@ -87,7 +90,7 @@ function open(address: string): () => void {
 
   return () => {
     clearInterval(watchdog);
-    forget();
+    watching();
     socket.close();
     heard.draw();
   };

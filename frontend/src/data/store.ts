@@ -3,8 +3,8 @@
  * a `Happening`, so every story can be replayed in a test.
  */
 import { create } from 'zustand';
-import { hear } from './hour';
-import { newsOf, notify } from './notices';
+import { forgetHour, hear } from './hour';
+import { dismissAll, newsOf, notify } from './notices';
 import { type Action, autoEndAfter, blankStream, streamAfter } from './stream';
 import type { AutoEnd, AutoEndWarning, Fault, Message, StreamState, SystemStats } from './wire';
 
@@ -190,4 +190,11 @@ export function dispatch(...happenings: Happening[]): void {
   useMonitorStore.setState(state, true);
   hear(happenings, state, now);
   for (const each of news) if (each) notify(...each);
+}
+
+/** For a page whose reader may look no more: nothing of what was seen is left, in figures, lines or notices. */
+export function forgetAll(): void {
+  useMonitorStore.setState(initialState, true);
+  forgetHour();
+  dismissAll();
 }

@@ -1,17 +1,21 @@
 import { act, renderHook } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { UNKNOWN, useSession } from '@/data/session';
+import { useHistory } from '@/data/hour';
+import { notify, useNotices } from '@/data/notices';
+import { OPEN, UNKNOWN, useSession } from '@/data/session';
 import { DEAD_AFTER_MS, DRAW_EVERY_MS, PING_AFTER_MS, statsAddress } from '@/data/socket';
 import { initialState, useMonitorStore } from '@/data/store';
 import { FakeWebSocket } from '@/testing/FakeWebSocket';
 import { NOON, STATS, stream, wire } from '@/testing/messages';
 import { useMonitoringWebSocket } from './useMonitoringWebSocket';
 
+const outside = { required: true, signed_in: false, may_view: false, may_operate: false };
+
 beforeEach(() => {
   vi.useFakeTimers({ now: NOON });
   vi.stubGlobal('WebSocket', FakeWebSocket);
   vi.stubGlobal('fetch', vi.fn().mockRejectedValue(new TypeError('offline')));
-  useSession.setState(UNKNOWN, true);
+  useSession.setState(OPEN, true);
   FakeWebSocket.all = [];
   useMonitorStore.setState(initialState, true);
 });
@@ -111,9 +115,18 @@ describe('useMonitoringWebSocket', () => {
     expect(FakeWebSocket.latest.readyState).toBe(FakeWebSocket.CLOSED);
   });
 
+  test('opens nothing before it is known that whoever looks may', async () => {
+    useSession.setState(UNKNOWN, true);
+    renderHook(useMonitoringWebSocket);
+    await pass(60_000);
+    expect(FakeWebSocket.all).toHaveLength(0);
+    act(() => useSession.setState(OPEN, true));
+    await pass(0);
+    expect(FakeWebSocket.all).toHaveLength(1);
+  });
+
   test('asks who it is when the connection ends, and knocks no more while it may not look', async () => {
     const { result } = await connected();
-    const outside = { required: true, signed_in: false, may_view: false, may_operate: false };
     vi.mocked(fetch).mockResolvedValueOnce(Response.json(outside));
     act(() => FakeWebSocket.latest.breakOff());
     await pass(60_000);
@@ -121,12 +134,45 @@ describe('useMonitoringWebSocket', () => {
     const knocked = FakeWebSocket.all.length;
     await pass(600_000);
     expect(FakeWebSocket.all).toHaveLength(knocked);
-    expect(result.current.streams).toEqual([]);
 
     act(() => useSession.setState({ ...outside, signed_in: true, may_view: true }));
-    await pass(2_000);
+    await pass(0);
     FakeWebSocket.latest.accept();
     say(wire('snapshot', { streams: [stream('jazz')] }));
     expect(result.current.streams.map((s) => s.channel_id)).toEqual(['jazz']);
+  });
+
+  test('goes on asking while it is not let in, for the answer may be late', async () => {
+    renderHook(useMonitoringWebSocket);
+    await pass(0);
+    for (let failures = 0; failures < 3; failures += 1) {
+      act(() => FakeWebSocket.latest.breakOff());
+      await pass(5_000);
+    }
+    expect(fetch).toHaveBeenCalledTimes(3);
+    vi.mocked(fetch).mockResolvedValueOnce(Response.json(outside));
+    act(() => FakeWebSocket.latest.breakOff());
+    await pass(0);
+    expect(useSession.getState()).toEqual(outside);
+  });
+
+  test('keeps nothing of what was seen for whoever signs in next, what was on its way neither', async () => {
+    await connected();
+    say(wire('stats', STATS));
+    act(() => {
+      notify({ kind: 'stop_failed' }, 'jazz-9');
+      // One is drawn at once; the other waits its turn.
+      for (const name of ['jazz-11', 'jazz-12'])
+        FakeWebSocket.latest.say(
+          wire('stream_update', { channel_id: name, event: 'started', listeners: 1 }),
+        );
+      useSession.setState(outside, true);
+    });
+    await pass(10 * DRAW_EVERY_MS);
+    expect(useMonitorStore.getState()).toEqual(initialState);
+    expect(useNotices.getState().notices).toEqual([]);
+    const { result } = renderHook(useHistory);
+    expect(result.current.history.listeners('jazz-9').values).toEqual([]);
+    expect(result.current.history.total('total_listeners').values).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { act, type Wish } from '@/data/actions';
 import { notify } from '@/data/notices';
-import { Unreachable } from '@/data/problem';
+import { Refused, Unreachable } from '@/data/problem';
 
 /** One wish at a time for one stream; what became of it is told as a notice. */
 export function useOperator(channelId: string) {
@@ -16,7 +16,8 @@ export function useOperator(channelId: string) {
       notify({ kind: 'done', action, endsAt: auto_end?.ends_at, durable }, channelId);
     } catch (problem) {
       const detail = problem instanceof Unreachable ? undefined : (problem as Error).message;
-      notify({ kind: 'not_done', action, detail }, channelId);
+      const code = problem instanceof Refused ? problem.code : undefined;
+      notify({ kind: 'not_done', action, code, detail }, channelId);
     } finally {
       setBusy(false);
     }

@@ -80,16 +80,27 @@ export const en = {
   'session.token': 'Token',
   'session.sign_in': 'Sign in',
   'session.sign_out': 'Sign out',
+  'session.not_out': 'The daemon could not be told, so this browser is still signed in. Try again.',
   'session.who': 'Signed in as {name} ({role})',
-  'session.viewer': 'You may look at this stream, not operate it.',
+  'session.viewer': 'view only',
+  'session.viewer_long': 'You may look at streams, not operate them.',
+  'session.viewer_stream': 'You may look at this stream, not operate it.',
   'session.not_for_this': 'The token of {name} ({role}) is not for looking at streams.',
   'session.where':
-    'Whoever runs the daemon makes one for you; a viewer sees everything, an operator may act:',
-  'session.refused.unknown': 'There is no such token, or it has been revoked.',
+    'Whoever runs the daemon makes a token for you, by this command and a reload. A viewer sees everything; with the role operator you may also act.',
+  'session.refused.unknown':
+    'There is no such token, or it has been revoked. The daemon knows a new one after a reload.',
   'session.refused.expired': 'This token has expired. Ask for a new one.',
   'session.refused.too_many': 'Too many wrong tokens from your address. Try again in {seconds} s.',
-  'session.refused.unreachable': 'The daemon does not answer. Try again.',
+  'session.refused.unreachable': 'The daemon does not answer. Check the connection and try again.',
+  'session.refused.no_cookie':
+    'The token is right, but this browser does not keep it. Allow cookies for this address; a page without TLS keeps none that is for TLS only.',
   'session.refused.other': 'The daemon refused: {detail}',
+  'role.viewer': 'viewer',
+  'role.operator': 'operator',
+  'role.streamer': 'streamer',
+  'role.metrics': 'metrics',
+  'refused.wrong_role': 'your token is for looking, not for operating',
 
   'action.pause': 'Pause auto-end',
   'action.pause_long': 'Let it play until auto-end is resumed, heard or not',
@@ -118,6 +129,7 @@ export const en = {
   'empty.title': 'No streams yet',
   'empty.lead':
     'Tell the daemon how many people hear a stream, and it appears here at once. Try it from a terminal:',
+  'empty.token': 'The token is one for a streamer:',
   'empty.next':
     'Repeat the report every few seconds with the current number. At 0 the countdown starts; a listener cancels it.',
   'empty.copy': 'Copy',

@@ -1,5 +1,6 @@
 import { act, fireEvent, render, screen, within } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { OPEN, useSession } from '@/data/session';
 import { DRAW_EVERY_MS } from '@/data/socket';
 import { initialState, useMonitorStore } from '@/data/store';
 import { TextContext, textIn } from '@/i18n';
@@ -12,6 +13,7 @@ beforeEach(() => {
   vi.stubGlobal('WebSocket', FakeWebSocket);
   FakeWebSocket.all = [];
   useMonitorStore.setState(initialState, true);
+  useSession.setState(OPEN, true);
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -41,6 +43,15 @@ describe('the page', () => {
     expect(screen.getByText(/^curl/)).toHaveTextContent(
       `curl -X POST -H 'content-type: application/json' -d '{"listeners_count": 3}' http://radio.test/api/v1/streams/my-radio/listeners`,
     );
+  });
+
+  test('teaches whoever has to be known what to show, too', async () => {
+    useSession.setState({ ...OPEN, required: true, signed_in: true }, true);
+    await page();
+    expect(screen.getByText(/^curl/)).toHaveTextContent(
+      `curl -X POST -H 'authorization: Bearer sattva_…' -H 'content-type: application/json'`,
+    );
+    expect(screen.getByText(/token create --name my-radio --role streamer/)).toBeVisible();
   });
 
   test('does not say there are no streams before it knows', async () => {

@@ -1,8 +1,7 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { StreamActions } from '@/components/StreamActions';
-import { askWhoIAm, UNKNOWN, useSession } from '@/data/session';
-import { stream } from '@/testing/messages';
+import { useSession } from '@/data/session';
+import { TextContext, textIn } from '@/i18n';
 import { SignIn } from './SignIn';
 
 const outside = { required: true, signed_in: false, may_view: false, may_operate: false };
@@ -12,11 +11,12 @@ const daemon = vi.fn<typeof fetch>();
 beforeEach(() => {
   daemon.mockReset();
   vi.stubGlobal('fetch', daemon);
-  useSession.setState(UNKNOWN, true);
+  useSession.setState(outside, true);
 });
 
+const field = () => screen.getByLabelText<HTMLInputElement>('Token');
 function present(token: string) {
-  fireEvent.change(screen.getByLabelText('Token'), { target: { value: token } });
+  fireEvent.change(field(), { target: { value: token } });
   fireEvent.click(screen.getByRole('button', { name: 'Sign in' }));
 }
 
@@ -24,18 +24,26 @@ const problem = (status: number, code: string, headers = {}) =>
   Response.json({ code, detail: 'in its own words' }, { status, headers });
 
 describe('whoever is outside', () => {
+  test('has one field, which has the focus, shows nothing, and is known to password managers', () => {
+    render(<SignIn />);
+    expect(field()).toHaveFocus();
+    expect(field()).toHaveAttribute('type', 'password');
+    expect(field()).toHaveAttribute('autocomplete', 'current-password');
+    expect(screen.getByText(/token create --name NAME --role viewer/)).toBeVisible();
+    expect(document.title).toBe('Sattva Monitor');
+  });
+
   test('comes in with a token, which is sent once and kept nowhere', async () => {
-    daemon.mockResolvedValue(Response.json(viewer));
+    daemon.mockImplementation(async () => Response.json(viewer));
     render(<SignIn />);
     present('  sattva_abc ');
     await waitFor(() => expect(useSession.getState()).toEqual(viewer));
-    const [[path, init]] = daemon.mock.calls as [[string, RequestInit]];
-    expect([path, init.method, init.body]).toEqual([
-      '/api/v1/session',
-      'POST',
-      '{"token":"sattva_abc"}',
+    const sent = daemon.mock.calls.map(([path, init]) => [path, init?.method, init?.body]);
+    expect(sent).toEqual([
+      ['/api/v1/session', 'POST', '{"token":"sattva_abc"}'],
+      ['/api/v1/session', 'GET', undefined],
     ]);
-    expect(JSON.stringify(localStorage)).not.toContain('sattva_abc');
+    expect(JSON.stringify([localStorage, sessionStorage]) + document.cookie).not.toContain('abc');
   });
 
   test.each([
@@ -43,39 +51,53 @@ describe('whoever is outside', () => {
     [problem(401, 'token_expired'), /has expired/],
     [problem(429, 'too_many_requests', { 'retry-after': '6' }), /again in 6 s/],
     [problem(503, 'stopping'), /in its own words/],
-  ])('is told why not (%#)', async (answer, words) => {
+  ])('is told why not (%#), and types it anew', async (answer, words) => {
     daemon.mockResolvedValue(answer);
     render(<SignIn />);
     present('sattva_abc');
-    expect((await screen.findByRole('alert')).textContent).toMatch(words);
+    await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent(words));
+    expect(field()).toBeInvalid();
+    expect(field()).toHaveAccessibleDescription(words);
+    expect([field().selectionStart, field().selectionEnd]).toEqual([0, 'sattva_abc'.length]);
+    fireEvent.change(field(), { target: { value: 's' } });
+    expect(screen.getByRole('alert')).toBeEmptyDOMElement();
+    expect(field()).toBeValid();
   });
 
   test('is told when nobody answers', async () => {
-    daemon.mockRejectedValue(new TypeError('offline'));
+    daemon.mockRejectedValue(new TypeError('Failed to fetch'));
     render(<SignIn />);
     present('sattva_abc');
-    expect((await screen.findByRole('alert')).textContent).toMatch(/does not answer/);
+    await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent(/does not answer/));
+  });
+
+  test('asks nothing of the daemon with an empty field', () => {
+    render(<SignIn />);
+    present('   ');
+    expect(daemon).not.toHaveBeenCalled();
+  });
+
+  test('reads it in Russian', async () => {
+    daemon.mockResolvedValue(problem(429, 'too_many_requests', { 'retry-after': '60' }));
+    render(
+      <TextContext value={textIn('ru')}>
+        <SignIn />
+      </TextContext>,
+    );
+    fireEvent.change(screen.getByLabelText('Токен'), { target: { value: 'sattva_abc' } });
+    fireEvent.click(screen.getByRole('button', { name: 'Войти' }));
+    await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent('через 60 с'));
   });
 });
 
-describe('who one is', () => {
-  test('is what the daemon says, and nothing else is believed', async () => {
-    daemon.mockResolvedValueOnce(Response.json(outside));
-    await askWhoIAm();
+describe('whoever has a token for something else', () => {
+  test('is told so, and can give it back for another one', async () => {
+    useSession.setState({ ...outside, signed_in: true, name: 'radio-1', role: 'streamer' }, true);
+    daemon.mockResolvedValue(new Response(null, { status: 204 }));
+    render(<SignIn />);
+    expect(screen.getByText(/radio-1 \(streamer\) is not for looking/)).toBeVisible();
+    fireEvent.click(screen.getByRole('button', { name: 'Sign out' }));
+    await waitFor(() => expect(screen.queryByText(/radio-1/)).toBeNull());
     expect(useSession.getState()).toEqual(outside);
-    daemon.mockResolvedValueOnce(Response.json({ may_view: 'yes' }));
-    await askWhoIAm();
-    daemon.mockRejectedValueOnce(new TypeError('offline'));
-    await askWhoIAm();
-    daemon.mockResolvedValueOnce(problem(404, 'not_found'));
-    await askWhoIAm();
-    expect(useSession.getState()).toEqual(outside);
-  });
-
-  test('decides what is offered: a viewer has nothing to press', () => {
-    useSession.setState(viewer, true);
-    render(<StreamActions stream={stream('jazz', { auto_end: { phase: 'watching' } })} />);
-    expect(screen.queryByRole('button')).toBeNull();
-    expect(screen.getByText(/not operate it/)).toBeTruthy();
   });
 });

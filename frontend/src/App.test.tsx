@@ -1,0 +1,55 @@
+import { act, render, screen } from '@testing-library/react';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { App } from '@/App';
+import { notify, useNotices } from '@/data/notices';
+import { OPEN, UNKNOWN, useSession } from '@/data/session';
+import { dispatch, initialState, useMonitorStore } from '@/data/store';
+import { FakeWebSocket } from '@/testing/FakeWebSocket';
+import { at, NOON, stream } from '@/testing/messages';
+
+const outside = { ...UNKNOWN, required: true };
+
+beforeEach(() => {
+  vi.stubGlobal('WebSocket', FakeWebSocket);
+  FakeWebSocket.all = [];
+  useMonitorStore.setState(initialState, true);
+  useNotices.setState({ notices: [], last: 0 });
+  useSession.setState(UNKNOWN, true);
+  window.history.replaceState(null, '', '/monitoring');
+});
+
+describe('the page', () => {
+  test('shows neither streams nor a sign-in before it knows who looks', () => {
+    render(<App />);
+    expect(screen.queryByRole('main')).toBeNull();
+    expect(FakeWebSocket.all).toHaveLength(0);
+  });
+
+  test('asks whoever may not look for a token, and shows nothing else', () => {
+    render(<App />);
+    act(() => useSession.setState(outside, true));
+    expect(screen.getByLabelText('Token')).toBeVisible();
+    expect(screen.queryByRole('status')).toBeNull();
+    expect(FakeWebSocket.all).toHaveLength(0);
+  });
+
+  test('leaves no figure on the screen, nor in the title, when somebody may look no more', async () => {
+    useSession.setState({ ...OPEN, required: true, signed_in: true }, true);
+    render(<App />);
+    const failed = { phase: 'stop_failed', ends_at: at(300) } as const;
+    const streams = [stream('jazz', { auto_end: failed })];
+    act(() => {
+      dispatch({ type: 'snapshot', timestamp: at(0), at: NOON, data: { streams } });
+      notify({ kind: 'stop_failed' }, 'jazz');
+    });
+    expect(screen.getAllByText(/jazz/).length).toBeGreaterThan(0);
+    expect(document.title).toBe('(1) Sattva Monitor');
+    act(() => useSession.setState(outside, true));
+    expect(screen.getByLabelText('Token')).toHaveFocus();
+    expect(screen.queryByText(/jazz/)).toBeNull();
+    expect(document.title).toBe('Sattva Monitor');
+    // Nor for whoever comes next, before anything has been told to them.
+    act(() => useSession.setState(OPEN, true));
+    expect(screen.queryByText(/jazz/)).toBeNull();
+  });
+});
