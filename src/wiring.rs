@@ -52,6 +52,8 @@ use crate::{
     webhooks::{WebhookMetrics, Webhooks},
 };
 
+/// Where the port outlives the daemon, whoever was let in last has this long to ask: who comes later waits for the next one.
+const LAST_REQUESTS: Duration = Duration::from_millis(500);
 /// Time for every session to send its close on shutdown.
 const CLOSING_TIME: Duration = Duration::from_secs(3);
 /// Time for the store to write what it has on shutdown.
@@ -420,6 +422,7 @@ impl Daemon {
     async fn stop(mut self) {
         if self.port_is_kept {
             self.server.pause().await;
+            tokio::time::sleep(LAST_REQUESTS).await;
         }
         tracing::info!("stopping");
         self.manager.stopping();
