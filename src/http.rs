@@ -33,6 +33,7 @@ use std::{
 use actix_http::{HttpService, Request};
 use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, map_config};
+use actix_tls::accept::max_concurrent_tls_connect;
 use actix_web::{
     App, Error,
     body::MessageBody,
@@ -261,10 +262,12 @@ pub fn serve(
     workers: usize,
     tls: Option<ServerConfig>,
 ) -> std::io::Result<Server> {
-    let connections = front.room.connections;
+    let connections = (front.room.connections / workers).max(1);
+    // Else few who connect and say nothing keep everybody out: only so many handshakes are made at a time.
+    max_concurrent_tls_connect(connections);
     let server = ServerBuilder::default()
         .workers(workers)
-        .max_concurrent_connections((connections / workers).max(1))
+        .max_concurrent_connections(connections)
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS);
     let stopping = server.graceful_shutdown_signal();

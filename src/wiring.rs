@@ -129,7 +129,7 @@ fn rhythm(config: &Config) -> Rhythm {
 /// What the limit of open files allows.
 fn room(config: &Config) -> Room {
     let wanted = config.websocket.max_sessions;
-    let room = Room::of(open_files::raise(), wanted);
+    let room = Room::of(open_files::raise(), wanted, config.http.over_tls());
     if room.sessions < wanted {
         tracing::warn!(
             open_files = room.open_files,

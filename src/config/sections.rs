@@ -46,6 +46,13 @@ pub struct Http {
     pub max_body_bytes: usize,
 }
 
+impl Http {
+    /// Whether the daemon speaks TLS.
+    pub fn over_tls(&self) -> bool {
+        self.tls_certificate_file.is_some()
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {

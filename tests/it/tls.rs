@@ -1,8 +1,8 @@
 //! The daemon speaks TLS itself, and changes its certificate while connections last.
 
 use std::{
-    io::{Read, Write},
-    net::TcpStream,
+    io::{ErrorKind, Read, Write},
+    net::{IpAddr, SocketAddr, TcpStream},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -88,6 +88,20 @@ impl Pair {
         let answer = self.asks(daemon, "POST", "/api/v1/ingest", &json!({ "source": "radio-1", "reports": [report] }));
         assert!(answer.contains("\"accepted\":1"), "{answer}");
     }
+}
+
+/// What the kernel holds for the one at `client`, in bytes; none where the daemon has no connection with it any more.
+fn held_for(client: SocketAddr, daemon: SocketAddr) -> Option<usize> {
+    const ESTABLISHED: &str = "01";
+    let text = |address: SocketAddr| {
+        let IpAddr::V4(ip) = address.ip() else { panic!("{address}") };
+        format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port())
+    };
+    let (local, remote) = (text(daemon), text(client));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let row = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = row.into_iter().find(|row| row[1..4] == [local.as_str(), &remote, ESTABLISHED])?;
+    usize::from_str_radix(row[4].split(':').next().unwrap(), 16).ok()
 }
 
 /// The next message of this type.
@@ -188,7 +202,8 @@ fn a_client_that_takes_nothing_is_let_go_over_tls_too_and_others_hear_everything
     next(&mut live, "snapshot");
     let title = "x".repeat(900);
     let began = Instant::now();
-    let mut seq = 0;
+    let client = stuck.get_ref().sock.local_addr().unwrap();
+    let (mut seq, mut held) = (0, 0);
     eventually("the stuck one to be let go", || {
         let mut connection = pair.connects(&daemon).unwrap();
         for _ in 0..40 {
@@ -211,12 +226,34 @@ fn a_client_that_takes_nothing_is_let_go_over_tls_too_and_others_hear_everything
             assert!(answer[..bytes].starts_with(b"HTTP/1.1 200"));
             // Whoever reads keeps up.
             while next(&mut live, "stream_update")["data"]["channel_id"] != "c49" {}
+            held = held.max(held_for(client, daemon.address()).unwrap_or(0));
         }
         let figures = pair.asks(&daemon, "GET", "/metrics", &Value::Null);
         figures.contains("sattva_websocket_sessions_ended_total{reason=\"too_slow\"} 1").then_some(())
     });
     assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
-    drop(stuck);
+    assert!((1..=512 << 10).contains(&held), "the kernel held {held} bytes");
+
+    // A little now and then does not keep what is over.
+    stuck.get_ref().sock.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let began = Instant::now();
+    eventually("its connection to be closed", || {
+        let _ = stuck.get_mut().sock.read(&mut [0; 512]);
+        held_for(client, daemon.address()).is_none().then_some(())
+    });
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_crowd_that_connects_and_says_nothing_keeps_nobody_out() {
+    let pair = Pair::new();
+    let daemon = pair.plan("").start_on_standby();
+    let crowd: Vec<TcpStream> = (0..1000).map(|_| TcpStream::connect(daemon.address()).unwrap()).collect();
+    let answer = pair.asks(&daemon, "GET", "/healthz", &Value::Null);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    crowd[0].set_nonblocking(true).unwrap();
+    let first = crowd[0].peek(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(first, Err(ErrorKind::WouldBlock), "the crowd had gone when the answer came");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
-use rustix::net::{SendFlags, send, sockopt::set_socket_send_buffer_size};
+use rustix::net::{SendFlags, send};
 
 use super::{
     outbox::{Outbox, Overflow},
@@ -21,8 +21,6 @@ use super::{
 };
 use crate::{broker::run::Run, clock::Timestamp};
 
-/// What the kernel may keep for a client that reads slowly.
-const SEND_BUFFER: usize = 128 << 10;
 /// What is read at a time.
 const READ: usize = 16 << 10;
 /// A client for which something waits and that takes nothing for so long does not keep up.
@@ -62,8 +60,7 @@ struct Mark {
 impl Socket {
     pub fn new(stream: impl Into<Wire>) -> Self {
         let stream = stream.into();
-        // Without it a client that does not read makes the kernel keep megabytes; nothing else depends on it.
-        let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
+        Wire::bound(&stream);
         Self(Rc::new(Inner { stream, state: RefCell::default() }))
     }
 

@@ -7,11 +7,37 @@ use std::{
 };
 
 use bytes::BytesMut;
-use tokio::net::{TcpStream, UnixStream};
+use rustix::net::sockopt::set_socket_send_buffer_size;
+use tokio::{
+    net::{TcpStream, UnixStream},
+    sync::oneshot,
+};
+
+/// What the kernel may keep for a client that reads slowly.
+const SEND_BUFFER: usize = 128 << 10;
 
 pub enum Wire {
     Tcp(TcpStream),
-    Pipe(UnixStream),
+    Pipe(UnixStream, SessionLives),
+}
+
+/// Dropped with the session.
+pub struct SessionLives(#[expect(dead_code, reason = "its drop is what is noticed")] oneshot::Sender<()>);
+
+/// The end of a pipe that is not the session's.
+pub struct FarEnd {
+    pipe: UnixStream,
+    session: oneshot::Receiver<()>,
+}
+
+impl FarEnd {
+    /// The pipe, and what is ready when the session is over: a pipe that is full does not tell.
+    pub fn into_parts(self) -> (UnixStream, impl Future<Output = ()>) {
+        let over = async {
+            let _ = self.session.await;
+        };
+        (self.pipe, over)
+    }
 }
 
 impl From<TcpStream> for Wire {
@@ -20,54 +46,60 @@ impl From<TcpStream> for Wire {
     }
 }
 
-impl From<UnixStream> for Wire {
-    fn from(stream: UnixStream) -> Self {
-        Self::Pipe(stream)
-    }
-}
-
 impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(stream) => stream.as_fd(),
-            Self::Pipe(stream) => stream.as_fd(),
+            Self::Pipe(stream, _) => stream.as_fd(),
         }
     }
 }
 
 impl Wire {
+    /// A pipe to what encrypts it.
+    pub fn pipe() -> Result<(Self, FarEnd)> {
+        let (near, far) = UnixStream::pair()?;
+        let (lives, session) = oneshot::channel();
+        Ok((Self::Pipe(near, SessionLives(lives)), FarEnd { pipe: far, session }))
+    }
+
+    /// What the kernel may keep for whoever reads slowly: without a limit it keeps megabytes. Nothing else depends on it.
+    pub fn bound(stream: impl AsFd) {
+        let _ = set_socket_send_buffer_size(stream, SEND_BUFFER);
+    }
+
     pub fn try_write(&self, bytes: &[u8]) -> Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_write(bytes),
-            Self::Pipe(stream) => stream.try_write(bytes),
+            Self::Pipe(stream, _) => stream.try_write(bytes),
         }
     }
 
     pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_write_vectored(slices),
-            Self::Pipe(stream) => stream.try_write_vectored(slices),
+            Self::Pipe(stream, _) => stream.try_write_vectored(slices),
         }
     }
 
     pub fn try_read_buf(&self, buffer: &mut BytesMut) -> Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_read_buf(buffer),
-            Self::Pipe(stream) => stream.try_read_buf(buffer),
+            Self::Pipe(stream, _) => stream.try_read_buf(buffer),
         }
     }
 
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_write_ready(cx),
-            Self::Pipe(stream) => stream.poll_write_ready(cx),
+            Self::Pipe(stream, _) => stream.poll_write_ready(cx),
         }
     }
 
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
-            Self::Pipe(stream) => stream.poll_read_ready(cx),
+            Self::Pipe(stream, _) => stream.poll_read_ready(cx),
         }
     }
 }

@@ -44,7 +44,7 @@ fn open_files(config: &Config) -> Finding {
     // Here as for whoever runs this: a service has its unit's LimitNOFILE.
     let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let wanted = config.websocket.max_sessions;
-    let room = Room::of(limit, wanted);
+    let room = Room::of(limit, wanted, config.http.over_tls());
     if room.sessions < wanted {
         let detail =
             format!("{limit} open files have room for {} of {wanted} sessions (websocket.max_sessions)", room.sessions);
