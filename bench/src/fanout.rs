@@ -1,14 +1,14 @@
 //! What one message to one client costs, against the limit and against what else one could have taken.
 
-mod audience;
+pub mod audience;
 pub mod contestant;
 pub mod epoll_loop;
 mod frame;
 mod latencies;
-mod load;
+pub mod load;
 mod message;
 mod payloads;
-mod publisher;
+pub mod publisher;
 mod scene;
 pub mod stuck;
 mod unsent;

@@ -24,7 +24,8 @@ const KEPT_EVERY: i64 = 1800;
 pub struct Args {
     #[arg(long, default_value_t = 1000)]
     channels: usize,
-    /// Up to now; the last of them in steps of 5 s, the others in steps of a minute, which is all that is left of them.
+    /// Up to now; the last of them in steps of 5 s, the others in steps of a minute, and an hour beyond 15 days, which is
+    /// all that is left of them.
     #[arg(long, default_value_t = 15)]
     days: i64,
 }
@@ -34,7 +35,7 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
     let state = home.path().join("state");
     std::fs::create_dir(&state)?;
     let path = state.join("history.redb");
-    fill(&path, args)?;
+    fill(&path, args.channels, args.days)?;
     let size = path.metadata()?.len() as f64 / 1e6;
     let mut server = Server::daemon(home.path())?;
     server.wait_until_ready()?;
@@ -82,20 +83,20 @@ fn channel(number: usize) -> String {
     format!("-{}", 1_001_000_000_000 + number)
 }
 
-/// Listeners who come and go in every channel, and a queue that is played.
-fn fill(path: &Path, args: &Args) -> Result<()> {
+/// Listeners who come and go in every channel, and a queue that is played, up to now.
+pub fn fill(path: &Path, channels: usize, days: i64) -> Result<()> {
     let history = History::at(path.to_owned());
     let keep = |at: i64| -> Result<()> {
         history.keep(WallTime::from_millis(at * 1000));
         history.health.trouble().map_or(Ok(()), |why| anyhow::bail!("{why}"))
     };
     history.open(WallTime::from_millis(0));
-    let series = |metric| (0..args.channels).map(move |n| Ok(Series::of(metric, ChannelId::new(&channel(n))?)));
+    let series = |metric| (0..channels).map(move |n| Ok(Series::of(metric, ChannelId::new(&channel(n))?)));
     let listeners: Vec<Series> = series(Metric::Listeners).collect::<Result<_>>()?;
     let queues: Vec<Series> = series(Metric::Queue).collect::<Result<_>>()?;
     let end = now().div_euclid(KEPT_EVERY) * KEPT_EVERY;
-    let mut counts = vec![20_i64; args.channels];
-    let (mut at, mut turn) = (end - args.days * DAY, 1_u64);
+    let mut counts = vec![20_i64; channels];
+    let (mut at, mut turn) = (end - days * DAY, 1_u64);
     while at < end {
         for count in &mut counts {
             turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -106,7 +107,12 @@ fn fill(path: &Path, args: &Args) -> Result<()> {
         let queue = |n: usize| 30 - (at / 240 + n as i64) % 30;
         history.sample(at, listeners.iter().cloned().zip(counts.iter().map(|count| Some(count * 100))));
         history.sample(at, queues.iter().cloned().enumerate().map(|(n, series)| (series, Some(queue(n) * 100))));
-        at += if at < end - DAY { 60 } else { 5 };
+        // In the steps that are left of each time.
+        at += match end - at {
+            ago if ago > 15 * DAY => 3600,
+            ago if ago > DAY => 60,
+            _ => 5,
+        };
         if at % KEPT_EVERY == 0 {
             keep(at)?;
         }

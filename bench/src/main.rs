@@ -17,6 +17,7 @@ mod process;
 mod ready;
 mod scrape;
 mod server;
+mod service;
 mod streamer;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
@@ -63,6 +64,8 @@ enum Command {
     Fleet(fleet::Args),
     /// Start to ready.
     Ready(ready::Args),
+    /// What it takes of a small host: start, memory, CPU.
+    Service(service::Args),
     /// One message to many clients, against Bun, Node, FastAPI and a bare epoll loop.
     Fanout(fanout::Args),
     /// Clients that never read.
@@ -85,7 +88,7 @@ struct Rigour {
 }
 
 /// What [`Command::All`] runs, in the words of the command line.
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "ingest --seconds 5 --repetitions 3",
     "channels --idle-seconds 60 --spread-seconds 30 --repetitions 3",
     "exposition",
@@ -94,10 +97,11 @@ const ALL: [&str; 10] = [
     "history --channels 1000 --days 15",
     "fleet --seconds 10 --repetitions 3",
     "ready --starts 9",
+    "service --seconds 60 --starts 9",
     "fanout --seconds 3 --repetitions 3",
     "stuck --seconds 10 --repetitions 3",
 ];
-const QUICK: [&str; 10] = [
+const QUICK: [&str; 11] = [
     "ingest --seconds 2 --repetitions 3",
     "channels --idle-seconds 60 --spread-seconds 10 --repetitions 1",
     "exposition",
@@ -106,6 +110,7 @@ const QUICK: [&str; 10] = [
     "history --channels 1000 --days 2",
     "fleet --seconds 2 --repetitions 1",
     "ready --starts 5",
+    "service --seconds 10 --starts 3",
     "fanout --quick",
     "stuck --seconds 2 --repetitions 1",
 ];
@@ -164,6 +169,7 @@ fn group(words: &str, command: &Command) -> Result<Group> {
         Command::History(args) => history::run(args)?,
         Command::Fleet(args) => fleet::run(args)?,
         Command::Ready(args) => ready::run(args)?,
+        Command::Service(args) => service::run(args)?,
         Command::Fanout(args) => fanout::run(args)?,
         Command::Stuck(args) => fanout::stuck::run(args)?,
         Command::All(_) | Command::Part { .. } | Command::EpollLoop(_) => Vec::new(),

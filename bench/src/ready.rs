@@ -23,15 +23,15 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
     let home = tempfile::tempdir()?;
     let mut server = Server::daemon(home.path())?;
     server.wait_until_ready()?;
-    fill(&server, CHANNELS)?;
+    fill(&server, 0..CHANNELS)?;
     server.terminate()?;
     let (mut clean, mut killed) = (Vec::new(), Vec::new());
     for _ in 0..args.starts.max(1) {
-        let (milliseconds, server) = start(home.path())?;
+        let (milliseconds, server) = start(home.path(), CHANNELS)?;
         clean.push(milliseconds);
         // Dropped: killed.
         drop(server);
-        let (milliseconds, server) = start(home.path())?;
+        let (milliseconds, server) = start(home.path(), CHANNELS)?;
         killed.push(milliseconds);
         server.terminate()?;
     }
@@ -42,12 +42,13 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
     Ok(vec![figure("a clean stop", clean), figure("`kill -9`", killed)])
 }
 
-fn start(home: &Path) -> Result<(f64, Server)> {
+/// Milliseconds until it is ready, with so many channels.
+pub fn start(home: &Path, channels: u64) -> Result<(f64, Server)> {
     let began = Instant::now();
     let mut server = Server::daemon(home)?;
     server.wait_until_ready()?;
     let took = began.elapsed();
     let stored = server.metric("sattva_active_streams")?;
-    ensure!(stored == CHANNELS as f64, "{stored} of {CHANNELS} channels were restored");
+    ensure!(stored == channels as f64, "{stored} of {channels} channels were restored");
     Ok((took.as_secs_f64() * 1e3, server))
 }
