@@ -107,6 +107,7 @@ pub(crate) struct Wake;
 #[rtype(result = "()")]
 pub(crate) struct Operated {
     pub action: Action,
+    pub by: Option<Arc<str>>,
     pub reply: oneshot::Sender<Result<Operation, ActionError>>,
 }
 
@@ -434,6 +435,7 @@ impl ChannelActor {
             at: read.0.wall,
             event: event.to_owned(),
             because,
+            by: self.world.operator.borrow().as_deref().map(str::to_owned),
             listeners,
             joins: self.stream.evidences().joins(),
             evidence_age_seconds: evidence_age,
@@ -736,9 +738,10 @@ impl Handler<CommandDelivered> for ChannelActor {
 impl Handler<Operated> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, Operated { action, reply }: Operated, ctx: &mut Self::Context) {
+    fn handle(&mut self, Operated { action, by, reply }: Operated, ctx: &mut Self::Context) {
         let mut refused = None;
         let (tally, kept) = Tally::new();
+        self.world.operator.replace(by);
         self.input(ctx, Some(&tally), |stream, m| match stream.operate(m, action) {
             Ok(effects) => (effects, true),
             Err(error) => {
@@ -746,6 +749,7 @@ impl Handler<Operated> for ChannelActor {
                 (Effects::new(), false)
             }
         });
+        self.world.operator.take();
         let state = match refused {
             Some(error) => Err(error),
             None => {

@@ -395,6 +395,8 @@ pub enum ActionError {
 pub struct Operate {
     pub channel: ChannelId,
     pub action: Action,
+    /// Who asks for it, where that is known: the name of a token.
+    pub by: Option<Arc<str>>,
     pub reply: oneshot::Sender<Result<Operation, ActionError>>,
 }
 

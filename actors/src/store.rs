@@ -535,7 +535,7 @@ impl StoreActor {
         for (channel, action) in committed.wishes {
             // Nobody waits for the answer: what has not come true is told again.
             let (reply, _) = oneshot::channel();
-            let _ = self.wishes.try_send(Operate { channel, action, reply });
+            let _ = self.wishes.try_send(Operate { channel, action, by: None, reply });
         }
         committed.refused
     }

@@ -579,12 +579,12 @@ impl Handler<Delivered> for Supervisor {
 impl Handler<Operate> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Operate { channel, action, reply }: Operate, _: &mut Self::Context) {
+    fn handle(&mut self, Operate { channel, action, by, reply }: Operate, _: &mut Self::Context) {
         let Some(child) = self.children.get(channel.as_str()) else {
             let _ = reply.send(Err(self.no_such(&channel)));
             return;
         };
-        if let Err(error) = child.addr.try_send(Operated { action, reply }) {
+        if let Err(error) = child.addr.try_send(Operated { action, by, reply }) {
             let (SendError::Full(operated) | SendError::Closed(operated)) = error;
             let _ = operated.reply.send(Err(ActionError::Busy));
         }

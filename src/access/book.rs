@@ -195,11 +195,20 @@ impl Document {
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&beside, path)?;
-            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            File::open(directory)?.sync_all()
+            directory(path)?.sync_all()
         };
         write().map_err(unwritable)
     }
+}
+
+fn directory(path: &Path) -> std::io::Result<File> {
+    File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+/// Nobody else changes the file while this is held: of two who do so at once none loses what the other one wrote.
+fn alone(path: &Path) -> Result<File, BookError> {
+    let locked = directory(path).and_then(|directory| directory.lock().map(|()| directory));
+    locked.map_err(|error| BookError::Unwritable { path: path.display().to_string(), error })
 }
 
 impl Book {
@@ -255,6 +264,7 @@ pub fn list(path: &Path) -> Result<Vec<Entry>, BookError> {
 /// # Errors
 /// When the name is taken or wrong, or the file cannot be read or written.
 pub fn add(path: &Path, entry: Entry) -> Result<(), BookError> {
+    let _alone = alone(path)?;
     let mut document = Document::read(path)?.unwrap_or_default();
     if document.token.iter().any(|known| known.name == entry.name) {
         return Err(BookError::Taken(entry.name));
@@ -269,6 +279,7 @@ pub fn add(path: &Path, entry: Entry) -> Result<(), BookError> {
 /// # Errors
 /// When there is none of that name, or the file cannot be read or written.
 pub fn revoke(path: &Path, name: &str) -> Result<(), BookError> {
+    let _alone = alone(path)?;
     let mut document = Document::read(path)?.ok_or_else(|| BookError::Absent { path: path.display().to_string() })?;
     let before = document.token.len();
     document.token.retain(|entry| entry.name != name);

@@ -101,8 +101,9 @@ fn in_words(answer: &Value) -> String {
     lines.push("Last decisions (UTC)".to_owned());
     let decisions = list(&answer["decisions"]);
     for decision in &decisions[decisions.len().saturating_sub(DECISIONS)..] {
+        let by = decision["by"].as_str().map_or_else(String::new, |name| format!(" (by {})", plain(name)));
         lines.push(format!(
-            "  {}  {}: {}, listeners {}",
+            "  {}  {}: {}{by}, listeners {}",
             text(&decision["at"]),
             text(&decision["event"]),
             text(&decision["because"]),
@@ -150,7 +151,9 @@ mod tests {
             "evidence": [{ "source": "radio-1", "state": "live", "listeners": 0, "joins": null, "age_seconds": 2.0,
                            "interval_seconds": 5.0, "believed": true }],
             "commands": [{ "type": "stop", "source": "radio-1", "state": "failed", "outcome": "error", "detail": "no" }],
-            "decisions": [{ "at": "2026-11-24T01:33:42.788Z", "event": "started", "because": "never_joined", "listeners": 0 }],
+            "decisions": [{ "at": "2026-11-24T01:33:42.788Z", "event": "started", "because": "never_joined", "listeners": 0 },
+                          { "at": "2026-11-24T01:34:00.000Z", "event": "paused", "because": "an operator paused auto-end",
+                            "by": "anna", "listeners": 0 }],
             "journal_error": null,
         });
         let words = in_words(&answer);
@@ -161,6 +164,7 @@ mod tests {
             "radio-1: live, listeners 0, joins –, 2 s old (it reports every 5 s)",
             "stop for radio-1: failed (error: no)",
             "2026-11-24T01:33:42.788Z  started: never_joined, listeners 0",
+            "paused: an operator paused auto-end (by anna), listeners 0",
         ] {
             assert!(words.contains(expected), "{expected} is not in\n{words}");
         }

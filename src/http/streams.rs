@@ -70,6 +70,10 @@ async fn about(front: &Front, channel: ChannelId, question: Question) -> Result<
     }
 }
 
+fn by(caller: &Caller, action: Action) -> Question {
+    Question::Operate { action, by: caller.token_name().map(Into::into) }
+}
+
 /// Whatever an operator does is written down, and how it went.
 async fn operated(
     front: &Front,
@@ -77,7 +81,10 @@ async fn operated(
     channel: ChannelId,
     question: Question,
 ) -> Result<HttpResponse, Problem> {
-    let action = json!(question);
+    let action = match &question {
+        Question::Operate { action, .. } => json!(action),
+        other => json!(other),
+    };
     let outcome = about(front, channel.clone(), question).await;
     let said = match &outcome {
         Ok(answer) => answer.status().as_str().to_owned(),
@@ -94,9 +101,10 @@ pub async fn answer(front: &Front, channel: ChannelId, question: Question) -> Re
         Question::State => Ok(json!(inspect(front, channel).await?.state)),
         Question::AutoEnd => Ok(timer(&*inspect(front, channel).await?)),
         Question::Explain => explained(front, channel).await,
-        Question::Operate(action) => {
+        Question::Operate { action, by } => {
             let (reply, answer) = oneshot::channel();
-            let sent = front.house.supervisor.try_send(Operate { channel: channel.clone(), action, reply }).is_ok();
+            let asked = Operate { channel: channel.clone(), action, by, reply };
+            let sent = front.house.supervisor.try_send(asked).is_ok();
             ask(sent, answer).await?.map(|operation| json!(operation)).map_err(|error| refused(&channel, error))
         }
         Question::Forget { source } => {
@@ -261,7 +269,7 @@ pub async fn operate(
             )));
         }
     };
-    operated(&front, &caller, channel, Question::Operate(action)).await
+    operated(&front, &caller, channel, by(&caller, action)).await
 }
 
 #[post("/api/v1/streams/{channel_id}/stop")]
@@ -272,7 +280,7 @@ pub async fn stop(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let wish = wish(&body.0)?;
-    operated(&front, &caller, channel_id(&path)?, Question::Operate(Action::Stop { force: wish.force })).await
+    operated(&front, &caller, channel_id(&path)?, by(&caller, Action::Stop { force: wish.force })).await
 }
 
 /// `{"source": …}` takes one reporter out of the sum; without it the whole channel is forgotten.

@@ -138,7 +138,7 @@ impl Daemon {
 
     pub async fn operate(&self, channel: &str, action: Action) {
         let (reply, answer) = oneshot::channel();
-        let operate = Operate { channel: ChannelId::new(channel).unwrap(), action, reply };
+        let operate = Operate { channel: ChannelId::new(channel).unwrap(), action, by: None, reply };
         self.house.supervisor.send(operate).await.unwrap();
         answer.await.unwrap().unwrap();
     }

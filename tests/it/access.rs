@@ -316,10 +316,10 @@ fn whatever_an_operator_does_is_in_the_log_with_who_it_was_and_how_it_went() {
         |outcome: &str| daemon.logged(|line| line["target"] == "audit" && line["outcome"] == outcome).unwrap();
     let paused = audited("200");
     assert_eq!((paused["who"].as_str(), paused["channel"].as_str()), (Some("anna"), Some("jazz")), "{paused}");
-    assert_eq!(
-        (paused["address"].as_str(), paused["action"].as_str()),
-        (Some("127.0.0.1"), Some(r#"{"operate":"pause"}"#))
-    );
+    assert_eq!((paused["address"].as_str(), paused["action"].as_str()), (Some("127.0.0.1"), Some(r#""pause""#)));
+    let explained = anna.get("/api/v1/streams/jazz/explain").ok();
+    let decision = explained["decisions"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((decision["event"].as_str(), decision["by"].as_str()), (Some("paused"), Some("anna")), "{decision}");
     let refused = audited("somebody_listens");
     assert!(refused["action"].as_str().unwrap().contains(r#""force":false"#), "{refused}");
 }

@@ -16,6 +16,10 @@ pub struct Decision {
     pub at: WallTime,
     pub event: String,
     pub because: String,
+    /// The operator who asked for it, by the name of the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub by: Option<String>,
     /// The known count; `null` when it was unknown.
     pub listeners: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -75,8 +75,14 @@ pub enum Question {
     State,
     AutoEnd,
     Explain,
-    Operate(Action),
-    Forget { source: Option<String> },
+    Operate {
+        action: Action,
+        /// The name of the operator's token.
+        by: Option<Arc<str>>,
+    },
+    Forget {
+        source: Option<String>,
+    },
 }
 
 /// What a daemon says to a question: an HTTP answer, its body JSON.

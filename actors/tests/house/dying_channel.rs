@@ -54,7 +54,7 @@ impl Subscriber for Saboteur {
 pub async fn panics(stage: &Stage, channel: &str) {
     let (reply, answer) = oneshot::channel();
     let channel = sattva_actors::identity::ChannelId::new(channel).unwrap();
-    stage.house.supervisor.send(Operate { channel, action: Action::Resume, reply }).await.unwrap();
+    stage.house.supervisor.send(Operate { channel, action: Action::Resume, by: None, reply }).await.unwrap();
     assert!(answer.await.is_err(), "the channel was to panic");
 }
 

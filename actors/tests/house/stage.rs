@@ -266,7 +266,7 @@ impl Stage {
 
     pub async fn operate(&self, channel: &str, action: Action) -> Result<Operation, ActionError> {
         let (reply, answer) = oneshot::channel();
-        self.house.supervisor.send(Operate { channel: id(channel), action, reply }).await.unwrap();
+        self.house.supervisor.send(Operate { channel: id(channel), action, by: None, reply }).await.unwrap();
         in_time("an operator's answer", answer).await.unwrap()
     }
 

@@ -39,6 +39,7 @@ pub fn decision(seq: u32) -> Decision {
         at: wall(i64::from(seq)),
         event: "started".to_owned(),
         because: format!("decision {seq}"),
+        by: None,
         listeners: Some(0),
         joins: None,
         evidence_age_seconds: Some(1.5),

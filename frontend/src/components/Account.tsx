@@ -133,12 +133,13 @@ export function Journal({ decisions, now }: { decisions: readonly Decision[]; no
     >
       {decisions
         .toSorted((a, b) => b.seq - a.seq)
-        .map(({ seq, at, event, because, listeners, remaining_seconds }) => (
+        .map(({ seq, at, event, because, by, listeners, remaining_seconds }) => (
           <tr key={seq}>
             <td className="whitespace-nowrap tabular-nums">{moment(at, now)}</td>
             <td className="font-medium">{lookUp(`event.${event}`, event)}</td>
             <td>
               <Said sentence={because} />
+              {by !== undefined && ` (${by})`}
             </td>
             <td className="tabular-nums">
               {listeners === undefined ? t('detail.unknown') : number(listeners)}

@@ -31,6 +31,7 @@ export const Decision = v.object({
   at: time,
   event: v.string(),
   because: v.string(),
+  by: maybe(v.string()),
   listeners: maybe(count),
   joins: maybe(count),
   evidence_age_seconds: maybe(count),

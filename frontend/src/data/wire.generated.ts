@@ -54,6 +54,10 @@ export type CommandView = { id: string, type: string, source: string, session: s
 
 export type Decision = { seq: number, at: string, event: string, because: string, 
 /**
+ * The operator who asked for it, by the name of the token.
+ */
+by?: string, 
+/**
  * The known count; `null` when it was unknown.
  */
 listeners: number | null, joins?: number, evidence_age_seconds?: number, session?: string, remaining_seconds?: number, };

@@ -40,6 +40,18 @@ fn entry(name: &str, role: Role, token: &Token) -> Entry {
 const NOW: WallTime = WallTime::from_millis(1_800_000_000_000);
 
 #[test]
+fn tokens_that_are_made_at_the_same_moment_are_all_in_the_file() {
+    let desk = Desk::new();
+    std::thread::scope(|all| {
+        for number in 0..20 {
+            let desk = &desk;
+            all.spawn(move || desk.hand_out(&format!("radio-{number}"), Role::Streamer));
+        }
+    });
+    assert_eq!(list(&desk.path).unwrap().len(), 20);
+}
+
+#[test]
 fn who_holds_a_token_is_known_until_it_is_revoked_and_the_file_never_had_the_token() {
     let desk = Desk::new();
     let (anna, radio) = (desk.hand_out("anna", Role::Operator), desk.hand_out("radio-1", Role::Streamer));
