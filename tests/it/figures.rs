@@ -21,6 +21,11 @@ impl Figures {
         lines.filter_map(|line| line.rsplit_once(' ')).map(|(name, value)| (name, value.parse().unwrap()))
     }
 
+    /// Every series.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.samples().map(|(name, _)| name.to_owned()).collect()
+    }
+
     /// The series of one metric.
     pub fn series_of(&self, metric: &str) -> Vec<(&str, f64)> {
         let own = |name: &str| name.strip_prefix(metric).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'));

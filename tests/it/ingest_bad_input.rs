@@ -1,12 +1,16 @@
 //! Whatever is wrong with a request is named, and nothing of it is applied.
 
-use std::time::Duration;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
 use crate::{
     daemon::{Answer, Daemon},
-    patience::eventually_within,
+    patience::{PATIENCE, eventually_within},
     streamer::Streamer,
 };
 
@@ -221,14 +225,50 @@ fn a_wrong_method_is_a_problem_too() {
     assert_eq!(answer.content_type, "application/problem+json", "{}", answer.text);
 }
 
+/// What the daemon is asked for on one connection, and how many answers it has.
+fn ask_together(daemon: &Daemon, paths: impl Iterator<Item = String>) -> usize {
+    let mut asked: String = paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).collect();
+    asked.push_str("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let mut stream = TcpStream::connect(daemon.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut writer = stream.try_clone().unwrap();
+    let writes = std::thread::spawn(move || writer.write_all(asked.as_bytes()).unwrap());
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).unwrap();
+    writes.join().unwrap();
+    String::from_utf8_lossy(&answers).matches("HTTP/1.1 ").count() - 1
+}
+
 #[test]
-fn a_thousand_random_channel_names_make_no_new_series_of_requests() {
+fn a_hundred_thousand_random_urls_and_channel_names_make_no_new_series_and_hold_no_memory() {
+    const TOGETHER: usize = 1000;
     let daemon = Daemon::start("");
-    for n in 0..200 {
-        daemon.get(&format!("/api/v1/streams/random-{n}"));
+    let mut turn = 1_u64;
+    let mut random = move || {
+        turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        turn >> 16
+    };
+    let mut ask = |number: usize| {
+        let paths = (0..number).map(|n| match n % 4 {
+            0 => format!("/{:x}", random()),
+            1 => format!("/api/v1/streams/{:x}", random()),
+            2 => format!("/api/v1/streams/-{}/auto-end", random()),
+            _ => format!("/api/v1/{:x}/{:x}?{:x}={:x}", random(), random(), random(), random()),
+        });
+        assert_eq!(ask_together(&daemon, paths), number);
+    };
+    // Once of each, and until all that is made once has been made.
+    ask(TOGETHER);
+    daemon.figures();
+    let (series, memory) = (daemon.figures().names(), daemon.resident_bytes());
+    for _ in 0..100_000 / TOGETHER {
+        ask(TOGETHER);
     }
-    let endpoints = daemon.figures().labels_of("sattva_http_requests_total", "endpoint");
-    assert!(endpoints.len() < 10, "{endpoints:?}");
+    let new: Vec<String> = daemon.figures().names().difference(&series).cloned().collect();
+    assert!(new.is_empty(), "{new:?}");
+    let grown = daemon.resident_bytes().saturating_sub(memory);
+    assert!(grown < 16 << 20, "{grown} bytes more");
+    assert!(daemon.json("/api/v1/streams")["streams"].as_array().unwrap().is_empty());
 }
 
 #[test]
