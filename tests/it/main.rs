@@ -39,6 +39,7 @@ mod ingest_order;
 mod kill_and_restart;
 mod metrics_exposition;
 mod metrics_negotiation;
+mod metrics_reference;
 mod operator_actions;
 mod redis_control;
 mod redis_store;
