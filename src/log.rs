@@ -2,9 +2,18 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
+use tracing::{
+    Event, Span, Subscriber,
+    span::{Attributes, Id},
+};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt,
+    layer::{Context, SubscriberExt},
+    reload,
+    util::SubscriberInitExt,
+};
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, http::request_id::RequestId};
 
 /// Changes the level of the running daemon.
 #[derive(Clone, Debug)]
@@ -32,9 +41,27 @@ pub fn start(level: &str, format: LogFormat) -> LogLevel {
     };
     let registry = tracing_subscriber::registry().with(filter);
     if pretty {
-        registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).init();
+        registry.with(WithRequest(fmt::layer().with_writer(std::io::stderr).with_target(false))).init();
     } else {
-        registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).init();
+        let json = fmt::layer().json().flatten_event(true).with_span_list(false);
+        registry.with(WithRequest(json.with_writer(std::io::stderr))).init();
     }
     LogLevel(handle)
+}
+
+/// Writes each line within a span of the request that is being handled, as far as one is. The span is made with the line:
+/// most requests have none, and are not to pay for it.
+struct WithRequest<L>(L);
+
+impl<S: Subscriber, L: Layer<S>> Layer<S> for WithRequest<L> {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        self.0.on_new_span(attributes, id, context);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        // Of the highest level, so that whatever is logged at all has it.
+        let span = RequestId::current().map(|id| tracing::error_span!("request", request_id = id.as_str()));
+        let _within = span.as_ref().map(Span::enter);
+        self.0.on_event(event, context);
+    }
 }

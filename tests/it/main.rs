@@ -46,6 +46,7 @@ mod redis_store;
 mod reload;
 mod reload_under_load;
 mod reports;
+mod request_ids;
 mod seed_shapes;
 mod simple_report;
 mod slow_clients;
