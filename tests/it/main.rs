@@ -36,6 +36,7 @@ mod ingest_bad_input;
 mod ingest_commands;
 mod ingest_events;
 mod ingest_order;
+mod journal;
 mod kill_and_restart;
 mod metrics_exposition;
 mod metrics_negotiation;
