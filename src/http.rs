@@ -15,6 +15,7 @@ pub mod observe;
 pub mod openapi;
 pub mod problem;
 pub mod reports;
+pub mod request_id;
 pub mod session;
 pub mod stats;
 pub mod streams;
@@ -243,6 +244,7 @@ fn app(
         .app_data(web::QueryConfig::default().error_handler(|error, _| bad_query(&error).into()))
         .wrap(middleware::from_fn(door::check))
         .wrap(middleware::from_fn(observe::observe))
+        .wrap(middleware::from_fn(request_id::give))
         .configure(routes)
         .configure(|config| {
             if metrics_enabled {
@@ -325,6 +327,7 @@ pub fn serve_metrics(
             let app = App::new()
                 .app_data(front.clone())
                 .wrap(middleware::from_fn(door::check))
+                .wrap(middleware::from_fn(request_id::give))
                 .service(metrics::get)
                 .default_service(web::to(|| async { Problem::not_found("only /metrics is served here") }));
             HttpService::build()

@@ -10,6 +10,7 @@ mod message;
 mod payloads;
 pub mod publisher;
 mod scene;
+pub mod scraped;
 pub mod stuck;
 mod unsent;
 

@@ -6,6 +6,8 @@ use anyhow::{Result, ensure};
 
 use crate::server::Server;
 
+/// Telegram's ids look like this; nobody else here has these.
+const FIRST: u64 = 1_002_000_000_000;
 const PER_REQUEST: u64 = 1000;
 
 pub fn fill(server: &Server, channels: Range<u64>) -> Result<()> {
@@ -17,7 +19,7 @@ pub fn fill(server: &Server, channels: Range<u64>) -> Result<()> {
             write!(
                 body,
                 r#"{comma}{{"channel_id":"-{}","session":"s1","seq":1,"state":"live","listeners":0,"joins":3,"queue_size":5,"interval_seconds":3600,"track":{{"title":"Track {number}","artist":"Artist {number}"}}}}"#,
-                1_001_000_000_000 + number,
+                FIRST + number,
             )?;
         }
         body.push_str("]}");

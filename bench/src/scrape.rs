@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::{
+    fanout::scraped,
     figure::{Figure, Goal, Measured},
     fill::fill,
     server::{Server, pause},
@@ -23,6 +24,12 @@ pub struct Args {
     /// Measurements, each with a daemon of its own; the median counts.
     #[arg(long, default_value_t = 3)]
     repetitions: usize,
+    /// Seconds of each measurement with others who listen.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Measurements with and without a scrape a second, by turns; 0 leaves them out.
+    #[arg(long, default_value_t = 5)]
+    turns: usize,
 }
 
 pub fn run(args: &Args) -> Result<Vec<Figure>> {
@@ -32,7 +39,15 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
         nanoseconds.push(cost);
         megabytes.push(memory);
     }
-    Ok(vec![
+    let series = (CHANNELS * SERIES_PER_CHANNEL) as f64;
+    let mut figures = vec![
+        Figure::alone(
+            "`/metrics`, 10 000 channels: server CPU (user and system) for one scrape",
+            Measured::of(nanoseconds.iter().map(|cost| cost * series / 1e6)),
+            2,
+            Goal::AtMost(5.0, "ms"),
+            "ms",
+        ),
         Figure::alone(
             "`/metrics`, 10 000 channels: the whole request, server CPU (user and system) for one series",
             Measured::of(nanoseconds),
@@ -47,7 +62,11 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
             Goal::AtMost(1.0, "MB"),
             "MB",
         ),
-    ])
+    ];
+    if args.turns > 0 {
+        figures.extend(scraped::run(args.seconds, args.turns)?);
+    }
+    Ok(figures)
 }
 
 fn measure(scrapes: u64) -> Result<(f64, f64)> {

@@ -310,7 +310,7 @@ impl Default for WebSocket {
 pub struct Log {
     /// What is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`, and `target=level` for parts.
     pub level: String,
-    /// How it is written. Restart.
+    /// How it is written, and where. Restart.
     pub format: LogFormat,
 }
 
@@ -320,13 +320,14 @@ impl Default for Log {
     }
 }
 
-/// `auto`: pretty on a terminal, else JSON.
+/// `journald`: natively, with fields. `auto`: so where standard error is its stream, pretty on a terminal, else JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum LogFormat {
     Pretty,
     Json,
+    Journald,
     Auto,
 }
 

@@ -59,6 +59,18 @@ mod tests {
     }
 
     #[test]
+    fn every_answer_is_described_with_the_id_of_its_request() {
+        let document: serde_json::Value = serde_json::from_str(DOCUMENT).unwrap();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for method in ["get", "post", "delete"] {
+                for (status, answer) in item[method]["responses"].as_object().into_iter().flatten() {
+                    assert!(answer["headers"].get("X-Request-Id").is_some(), "{method} {path} {status}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_version_is_the_daemons() {
         assert!(DOCUMENT.contains(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"))));
     }

@@ -4,6 +4,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError, http::Statu
 use sattva_actors::fleet::letter::Said;
 use serde::Serialize;
 
+use super::request_id;
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
     #[serde(rename = "type")]
@@ -70,7 +72,7 @@ impl Problem {
         self
     }
 
-    /// For another daemon, which passes it on as it is.
+    /// For another daemon, which passes it on as it is, but for the id of the request that was made there.
     pub fn said(&self) -> Said {
         let retry_after = self.header.as_deref().filter(|(name, _)| *name == "Retry-After");
         Said {
@@ -98,7 +100,7 @@ impl ResponseError for Problem {
         if let Some((name, value)) = self.header.as_deref() {
             response.insert_header((*name, value.as_str()));
         }
-        response.body(serde_json::to_vec(self).unwrap_or_default())
+        response.body(request_id::noted_in(serde_json::to_string(self).unwrap_or_default()))
     }
 }
 

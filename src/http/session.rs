@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Front, body::Body, gate::COOKIE, problem::Problem};
+use super::{Front, body::Body, gate::COOKIE, problem::Problem, request_id::RequestId};
 use crate::access::{
     caller::Caller,
     role::{Need, Role},
@@ -85,7 +85,9 @@ pub async fn sign_in(front: web::Data<Front>, request: HttpRequest, body: Body) 
     let wrong = || Problem::bad_request("bad_body", "the body is not {\"token\": \"…\"}").field("token");
     let SignIn { token } = serde_json::from_slice(&body.0).map_err(|_| wrong())?;
     let caller = front.gate.sign_in(&request, token.trim(), front.clock.now())?;
-    tracing::info!(target: "audit", who = caller.name(), address = %caller.address, action = "sign_in", "operator action");
+    let id = RequestId::current();
+    let request_id = id.as_ref().map(RequestId::as_str);
+    tracing::info!(target: "audit", request_id, who = caller.name(), address = %caller.address, action = "sign_in", "operator action");
     let mut response = HttpResponse::Ok();
     if caller.entry().is_some() {
         response.cookie(cookie(&front, &request, token.trim().to_owned()));

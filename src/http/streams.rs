@@ -25,6 +25,7 @@ use super::{
     Front,
     body::{Body, is_object},
     problem::Problem,
+    request_id::{self, RequestId},
 };
 use crate::access::caller::Caller;
 
@@ -91,7 +92,9 @@ async fn operated(
         Err(problem) => problem.code.to_owned(),
     };
     let (who, address) = (caller.name(), caller.address);
-    tracing::info!(target: "audit", who, %address, %action, %channel, outcome = said, "operator action");
+    let id = RequestId::current();
+    let request_id = id.as_ref().map(RequestId::as_str);
+    tracing::info!(target: "audit", request_id, who, %address, %action, %channel, outcome = said, "operator action");
     outcome
 }
 
@@ -116,15 +119,17 @@ pub async fn answer(front: &Front, channel: ChannelId, question: Question) -> Re
     }
 }
 
-/// As another daemon said it.
+/// As another daemon said it; of whose request, only this one knows.
 fn response(said: Said) -> HttpResponse {
     let status = StatusCode::from_u16(said.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut response = HttpResponse::build(status);
-    response.content_type(if status.is_success() { "application/json" } else { "application/problem+json" });
     if let Some(seconds) = said.retry_after {
         response.insert_header((RETRY_AFTER, seconds));
     }
-    response.body(said.body)
+    if status.is_success() {
+        return response.content_type("application/json").body(said.body);
+    }
+    response.content_type("application/problem+json").body(request_id::noted_in(said.body))
 }
 
 async fn inspect(front: &Front, channel: ChannelId) -> Result<Box<Inspection>, Problem> {

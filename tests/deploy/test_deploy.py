@@ -7,9 +7,16 @@ compose-spec.json is the Compose Specification's schema as docker-compose 1.29.2
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +28,12 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = [ROOT / "docker-compose.yml", ROOT / "config/scaling/docker-compose.yml"]
 SCHEMA = json.loads((Path(__file__).parent / "compose-spec.json").read_text())
 # Made by the commands at the top of docker-compose.yml, and never part of the repository.
-MADE = {".secrets/alertmanager.yml", ".secrets/grafana_admin_password"}
+MADE = {
+    ".secrets/alertmanager.yml",
+    ".secrets/grafana_admin_password",
+    ".secrets/prometheus.token",
+    ".secrets/tokens",
+}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -31,6 +43,30 @@ def read(path: Path) -> dict[str, Any]:
 
 def services(path: Path) -> list[tuple[str, dict[str, Any]]]:
     return list(read(path)["services"].items())
+
+
+def binary() -> Path:
+    daemon = ROOT / "target/debug/sattva-monitor"
+    assert daemon.exists(), "run `cargo build`"
+    return daemon
+
+
+def token(secrets: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What the commands at the top of docker-compose.yml do, with the binary of this machine."""
+    environment = {"PATH": os.environ["PATH"], "SECRETS": str(secrets), "SATTVA_MONITOR": str(binary())}
+    command = [str(ROOT / "config/docker/token.sh"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
+
+
+def settings(config: str, house: Path, **replaced: str) -> Path:
+    """A container's configuration, with this machine's places."""
+    text = (ROOT / f"config/{config}/sattva-monitor.toml").read_text()
+    places = {"/etc/sattva-monitor/tokens": str(house / "secrets/tokens"), "/var/lib/sattva-monitor": str(house)}
+    for old, new in {**places, **replaced}.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    (house / "sattva-monitor.toml").write_text(text)
+    return house / "sattva-monitor.toml"
 
 
 EVERY_SERVICE = [
@@ -95,7 +131,7 @@ def test_the_ports_and_the_retention_are_those_of_the_specification() -> None:
 def test_no_password_is_given_by_default() -> None:
     for path in COMPOSE:
         for line in path.read_text().splitlines():
-            match = re.search(r"(?i)(password|token|secret)\w*: *(\S+)", line.split("#")[0])
+            match = re.search(r"(?i)(password|token|secret)\w*: +(\S+)", line.split("#")[0])
             assert not match or match[2].startswith(("/run/secrets/", "[", "./.secrets/")), line
     secrets = read(COMPOSE[0])["secrets"]
     assert {secret["file"].removeprefix("./") for secret in secrets.values()} <= MADE
@@ -103,13 +139,92 @@ def test_no_password_is_given_by_default() -> None:
 
 
 @pytest.mark.parametrize("config", ["docker", "scaling"])
-def test_the_daemon_takes_the_configuration_of_its_container(config: str) -> None:
-    daemon = ROOT / "target/debug/sattva-monitor"
-    assert daemon.exists(), "run `cargo build`"
-    file = ROOT / f"config/{config}/sattva-monitor.toml"
-    command = [str(daemon), "check-config", "--config", str(file)]
+def test_the_daemon_takes_the_configuration_of_its_container_once_there_are_tokens(config: str, tmp_path: Path) -> None:
+    command = [str(binary()), "check-config", "--config", str(settings(config, tmp_path))]
+    without = subprocess.run(command, capture_output=True, text=True, timeout=30, env={})
+    assert without.returncode == 78 and "there is no such file" in without.stderr, without.stdout + without.stderr
+    assert token(tmp_path / "secrets", "operator", "operator").returncode == 0
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, env={})
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def daemon_of_the_container(house: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = settings("docker", house, **{"0.0.0.0:8080": f"127.0.0.1:{port}"})
+    with (house / "log").open("w") as log:
+        running = subprocess.Popen([str(binary()), "serve", "--config", str(config)], env={}, stderr=log)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(30)
+
+
+def asks(url: str, token_file: Path | None = None, method: str = "GET") -> int:
+    request = urllib.request.Request(url, method=method, data=b"{}" if method == "POST" else None)
+    if token_file:
+        # As Prometheus reads it.
+        request.add_header("Authorization", "Bearer " + token_file.read_text().strip())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except urllib.error.URLError:
+        return 0
+
+
+def test_the_tokens_open_to_each_what_is_theirs_and_to_nobody_else_anything(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    for name, role in (("operator", "operator"), ("prometheus", "metrics")):
+        made = token(secrets, name, role)
+        assert made.returncode == 0, made.stderr
+    operator, prometheus = secrets / "operator.token", secrets / "prometheus.token"
+    with daemon_of_the_container(tmp_path) as url:
+        deadline = time.monotonic() + 30
+        while asks(f"{url}/readyz") != 200:
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        stop = f"{url}/api/v1/streams/jazz/stop"
+        assert [asks(f"{url}/metrics"), asks(f"{url}/api/stats"), asks(stop, method="POST")] == [401, 401, 401]
+        assert [asks(f"{url}/metrics", prometheus), asks(f"{url}/api/stats", prometheus)] == [200, 403]
+        assert [asks(f"{url}/api/stats", operator), asks(stop, operator, "POST")] == [200, 404]
+
+
+def test_a_token_is_read_by_those_it_is_for_and_never_written_over(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    assert token(secrets, "prometheus", "metrics").returncode == 0
+    assert token(secrets, "radio-1", "streamer", "--channel", "-100*").returncode == 0
+    mode = {path: (secrets / path).stat().st_mode & 0o777 for path in (".", "tokens", "tokens/tokens.toml")}
+    assert mode == {".": 0o700, "tokens": 0o755, "tokens/tokens.toml": 0o644}
+    # Prometheus is nobody in its container, and only whoever owns the folder comes so far outside.
+    assert (secrets / "prometheus.token").stat().st_mode & 0o777 == 0o644
+    assert (secrets / "radio-1.token").stat().st_mode & 0o777 == 0o600
+    before = (secrets / "prometheus.token").read_text()
+    again = token(secrets, "prometheus", "metrics")
+    assert again.returncode == 78 and "is there already" in again.stderr
+    (secrets / "prometheus.token").unlink()
+    taken = token(secrets, "prometheus", "metrics")
+    assert taken.returncode == 1 and "already" in taken.stderr, taken.stderr
+    for wrong in ("../out", "a b", "a/b"):
+        assert token(secrets, wrong, "viewer").returncode == 78
+    assert {path.name for path in secrets.iterdir()} == {"tokens", "radio-1.token"}
+    assert before.startswith("sattva_")
+
+
+def test_the_prometheus_of_the_containers_is_the_shipped_one_with_a_token() -> None:
+    ours, shipped = (
+        read(ROOT / "config/docker/prometheus.yml"),
+        read(ROOT / "config/monitoring/prometheus/prometheus.yml"),
+    )
+    (job,) = [job for job in ours["scrape_configs"] if job["job_name"] == "sattva-monitor"]
+    secret = Path(job.pop("authorization")["credentials_file"])
+    assert ours == shipped
+    assert secret.parent == Path("/run/secrets")
+    assert secret.name in dict(services(COMPOSE[0]))["prometheus"]["secrets"]
 
 
 def test_the_targets_of_prometheus_are_services_of_the_same_file() -> None:

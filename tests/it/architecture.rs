@@ -379,12 +379,12 @@ fn metrics() -> BTreeSet<String> {
 
 #[test]
 fn the_metrics_reference_names_what_the_source_registers() {
-    let reference = read("docs/operations.md");
+    let reference = read("docs/metrics.md");
     let named = rows(&reference).into_iter().map(|row| row[0].trim_matches('`').to_owned());
     let named: BTreeSet<String> = named.filter(|name| name.starts_with("sattva_")).collect();
     let metrics = metrics();
-    let missing = metrics.difference(&named).map(|name| format!("docs/operations.md has no row for {name}"));
-    let gone = named.difference(&metrics).map(|name| format!("docs/operations.md has a row for {name}, which is gone"));
+    let missing = metrics.difference(&named).map(|name| format!("docs/metrics.md has no row for {name}"));
+    let gone = named.difference(&metrics).map(|name| format!("docs/metrics.md has a row for {name}, which is gone"));
     fail_with(missing.chain(gone).collect());
 }
 

@@ -60,6 +60,7 @@ pub struct Answer {
     pub status: u16,
     pub content_type: String,
     pub retry_after: Option<u64>,
+    pub request_id: Option<String>,
     pub text: String,
 }
 
@@ -376,6 +377,7 @@ impl From<ureq::http::Response<ureq::Body>> for Answer {
             status: response.status().as_u16(),
             content_type: header("content-type").unwrap_or_default(),
             retry_after: header("retry-after").and_then(|seconds| seconds.parse().ok()),
+            request_id: header("x-request-id"),
             text: response.body_mut().with_config().limit(64 << 20).read_to_string().unwrap(),
         }
     }

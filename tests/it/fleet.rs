@@ -99,8 +99,11 @@ fn whichever_daemon_is_told_all_show_every_channel_and_count_each_listener_once(
     }
     let missing = fleet.daemons[0].get("/api/v1/streams/nobody");
     let missing_too = fleet.daemons[1].get("/api/v1/streams/nobody");
-    missing.problem(404, "not_found");
-    missing_too.problem(404, "not_found");
+    // One of them had to ask the other: whose request it was is told all the same.
+    for missing in [missing, missing_too] {
+        let problem = missing.problem(404, "not_found");
+        assert_eq!(problem["request_id"].as_str(), missing.request_id.as_deref(), "{problem}");
+    }
 }
 
 #[test]

@@ -25,20 +25,20 @@ use crate::{
 const CONFIG: &str = "[http]\ntls_certificate_file = \"tls.crt\"\ntls_key_file = \"tls.key\"\n";
 
 /// A certificate for localhost, and its key.
-struct Pair {
+pub struct Pair {
     certificate: String,
     key: String,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let certificate = params.self_signed(&key).unwrap().pem();
         Self { certificate, key: key.serialize_pem() }
     }
 
-    fn plan(&self, more: &str) -> Plan {
+    pub fn plan(&self, more: &str) -> Plan {
         Plan::new(&format!("{CONFIG}{more}")).file("tls.crt", &self.certificate).file("tls.key", &self.key)
     }
 
@@ -63,7 +63,7 @@ impl Pair {
     }
 
     /// The answer's head and body.
-    fn asks(&self, daemon: &Daemon, method: &str, path: &str, body: &Value) -> String {
+    pub fn asks(&self, daemon: &Daemon, method: &str, path: &str, body: &Value) -> String {
         let mut connection = self.connects(daemon).unwrap();
         let body = if body.is_null() { String::new() } else { body.to_string() };
         write!(
@@ -77,7 +77,7 @@ impl Pair {
         answer
     }
 
-    fn listens(&self, daemon: &Daemon) -> WebSocket<StreamOwned<ClientConnection, TcpStream>> {
+    pub fn listens(&self, daemon: &Daemon) -> WebSocket<StreamOwned<ClientConnection, TcpStream>> {
         let request = "wss://localhost/ws/stats".into_client_request().unwrap();
         tungstenite::client(request, self.connects(daemon).unwrap()).unwrap().0
     }

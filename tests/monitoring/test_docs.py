@@ -61,6 +61,15 @@ def test_a_newcomer_gets_from_make_run_to_a_test_alert_by_pasting(stage: Stage, 
     eventually("the message", lambda: expected in printed.read_text())
 
 
+def test_the_russian_page_has_the_same_commands() -> None:
+    russian = (ROOT / "docs/monitoring.ru.md").read_text(encoding="utf-8")
+
+    def fenced(page: str) -> list[str]:
+        return re.findall(r"^```(?:sh)?\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+
+    assert fenced(russian) == fenced(PAGE)
+
+
 def test_what_is_installed_is_what_the_repository_has() -> None:
     named = re.findall(r"config/monitoring/[\w./-]*\w", " ".join(blocks("Install")))
     assert {"config/monitoring/prometheus", "config/monitoring/alertmanager"} <= set(named)

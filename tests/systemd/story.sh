@@ -80,6 +80,9 @@ check "systemctl status shows the key" bash -c "systemctl status --no-pager -l $
 kill -HUP "$(pid)"
 soon "after a bare SIGHUP the status says why it was refused" says 'reload refused'
 check "the journal says so" bash -c "journalctl -u $unit --no-pager | grep -q 'the new configuration is refused'"
+check "with the priority of a warning or worse" bash -c "journalctl -u $unit --no-pager -p warning | grep -q 'the new configuration is refused'"
+check "what is said in passing has another" bash -c "! journalctl -u $unit --no-pager -p warning | grep -q ': serving$'"
+check "lines have fields" bash -c "journalctl -u $unit --no-pager -o json | grep -q '\"SATTVA_URL\"'"
 check "nothing of it is applied" timeout_is 7200.0
 check "the process is still the same" [ "$(pid)" = "$before" ]
 check "the countdown is the same" near "$(deadline)" "$ends"

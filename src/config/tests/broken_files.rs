@@ -44,7 +44,7 @@ fn a_value_of_the_wrong_type_is_refused() {
     check("[http]\nallowed_origins = \"https://a.example\"", "2:19", &["http.allowed_origins", "a list"]);
     check("[auto_end]\nenabled = 1", "2:11", &["auto_end.enabled", "true or false"]);
     check("http = 5", "1:8", &["http", "a table"]);
-    check("[log]\nformat = \"xml\"", "2:10", &["log.format", "xml", "\"pretty\", \"json\", \"auto\""]);
+    check("[log]\nformat = \"xml\"", "2:10", &["log.format", "xml", "\"pretty\", \"json\", \"journald\", \"auto\""]);
     check("[metrics]\nport = 70000", "2:8", &["metrics.port", "70000", "1 to 65535"]);
     check("[channels]\na = 5", "2:5", &["channels.a"]);
     check("[icecast]\nname = \"a\"", "1:1", &["icecast", "a list"]);
