@@ -1,6 +1,6 @@
 //! Fills a daemon with empty channels that count down.
 
-use std::{fmt::Write, ops::Range};
+use std::fmt::Write;
 
 use anyhow::{Result, ensure};
 
@@ -10,10 +10,10 @@ use crate::server::Server;
 const FIRST: u64 = 1_002_000_000_000;
 const PER_REQUEST: u64 = 1000;
 
-pub fn fill(server: &Server, channels: Range<u64>) -> Result<()> {
-    for first in channels.clone().step_by(PER_REQUEST as usize) {
+pub fn fill(server: &Server, channels: u64) -> Result<()> {
+    for first in (0..channels).step_by(PER_REQUEST as usize) {
         let mut body = format!(r#"{{"source":"streamer-{}","reports":["#, first / PER_REQUEST);
-        for number in first..channels.end.min(first + PER_REQUEST) {
+        for number in first..channels.min(first + PER_REQUEST) {
             let comma = if number == first { "" } else { "," };
             // Its source reports once an hour, so that what is known stays known.
             write!(
@@ -27,7 +27,7 @@ pub fn fill(server: &Server, channels: Range<u64>) -> Result<()> {
         let answer: serde_json::Value = serde_json::from_str(&answer?.body_mut().read_to_string()?)?;
         ensure!(answer["duplicates"] == 0, "the filling was not accepted: {answer}");
     }
-    let (counting, channels) = (server.metric("sattva_countdowns")?, channels.end - channels.start);
+    let counting = server.metric("sattva_countdowns")?;
     ensure!(counting == channels as f64, "{counting} of {channels} channels count down");
     Ok(())
 }

@@ -23,7 +23,7 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
     let home = tempfile::tempdir()?;
     let mut server = Server::daemon(home.path())?;
     server.wait_until_ready()?;
-    fill(&server, 0..CHANNELS)?;
+    fill(&server, CHANNELS)?;
     server.terminate()?;
     let (mut clean, mut killed) = (Vec::new(), Vec::new());
     for _ in 0..args.starts.max(1) {

@@ -73,7 +73,7 @@ fn measure(scrapes: u64) -> Result<(f64, f64)> {
     let home = tempfile::tempdir()?;
     let mut server = Server::daemon(home.path())?;
     server.wait_until_ready()?;
-    fill(&server, 0..CHANNELS)?;
+    fill(&server, CHANNELS)?;
     pause(SETTLING);
     let process = server.process();
     let agent = ureq::Agent::new_with_defaults();

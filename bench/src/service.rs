@@ -72,7 +72,7 @@ fn alone(args: &Args) -> Result<Vec<Figure>> {
 fn with_an_audience(args: &Args) -> Result<Figure> {
     let home = tempfile::tempdir()?;
     let server = Contestant::Sattva.start(home.path(), true)?;
-    fill(&server, PUBLISHED as u64..CHANNELS)?;
+    fill(&server, CHANNELS)?;
     let crowd = Crowd { connections: SESSIONS, stuck: 0, deflate: true, per_tick: PUBLISHED };
     let mut load = Load::new(&server, crowd)?;
     load.gather(SESSIONS)?;
@@ -94,7 +94,7 @@ fn with_a_past(args: &Args) -> Result<Figure> {
     history::fill(&state.join("history.redb"), WITH_HISTORY, 365)?;
     let mut server = Server::daemon(home.path())?;
     server.wait_until_ready()?;
-    fill(&server, 0..STORED)?;
+    fill(&server, STORED)?;
     let mut starts = Vec::new();
     for _ in 0..args.starts.max(1) {
         // Dropped: killed.
