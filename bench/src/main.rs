@@ -110,7 +110,7 @@ const QUICK: [&str; 11] = [
     "history --channels 1000 --days 2",
     "fleet --seconds 2 --repetitions 1",
     "ready --starts 5",
-    "service --seconds 10 --starts 3",
+    "service --seconds 10 --starts 3 --days 1",
     "fanout --quick",
     "stuck --seconds 2 --repetitions 1",
 ];

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -36,9 +36,11 @@ fn free_address() -> Result<SocketAddr> {
 }
 
 impl Server {
-    /// The daemon with its default settings, or those in `home`, and its state there.
+    /// The daemon with its default settings, or those in `home`, and its state there: the one beside this program, or
+    /// the one that `SATTVA_MONITOR` names.
     pub fn daemon(home: &Path) -> Result<Self> {
-        let binary = std::env::current_exe()?.with_file_name("sattva-monitor");
+        let beside = std::env::current_exe()?.with_file_name("sattva-monitor");
+        let binary = std::env::var_os("SATTVA_MONITOR").map_or(beside, PathBuf::from);
         ensure!(binary.exists(), "{} is missing: cargo build --release --workspace", binary.display());
         let address = free_address()?;
         let mut command = Command::new(binary);

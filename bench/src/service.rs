@@ -22,7 +22,7 @@ const CHANNELS: u64 = 1000;
 const SESSIONS: usize = 1000;
 /// Of these channels something is published ten times a second.
 const PUBLISHED: usize = 10;
-/// Whose history reaches back a year.
+/// Channels with a history.
 const WITH_HISTORY: usize = 1000;
 /// Until what a start leaves behind has been given back.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -35,6 +35,9 @@ pub struct Args {
     /// For which CPU is counted, and sessions listen.
     #[arg(long, default_value_t = 60.0)]
     seconds: f64,
+    /// How far the history reaches back.
+    #[arg(long, default_value_t = 365)]
+    days: i64,
 }
 
 pub fn run(args: &Args) -> Result<Vec<Figure>> {
@@ -91,7 +94,7 @@ fn with_a_past(args: &Args) -> Result<Figure> {
     let home = tempfile::tempdir()?;
     let state = home.path().join("state");
     std::fs::create_dir(&state)?;
-    history::fill(&state.join("history.redb"), WITH_HISTORY, 365)?;
+    history::fill(&state.join("history.redb"), WITH_HISTORY, args.days)?;
     let mut server = Server::daemon(home.path())?;
     server.wait_until_ready()?;
     fill(&server, STORED)?;
@@ -104,7 +107,8 @@ fn with_a_past(args: &Args) -> Result<Figure> {
         starts.push(milliseconds);
     }
     let what = format!(
-        "{STORED} stored channels, a year of history of {WITH_HISTORY}: start to the first 200 of `/readyz` after `kill -9`"
+        "{STORED} stored channels, {} days of history of {WITH_HISTORY}: start to the first 200 of `/readyz` after `kill -9`",
+        args.days
     );
     Ok(Figure::alone(what, Measured::of(starts), 1, Goal::AtMost(150.0, "ms"), "ms"))
 }
