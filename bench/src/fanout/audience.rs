@@ -36,6 +36,8 @@ pub struct Crowd {
     pub deflate: bool,
     /// Messages of one tick, each of a channel of its own.
     pub per_tick: usize,
+    /// What it wants to hear, as a query: all that there is, if it is empty.
+    pub query: &'static str,
 }
 
 pub struct Audience {
@@ -77,8 +79,9 @@ enum Stage {
 impl Audience {
     pub fn new(address: SocketAddr, crowd: Crowd) -> Self {
         let offer = if crowd.deflate { OFFER } else { "" };
+        let query = crowd.query;
         let request = format!(
-            "GET /ws/stats HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{offer}\r\n"
+            "GET /ws/stats{query} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{offer}\r\n"
         );
         Self {
             crowd,

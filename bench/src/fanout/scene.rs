@@ -61,7 +61,7 @@ impl Scene {
         let home = tempfile::tempdir()?;
         let server = who.start(home.path(), deflate)?;
         let process = server.process();
-        let mut load = Load::new(&server, Crowd { connections, stuck: 0, deflate, per_tick: burst })?;
+        let mut load = Load::new(&server, Crowd { connections, stuck: 0, deflate, per_tick: burst, query: "" })?;
         load.gather(connections / FIRST)?;
         load.rest(SETTLING)?;
         let (few, memory) = (load.audience.opened(), process.resident()?);

@@ -27,13 +27,15 @@ use crate::{
 
 const CHANNELS: u64 = 10_000;
 const CONNECTIONS: usize = 200;
+/// The channel that is told of: a snapshot of all others, for so many, would be a figure of its own.
+const THE_ONE: &str = "?channels=-1001000000000";
 /// Live messages a second, and as many warnings.
 const RATE: f64 = 20.0;
 /// Never in step with what comes at that rate.
 const SCRAPED_EVERY: Duration = Duration::from_millis(987);
 /// Before its end a stream's warning comes.
 const WARNED_BEFORE: Duration = Duration::from_secs(1);
-/// Between the last stream that begins to count down and the first warning.
+/// Between the last stream that begins to count down and the first warning; and until everybody who came has settled.
 const SETTLING: Duration = Duration::from_secs(2);
 const NOTICED: Goal = Goal::AtMost(1.25, "×");
 
@@ -76,9 +78,11 @@ fn measure(seconds: f64, scraped: bool) -> Result<Outcome> {
     let mut server = Server::daemon(home.path())?;
     server.wait_until_ready()?;
     fill(&server, CHANNELS)?;
-    let crowd = Crowd { connections: CONNECTIONS, stuck: 0, deflate: false, per_tick: 1 };
+    let crowd = Crowd { connections: CONNECTIONS, stuck: 0, deflate: false, per_tick: 1, query: THE_ONE };
     let mut load = Load::new(&server, crowd)?;
     load.gather(CONNECTIONS)?;
+    // Until each has its snapshot: what is told before is in it.
+    load.rest(SETTLING)?;
     load.begin(&server, Programme { door: Door::Ingest, per_tick: 1, bytes: BYTES })?;
     // Streams that count down, one after the other, so that their warnings come so.
     let url = server.url("/api/v1/ingest");
