@@ -11,6 +11,8 @@ CHANNELS ?= 12
 RUNS ?= 200
 SEED ?=
 PARALLEL ?= 4
+TARGET ?= all
+SECONDS ?= 60
 
 .PHONY: help
 help: ## What there is
@@ -43,6 +45,10 @@ test: ## Install what the tests need and run all of them
 .PHONY: torture
 torture: ## Let everything fail around several daemons on one Redis, again and again (RUNS=200; RUNS=1 SEED=n: once more)
 	@scripts/torture.sh "$(RUNS)" "$(SEED)" "$(PARALLEL)"
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser (SECONDS=60 each; TARGET=config: only that one)
+	@scripts/fuzz.sh "$(TARGET)" "$(SECONDS)"
 
 .PHONY: bench
 bench: frontend ## Measure the daemon against its peers and write docs/benchmarks.md (half an hour)

@@ -5,7 +5,7 @@ mod doctor;
 mod explain;
 mod status;
 mod token;
-mod words;
+pub mod words;
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 

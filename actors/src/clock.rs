@@ -35,18 +35,23 @@ impl Timestamp {
 
     #[must_use]
     pub const fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(by.as_micros() as u64))
+        Self(self.0.saturating_add(Span::of(by).0))
     }
 
     #[must_use]
     pub const fn minus(self, by: Duration) -> Self {
-        Self::from_micros(self.as_micros().saturating_sub(by.as_micros() as u64))
+        Self::from_micros(self.as_micros().saturating_sub(Span::of(by).0))
     }
 
     /// Time from `earlier` until `self`; zero when `earlier` is the later one.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.as_micros().saturating_sub(earlier.as_micros()))
     }
+}
+
+/// Microseconds from one point to another, which may be the earlier one.
+const fn from_to(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_micros().cast_signed().saturating_sub(from.as_micros().cast_signed())
 }
 
 impl Default for Timestamp {
@@ -133,6 +138,8 @@ impl WallTime {
 }
 
 const SIGN: u64 = 1 << 63;
+/// The end of the year 9999.
+const LAST_TOLD: i64 = 253_402_300_799_999;
 
 impl Default for WallTime {
     fn default() -> Self {
@@ -159,9 +166,9 @@ impl std::fmt::Debug for WallTime {
 }
 
 impl std::fmt::Display for WallTime {
-    /// RFC 3339, UTC, milliseconds.
+    /// RFC 3339, UTC, milliseconds: what cannot be told so is told as the first or the last moment that can.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let since_epoch = Duration::from_millis(self.as_millis().max(0) as u64);
+        let since_epoch = Duration::from_millis(self.as_millis().clamp(0, LAST_TOLD) as u64);
         humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_epoch).fmt(f)
     }
 }
@@ -176,9 +183,10 @@ pub struct Now {
 impl Now {
     /// The wall time of another point on the boot clock, as seen from here.
     pub fn wall_of(self, at: Timestamp) -> WallTime {
-        let delta = at.as_micros() as i64 - self.at.as_micros() as i64;
+        let delta = from_to(self.at, at);
         // Rounded up: a deadline shown to people is never before the real one.
-        WallTime::from_millis(self.wall.as_millis() + delta.div_euclid(1000) + i64::from(delta.rem_euclid(1000) > 0))
+        let millis = delta.div_euclid(1000) + i64::from(delta.rem_euclid(1000) > 0);
+        WallTime::from_millis(self.wall.as_millis().saturating_add(millis))
     }
 }
 
@@ -241,8 +249,8 @@ pub struct Stamp {
 impl Stamp {
     /// Moves a timestamp onto the scale of `here` as if no time had passed between the two readings.
     pub fn at_once(self, at: Timestamp, here: Self) -> Timestamp {
-        let from_stamp = at.as_micros() as i64 - self.now.at.as_micros() as i64;
-        Timestamp::from_micros((here.now.at.as_micros() as i64).saturating_add(from_stamp).max(0) as u64)
+        let from_stamp = from_to(self.now.at, at);
+        Timestamp::from_micros(here.now.at.as_micros().cast_signed().saturating_add(from_stamp).max(0).cast_unsigned())
     }
 
     /// Moves a timestamp taken on this stamp's scale onto the scale of `here`: unchanged within one
@@ -251,9 +259,52 @@ impl Stamp {
         if self.boot == here.boot {
             return at;
         }
-        let wall_passed = (here.now.wall.as_millis() - self.now.wall.as_millis()).saturating_mul(1000);
-        let from_stamp = at.as_micros() as i64 - self.now.at.as_micros() as i64;
-        let carried = (here.now.at.as_micros() as i64).saturating_add(from_stamp).saturating_sub(wall_passed);
-        Timestamp::from_micros(carried.max(0) as u64)
+        let wall_passed = here.now.wall.as_millis().saturating_sub(self.now.wall.as_millis()).saturating_mul(1000);
+        let here = here.now.at.as_micros().cast_signed();
+        let carried = here.saturating_add(from_to(self.now.at, at)).saturating_sub(wall_passed);
+        Timestamp::from_micros(carried.max(0).cast_unsigned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: WallTime = WallTime::from_millis(i64::MIN);
+    const LAST: WallTime = WallTime::from_millis(i64::MAX);
+
+    #[test]
+    fn a_time_that_no_calendar_tells_is_told_as_the_nearest_that_one_does() {
+        assert_eq!(WallTime::from_millis(LAST_TOLD).to_string(), "9999-12-31T23:59:59.999Z");
+        for late in [WallTime::from_millis(LAST_TOLD + 1), LAST] {
+            assert_eq!(late.to_string(), "9999-12-31T23:59:59.999Z");
+        }
+        assert_eq!(FIRST.to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn no_reading_of_a_clock_is_so_wrong_that_it_cannot_be_reckoned_with() {
+        let points = [0, 1, 9_000_000, i64::MAX as u64, 1 + i64::MAX as u64, u64::MAX].map(Timestamp::from_micros);
+        let readings =
+            points.into_iter().flat_map(|at| [FIRST, WallTime::default(), LAST].map(|wall| Now { at, wall }));
+        let stamp = |boot, now| Stamp { boot: BootId::from_u128(boot), now };
+        for here in readings.clone() {
+            for there in readings.clone() {
+                for at in points {
+                    let carried =
+                        [stamp(1, there).carry(at, stamp(2, here)), stamp(1, there).at_once(at, stamp(2, here))];
+                    assert!(
+                        carried.iter().all(|at| here.wall_of(*at).to_string().len() == 24),
+                        "{there:?} {here:?} {at:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_of_more_than_all_time_leads_to_the_end_of_it() {
+        assert_eq!(Timestamp::from_secs(9).plus(Duration::MAX), Timestamp::NEVER);
+        assert_eq!(Timestamp::from_secs(9).minus(Duration::MAX), Timestamp::ZERO);
     }
 }

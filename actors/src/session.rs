@@ -9,13 +9,14 @@ pub mod pace;
 pub mod socket;
 pub mod utf8;
 pub mod wire;
+pub mod wish;
 
 use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, StreamHandler, prelude::SendError};
 use bytes::Bytes;
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use self::{
     deflate::Encoding,
@@ -24,6 +25,7 @@ use self::{
     outbox::Overflow,
     pace::{Pace, PaceLimit},
     socket::{Incoming, Socket},
+    wish::Wish,
 };
 use crate::{
     broker::{
@@ -142,30 +144,6 @@ impl Line for SessionLine {
     fn dismiss(&self, why: Dismiss) {
         // It takes one at least; who has been told to go need not be told again.
         let _ = self.session.try_send(why);
-    }
-}
-
-/// What a client may send.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum ClientMessage {
-    Ping,
-    Subscribe(Wish),
-    Unsubscribe(Wish),
-}
-
-#[derive(Debug, Deserialize)]
-struct Wish {
-    channels: Option<Vec<String>>,
-    types: Option<Vec<String>>,
-}
-
-impl Wish {
-    fn filter(&self) -> Result<Filter, FilterError> {
-        fn names(list: Option<&Vec<String>>) -> Option<impl Iterator<Item = &str>> {
-            list.map(|list| list.iter().map(String::as_str))
-        }
-        Filter::parse(names(self.channels.as_ref()), names(self.types.as_ref()))
     }
 }
 
@@ -288,20 +266,13 @@ impl SessionActor {
             self.end(ctx, Ending::Rubbish, CloseCode::Policy, "too many messages");
             return;
         }
-        match serde_json::from_slice::<ClientMessage>(text) {
-            Ok(ClientMessage::Ping) => self.say(ctx, MessageType::Pong, serde_json::json!({})),
-            Ok(ClientMessage::Subscribe(wish)) => {
-                let filter = wish.filter().and_then(|more| self.filter.with(more));
-                self.refine(ctx, filter, wish.channels.is_some());
+        match Wish::read(text) {
+            Ok(Wish::Ping) => self.say(ctx, MessageType::Pong, serde_json::json!({})),
+            Ok(Wish::Filter(change)) => {
+                let filter = change.of(&self.filter);
+                self.refine(ctx, filter, change.shows_more());
             }
-            Ok(ClientMessage::Unsubscribe(wish)) => {
-                let filter = wish.filter().and_then(|less| self.filter.without(&less));
-                self.refine(ctx, filter, false);
-            }
-            Err(error) => {
-                let what = format!("not a message this server knows ({error}); there are ping, subscribe, unsubscribe");
-                self.complain(ctx, "bad_message", what);
-            }
+            Err(what) => self.complain(ctx, "bad_message", what),
         }
     }
 

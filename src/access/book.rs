@@ -17,6 +17,7 @@ use super::{
     role::Role,
     token::{Digest, Token},
 };
+use crate::cli::words::plain;
 
 /// Most tokens in a file.
 pub const TOKENS_MAX: usize = 10_000;
@@ -158,8 +159,7 @@ impl Document {
         if text.len() as u64 > FILE_BYTES {
             return Err(damaged(format!("it is larger than {FILE_BYTES} bytes")));
         }
-        let document: Self =
-            toml::from_str(&text).map_err(|error| damaged(error.to_string().trim_end().replace('\n', " ")))?;
+        let document: Self = toml::from_str(&text).map_err(|error| damaged(plain(error.to_string().trim_end())))?;
         document.check().map_err(damaged)?;
         Ok(Some(document))
     }

@@ -1,7 +1,7 @@
 //! Icecast: what one server's admin pages tell of its mounts, and how a source is killed there.
 
-mod clients;
-mod stats;
+pub mod clients;
+pub mod stats;
 
 use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
 //! Janus: who is in the rooms of its AudioBridge, and how a streamer is sent out of one.
 
-mod answer;
+pub mod answer;
 mod room;
 mod visits;
 

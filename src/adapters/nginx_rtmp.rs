@@ -1,7 +1,7 @@
 //! nginx-rtmp: what one nginx tells of the streams that are published to it, and how a publisher is dropped.
 
 mod publishers;
-mod stat;
+pub mod stat;
 mod workers;
 
 use std::{

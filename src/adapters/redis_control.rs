@@ -4,7 +4,7 @@
 //! A look that fails reports nothing, so what was known grows old and becomes unknown by itself.
 
 mod server;
-mod status;
+pub mod status;
 mod stops;
 mod watch;
 

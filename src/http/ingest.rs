@@ -1,8 +1,9 @@
 //! `POST /api/v1/ingest` and the simple `POST /api/v1/streams/{channel_id}/listeners`: reports in,
 //! commands in the answer.
 
-mod cloud_events;
-mod request;
+pub mod cloud_events;
+pub mod request;
+pub mod simple;
 mod sources;
 
 use std::{
@@ -17,13 +18,13 @@ use sattva_actors::{
     channel::stop::Stop,
     fleet::{CollectElsewhere, Fleet, Forward, letter::Reported},
     identity::{ChannelId, SourceId},
-    protocol::{Ack, Batch, Collect, Identity, Report, Status, StopCommand, Tally},
+    protocol::{Ack, Batch, Collect, Report, StopCommand, Tally},
     wire::Command,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::oneshot;
 
-use self::request::{Checked, IngestRequest, LISTENERS_MAX};
+use self::request::{Checked, IngestRequest};
 pub use self::sources::UnknownFields;
 use super::{Front, Stage, body::Body, problem::Problem, streams};
 use crate::access::caller::Caller;
@@ -205,14 +206,6 @@ async fn take_in(
     Ok(HttpResponse::Ok().json(answer))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "an object with listeners_count")]
-struct SimpleReport {
-    listeners_count: u32,
-    state: Option<Status>,
-    interval_seconds: Option<f64>,
-}
-
 #[post("/api/v1/streams/{channel_id}/listeners")]
 pub async fn listeners(
     front: web::Data<Front>,
@@ -223,25 +216,7 @@ pub async fn listeners(
     let channel = streams::channel_id(&path)?;
     caller.check_channel(channel.as_str()).map_err(|error| front.gate.out_of_scope(error, "channel_id".to_owned()))?;
     let every = front.config.load().ingest.report_interval;
-    let (simple, unknown) = request::read::<SimpleReport>(&body.0)?;
-    if simple.listeners_count > LISTENERS_MAX {
-        let detail = format!("listeners_count is {}; more than {LISTENERS_MAX} cannot be", simple.listeners_count);
-        return Err(Problem::bad_request("bad_report", detail).field("listeners_count"));
-    }
-    let interval = request::interval(simple.interval_seconds, every)
-        .map_err(|detail| Problem::bad_request("bad_report", detail).field("interval_seconds"))?;
-    let report = Report {
-        identity: Identity::Simple,
-        status: simple.state.unwrap_or(Status::Live),
-        listeners: Some(simple.listeners_count),
-        joins: None,
-        queue_size: None,
-        queue_ops: None,
-        track: None,
-        observed_at: None,
-        interval,
-        can_stop: true,
-    };
+    let (report, unknown) = simple::read(&body.0, every)?;
     let source = SourceId::new(caller.token_name().unwrap_or(SIMPLE_SOURCE))
         .map_err(|error| Problem::bad_request("bad_source", error.to_string()))?;
     front.unknown_fields.note(&source, unknown);

@@ -1,9 +1,9 @@
 //! The store that several daemons share: a Redis. Whatever is written there is written by a script, on Redis's own
 //! clock and under the fences of the slots it is in; what belongs to another daemon by now is refused.
 
-mod leases;
+pub mod leases;
 mod link;
-mod wishes;
+pub mod wishes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -319,7 +319,8 @@ impl RedisStore {
     }
 }
 
-fn loaded(pulse: Option<Vec<u8>>, records: BTreeMap<String, Vec<u8>>) -> Loaded {
+/// What was left in one slot: its pulse, and the records of its channels.
+pub fn loaded(pulse: Option<Vec<u8>>, records: BTreeMap<String, Vec<u8>>) -> Loaded {
     let mut loaded = Loaded { pulse: pulse.and_then(|bytes| postcard::from_bytes(&bytes).ok()), ..Loaded::default() };
     for (id, record) in records {
         match ChannelId::new(&id) {
@@ -328,6 +329,16 @@ fn loaded(pulse: Option<Vec<u8>>, records: BTreeMap<String, Vec<u8>>) -> Loaded 
         }
     }
     loaded
+}
+
+/// The journal of a channel, in order.
+pub fn decisions(rows: &[Vec<u8>]) -> Result<Vec<Decision>, StoreError> {
+    let decisions: Result<Vec<Decision>, _> = rows.iter().map(|row| serde_json::from_slice(row)).collect();
+    let mut decisions = decisions.map_err(failed)?;
+    decisions.sort_by_key(|decision| (decision.at, decision.seq));
+    // What was written and not answered has been written once more.
+    decisions.dedup_by_key(|decision| (decision.at, decision.seq));
+    Ok(decisions)
 }
 
 /// Redis's clock beside this machine's, at the last look.
@@ -446,12 +457,7 @@ impl Store for RedisStore {
         let range = redis::cmd("LRANGE").arg(format!("{JOURNAL}{channel}")).arg(0).arg(-1).to_owned();
         let answer = range.query(&mut self.line()?.connection);
         let rows: Vec<Vec<u8>> = self.answered(answer)?;
-        let decisions: Result<Vec<Decision>, _> = rows.iter().map(|row| serde_json::from_slice(row)).collect();
-        let mut decisions = decisions.map_err(failed)?;
-        decisions.sort_by_key(|decision| (decision.at, decision.seq));
-        // What was written and not answered has been written once more.
-        decisions.dedup_by_key(|decision| (decision.at, decision.seq));
-        Ok(decisions)
+        decisions(&rows)
     }
 
     fn reopen(&mut self) -> Result<(), StoreError> {

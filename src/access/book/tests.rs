@@ -116,6 +116,16 @@ fn a_file_that_is_not_right_to_the_letter_lets_nobody_in() {
 }
 
 #[test]
+fn nothing_in_a_damaged_file_reaches_the_terminal_of_whoever_is_told() {
+    let desk = Desk::new();
+    for text in ["name = \u{1b}[2J", "[[token]]\nrole = \"\\u001b[31m\"", "sattva_\0\0"] {
+        fs::write(&desk.path, text).unwrap();
+        let refused = Book::load(Some(&desk.path)).unwrap_err().to_string();
+        assert!(!refused.contains(char::is_control), "{refused:?}");
+    }
+}
+
+#[test]
 fn names_are_not_given_twice_and_what_is_not_there_cannot_be_revoked() {
     let desk = Desk::new();
     desk.hand_out("anna", Role::Operator);

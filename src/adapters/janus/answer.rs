@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::http::body::is_object;
 
 /// Rooms that one look takes in.
 pub const ROOMS_MAX: usize = 1000;
@@ -73,13 +75,8 @@ pub const WRONG_ROOM_SECRET: i64 = 489;
 struct Envelope {
     janus: String,
     data: Option<Value>,
-    plugindata: Option<PluginData>,
+    plugindata: Option<Map<String, Value>>,
     error: Option<JanusError>,
-}
-
-#[derive(Deserialize)]
-struct PluginData {
-    data: Value,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +92,9 @@ fn envelope(body: &[u8]) -> Result<Envelope, Refusal> {
             true => Refusal::Unbelievable("it ends in the middle".to_owned()),
             false => Refusal::Foreign(shown(&error)),
         })?;
+    if !is_object(body) {
+        return Err(Refusal::Foreign("it is not a JSON object".to_owned()));
+    }
     match envelope.error {
         Some(JanusError { code: NO_SUCH_SESSION | NO_SUCH_HANDLE, .. }) => Err(Refusal::Lost),
         Some(JanusError { code, reason }) => Err(Refusal::Janus { code, reason: shown(&reason) }),
@@ -116,7 +116,7 @@ pub fn made(body: &[u8]) -> Result<u64, Refusal> {
 }
 
 fn bridge(body: &[u8]) -> Result<Value, Refusal> {
-    let data = envelope(body)?.plugindata.map(|plugin| plugin.data);
+    let data = envelope(body)?.plugindata.and_then(|mut plugin| plugin.remove("data"));
     let data = data.ok_or_else(|| Refusal::Unbelievable("it has no plugindata".to_owned()))?;
     match data["error_code"].as_i64() {
         Some(code) => {
@@ -142,7 +142,7 @@ pub fn rooms(body: &[u8]) -> Result<Vec<Id>, Refusal> {
     struct Room {
         room: Id,
     }
-    let rooms: Vec<Room> = list(&mut bridge(body)?, "list")?;
+    let rooms: Vec<Room> = objects(&mut bridge(body)?, "list")?;
     if rooms.len() > ROOMS_MAX {
         return Err(Refusal::Unbelievable(format!("it lists more than {ROOMS_MAX} rooms")));
     }
@@ -151,7 +151,14 @@ pub fn rooms(body: &[u8]) -> Result<Vec<Id>, Refusal> {
 
 /// Who is in a room.
 pub fn participants(body: &[u8]) -> Result<Vec<Participant>, Refusal> {
-    list(&mut bridge(body)?, "participants")
+    objects(&mut bridge(body)?, "participants")
+}
+
+/// Those of a list, each an object: serde also takes a list of the right values for one.
+fn objects<T: for<'de> Deserialize<'de>>(data: &mut Value, name: &str) -> Result<Vec<T>, Refusal> {
+    let objects: Vec<Map<String, Value>> = list(data, name)?;
+    let read = objects.into_iter().map(|object| serde_json::from_value(object.into()));
+    read.collect::<Result<_, _>>().map_err(|error| Refusal::Unbelievable(shown(&error)))
 }
 
 /// To how many places a room is forwarded.
@@ -238,10 +245,19 @@ mod tests {
             r#"{"participants":[{"display":"x"}]}"#,
             r#"{"participants":[{"id":-1}]}"#,
             r#"{"participants":[{"id":1.5}]}"#,
+            r#"{"participants":[[1,"x"]]}"#,
         ] {
             assert!(participants(&said(data)).is_err(), "{data}");
         }
-        for body in ["", "ok", "<html></html>", "{}", r#"{"janus":"ack"}"#, r#"{"janus":"success"}"#] {
+        for body in [
+            "",
+            "ok",
+            "<html></html>",
+            "{}",
+            r#"{"janus":"ack"}"#,
+            r#"{"janus":"success"}"#,
+            r#"["success",null,{"data":{"participants":[]}},null]"#,
+        ] {
             assert!(participants(body.as_bytes()).is_err(), "{body}");
         }
     }

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::http::body::is_object;
+
 /// Before a channel's id, in the names of its keys.
 pub const STATUS_PREFIX: &str = "stream:status:";
 pub const QUEUE_PREFIX: &str = "stream_queue:";
@@ -52,6 +54,9 @@ impl Status {
     /// What is no number of listeners is unknown; what is no status at all is an error in words.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let json: Json = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        if !is_object(text) {
+            return Err("not a JSON object".to_owned());
+        }
         Ok(Self {
             state: json.status,
             updated_at: match json.updated_at {
@@ -103,7 +108,15 @@ mod tests {
 
     #[test]
     fn what_is_no_status_is_an_error() {
-        for text in ["", "running", "[]", r#"{"status":"dancing"}"#, r#"{"updated_at":"x"}"#, "\u{0}"] {
+        for text in [
+            "",
+            "running",
+            "[]",
+            r#"["playing","x",null,null,0]"#,
+            r#"{"status":"dancing"}"#,
+            r#"{"updated_at":"x"}"#,
+            "\u{0}",
+        ] {
             assert!(Status::parse(text.as_bytes()).is_err(), "{text:?}");
         }
     }

@@ -50,10 +50,12 @@ pub fn read(body: &[u8]) -> Result<(IngestRequest<'_>, Unknown), Problem> {
     for (index, event) in events.into_iter().enumerate() {
         let CloudEvent { specversion, source: own, kind, time, mut data, .. } = event;
         if specversion.0 != "1.0" {
-            return Err(wrong(index, "specversion", format!("{:?}; events of version 1.0 are taken", specversion.0)));
+            let own = request::excerpt(&specversion.0);
+            return Err(wrong(index, "specversion", format!("{own:?}; events of version 1.0 are taken")));
         }
         if kind.0 != REPORT {
-            return Err(wrong(index, "type", format!("{:?}; events of type {REPORT} are taken", kind.0)));
+            let own = request::excerpt(&kind.0);
+            return Err(wrong(index, "type", format!("{own:?}; events of type {REPORT} are taken")));
         }
         if source.as_ref().is_some_and(|first| first.0 != own.0) {
             return Err(wrong(index, "source", "another one than that of the first event; send them apart".into()));

@@ -29,6 +29,8 @@ const ACK_TEXT_MAX: usize = 1000;
 /// Unknown fields of one request that are named, and how much of each name.
 const UNKNOWN_MAX: usize = 16;
 const UNKNOWN_NAME_MAX: usize = 64;
+/// Characters of what a body says itself that are told of one that is wrong.
+const TOLD_MAX: usize = 300;
 
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "an object with source and reports")]
@@ -145,6 +147,11 @@ fn field_name(path: &serde_ignored::Path<'_>) -> String {
     }
 }
 
+/// As much of a text as is told again.
+pub fn excerpt(text: &str) -> &str {
+    text.char_indices().nth(TOLD_MAX).map_or(text, |(end, _)| &text[..end])
+}
+
 fn named<'de, T: Deserialize<'de>>(body: &'de [u8], error: &serde_json::Error) -> Problem {
     // A field of the wrong type can look like a mistake in the JSON, so the JSON is judged by itself.
     if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
@@ -155,6 +162,7 @@ fn named<'de, T: Deserialize<'de>>(body: &'de [u8], error: &serde_json::Error) -
         Err(error) => (error.path().to_string(), error.inner().to_string()),
         Ok(_) => (".".to_owned(), error.to_string()),
     };
+    let what = excerpt(&what);
     // A missing field is part of the object whose path this is.
     let field = match what.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
         Some(name) if path == "." => name.to_owned(),
@@ -341,6 +349,20 @@ mod tests {
         .unwrap();
         let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
         assert_eq!(unknown, ["acks.by", "colour", "reports.mood", "reports.queue_ops.shuffle", "reports.track.year"]);
+    }
+
+    #[test]
+    fn what_is_told_of_a_wrong_body_is_short_however_long_its_texts_are() {
+        let long = "я".repeat(100_000);
+        for body in [
+            format!(r#"{{"source":"{long}"}}"#),
+            format!(r#"{{"source":"a","reports":"{long}"}}"#),
+            format!(r#"{{"source":"a","reports":[{{"channel_id":"x","session":"s","seq":1,"state":"{long}"}}]}}"#),
+            format!(r#"{{"source":"a","reports":[{{"channel_id":"x","session":"s","seq":"{long}"}}]}}"#),
+        ] {
+            let told = check(&body).unwrap_err();
+            assert!(told.len() < 1000, "{} bytes", told.len());
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Wishes {
     }
 
     /// Takes in what Redis tells of keys; `None` for all of them.
-    fn changed(&mut self, push: &PushInfo, held: impl Iterator<Item = Slot>) {
+    pub fn changed(&mut self, push: &PushInfo, held: impl Iterator<Item = Slot>) {
         if push.kind != PushKind::Invalidate {
             return;
         }
