@@ -244,7 +244,6 @@ fn app(
         .app_data(web::QueryConfig::default().error_handler(|error, _| bad_query(&error).into()))
         .wrap(middleware::from_fn(door::check))
         .wrap(middleware::from_fn(observe::observe))
-        .wrap(middleware::from_fn(request_id::give))
         .configure(routes)
         .configure(|config| {
             if metrics_enabled {

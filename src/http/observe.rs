@@ -13,7 +13,10 @@ use actix_web::{
 };
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use super::{Front, idle};
+use super::{
+    Front, idle,
+    request_id::{self, RequestId},
+};
 
 #[derive(Clone, Debug)]
 pub struct HttpMetrics {
@@ -50,10 +53,13 @@ fn known_method(method: &Method) -> &'static str {
     }
 }
 
-pub async fn observe(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+/// Under the request's id, which what is said here has, too.
+pub async fn observe<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    let id = RequestId::of(request.headers());
+    request_id::given(id, observed(request, next)).await
+}
+
+async fn observed<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
     let began = Instant::now();
     let _busy = idle::busy();
     let front = request.app_data::<web::Data<Front>>().cloned();

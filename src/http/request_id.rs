@@ -32,7 +32,7 @@ pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// As the client calls its request, or a new one.
-    fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let sent = headers.get(HEADER).filter(|value| is_id(value.as_bytes()));
         sent.map_or_else(Self::new, |value| Self(value.clone()))
     }
@@ -72,14 +72,18 @@ pub fn noted_in(mut object: String) -> String {
     object
 }
 
-pub async fn give(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = RequestId::of(request.headers());
-    let mut response = CURRENT.scope(id.clone(), next.call(request)).await?;
+/// A request is handled under its id, which the answer then has.
+pub async fn given<B>(
+    id: RequestId,
+    handled: impl Future<Output = Result<ServiceResponse<B>, Error>>,
+) -> Result<ServiceResponse<B>, Error> {
+    let mut response = CURRENT.scope(id.clone(), handled).await?;
     response.headers_mut().insert(HEADER, id.0);
     Ok(response)
+}
+
+pub async fn give<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    given(RequestId::of(request.headers()), next.call(request)).await
 }
 
 #[cfg(test)]
