@@ -44,7 +44,7 @@ def shape(value: Any, name: str = "") -> Any:
         return {key: shape(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [shape(item) for item in value]
-    if name in {"id", "session", "started_at", "evidence_age_seconds", "valid_for_seconds"}:
+    if name in {"id", "request_id", "session", "started_at", "evidence_age_seconds", "valid_for_seconds"}:
         return type(value).__name__
     return value
 
