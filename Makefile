@@ -65,6 +65,7 @@ dist: ## Build a tarball with everything into target/package
 .PHONY: lint
 lint: ## Formatting and lints, as errors
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cd frontend && npm run lint && npm run check
 

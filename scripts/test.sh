@@ -22,6 +22,7 @@ step() { # step NAME COMMAND...
 
 make --no-print-directory frontend
 step rustfmt cargo fmt --all --check
+step 'rustfmt of the fuzz targets' cargo fmt --manifest-path fuzz/Cargo.toml --check
 step clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 step cargo-deny cargo deny --log-level error check bans licenses sources
 # The Python package's tests and the stories speak with the real daemon: this one, not what an earlier build left.

@@ -66,7 +66,8 @@ pub fn hold(bytes: &[u8]) {
         assert_eq!(events, in_parts, "in parts of {part} it is something else");
     } else {
         // Which of two troubles of a compressed message shows first may depend on the parts.
-        let what = |events: &[Result<Event, Violation>]| events.iter().map(|event| event.clone().ok()).collect::<Vec<_>>();
+        let what =
+            |events: &[Result<Event, Violation>]| events.iter().map(|event| event.clone().ok()).collect::<Vec<_>>();
         assert_eq!(what(&events), what(&in_parts), "in parts of {part} it is something else");
     }
     assert!(events.len() * FRAME_MIN <= bytes.len() + FRAME_MIN, "more events than frames");
