@@ -246,6 +246,17 @@ impl ChannelActor {
         tally: Option<&Arc<Tally>>,
         decide: impl FnOnce(&mut Stream, Moment<'_>) -> (Effects, bool),
     ) {
+        self.input_of(ctx, tally, None, decide);
+    }
+
+    /// The same, of an operator whose name the journal is to have.
+    fn input_of(
+        &mut self,
+        ctx: &mut Context<Self>,
+        tally: Option<&Arc<Tally>>,
+        operator: Option<&str>,
+        decide: impl FnOnce(&mut Stream, Moment<'_>) -> (Effects, bool),
+    ) {
         let read = self.read_clock();
         let m = Self::moment(&self.policy, &self.world, self.fence, read);
         let sessions = self.stream.sessions();
@@ -259,6 +270,9 @@ impl ChannelActor {
             self.tell_changes(read);
         }
         decisions.extend(self.perform(read, &effects[closed..]));
+        for decision in &mut decisions {
+            decision.by = operator.map(str::to_owned);
+        }
         if save || !effects.is_empty() {
             self.save(ctx, read.0, decisions, &effects, tally);
         }
@@ -435,7 +449,7 @@ impl ChannelActor {
             at: read.0.wall,
             event: event.to_owned(),
             because,
-            by: self.world.operator.borrow().as_deref().map(str::to_owned),
+            by: None,
             listeners,
             joins: self.stream.evidences().joins(),
             evidence_age_seconds: evidence_age,
@@ -741,15 +755,13 @@ impl Handler<Operated> for ChannelActor {
     fn handle(&mut self, Operated { action, by, reply }: Operated, ctx: &mut Self::Context) {
         let mut refused = None;
         let (tally, kept) = Tally::new();
-        self.world.operator.replace(by);
-        self.input(ctx, Some(&tally), |stream, m| match stream.operate(m, action) {
+        self.input_of(ctx, Some(&tally), by.as_deref(), |stream, m| match stream.operate(m, action) {
             Ok(effects) => (effects, true),
             Err(error) => {
                 refused = Some(error);
                 (Effects::new(), false)
             }
         });
-        self.world.operator.take();
         let state = match refused {
             Some(error) => Err(error),
             None => {

@@ -161,7 +161,6 @@ pub fn build(f: Foundations) -> House {
                 depths: f.metrics.depths,
                 outlets,
                 attention,
-                operator: RefCell::default(),
                 retiring: RefCell::default(),
             });
             shared.replace(Some(Rc::clone(&world)));

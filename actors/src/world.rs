@@ -38,8 +38,6 @@ pub struct World {
     pub depths: MailboxDepths,
     pub outlets: Outlets,
     pub attention: Arc<Attention>,
-    /// Who asked for what is being done right now, if an operator did.
-    pub operator: RefCell<Option<Arc<str>>>,
     /// Channels, by number, that have left by themselves, which their supervisor has not heard of yet.
     pub retiring: RefCell<HashSet<u64>>,
 }
