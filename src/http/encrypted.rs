@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::rt::net::TcpStream;
-use sattva_actors::session::wire::{FarEnd, Wire};
+use sattva_actors::session::wire::Wire;
 use tokio::{
     io::{AsyncWriteExt, copy, split},
+    net::UnixStream,
+    sync::oneshot,
     time::sleep,
 };
 
@@ -18,16 +20,15 @@ const LINGER: Duration = Duration::from_secs(5);
 impl Carrier for TlsStream<TcpStream> {
     fn into_wire(self) -> std::io::Result<Wire> {
         Wire::bound(self.get_ref().0);
-        let (session, far) = Wire::pipe()?;
-        actix_web::rt::spawn(carry(self, far));
+        let (session, pipe, session_lives) = Wire::pipe()?;
+        actix_web::rt::spawn(carry(self, pipe, session_lives));
         Ok(session)
     }
 }
 
 /// Until both sides have ended. Nothing is held here but what is on its way: a client that takes nothing fills the pipe,
 /// and the session finds out.
-async fn carry(client: TlsStream<TcpStream>, far: FarEnd) {
-    let (pipe, session_over) = far.into_parts();
+async fn carry(client: TlsStream<TcpStream>, pipe: UnixStream, session_lives: oneshot::Receiver<()>) {
     let (mut from_client, mut to_client) = split(client);
     let (mut from_session, mut to_session) = pipe.into_split();
     let down = async {
@@ -41,7 +42,7 @@ async fn carry(client: TlsStream<TcpStream>, far: FarEnd) {
         let _ = to_session.shutdown().await;
     };
     let too_long = async {
-        session_over.await;
+        let _ = session_lives.await;
         sleep(LINGER).await;
     };
     tokio::select! {

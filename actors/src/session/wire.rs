@@ -24,22 +24,6 @@ pub enum Wire {
 /// Dropped with the session.
 pub struct SessionLives(#[expect(dead_code, reason = "its drop is what is noticed")] oneshot::Sender<()>);
 
-/// The end of a pipe that is not the session's.
-pub struct FarEnd {
-    pipe: UnixStream,
-    session: oneshot::Receiver<()>,
-}
-
-impl FarEnd {
-    /// The pipe, and what is ready when the session is over: a pipe that is full does not tell.
-    pub fn into_parts(self) -> (UnixStream, impl Future<Output = ()>) {
-        let over = async {
-            let _ = self.session.await;
-        };
-        (self.pipe, over)
-    }
-}
-
 impl From<TcpStream> for Wire {
     fn from(stream: TcpStream) -> Self {
         Self::Tcp(stream)
@@ -56,11 +40,11 @@ impl AsFd for Wire {
 }
 
 impl Wire {
-    /// A pipe to what encrypts it.
-    pub fn pipe() -> Result<(Self, FarEnd)> {
+    /// A pipe to what encrypts it: its far end, and what ends with the session, which a pipe that is full does not tell.
+    pub fn pipe() -> Result<(Self, UnixStream, oneshot::Receiver<()>)> {
         let (near, far) = UnixStream::pair()?;
         let (lives, session) = oneshot::channel();
-        Ok((Self::Pipe(near, SessionLives(lives)), FarEnd { pipe: far, session }))
+        Ok((Self::Pipe(near, SessionLives(lives)), far, session))
     }
 
     /// What the kernel may keep for whoever reads slowly: without a limit it keeps megabytes. Nothing else depends on it.
