@@ -11,6 +11,11 @@ use crate::{
     protocol::{OnlyIf, Status, StopCommand, StopReason},
 };
 
+/// Whether what may be JSON would be an object: serde also takes a list of the right values for a struct.
+pub fn is_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Track {

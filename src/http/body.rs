@@ -93,11 +93,6 @@ async fn hear_out(mut rest: Payload) {
     let _ = timeout(HEAR_OUT, async { while let Some(Ok(_)) = rest.next().await {} }).await;
 }
 
-/// Whether what may be JSON would be an object: serde also takes a list of the right values for a struct.
-pub fn is_object(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"{")
-}
-
 fn too_large() -> Problem {
     Problem::too_large("the body is larger than http.max_body_bytes allows; send fewer reports at once")
 }

@@ -16,6 +16,7 @@ use sattva_actors::{
     },
     identity::ChannelId,
     protocol::{Action, ActionError, Describe, Forget, Inspect, Inspection, Operate, ReadJournal},
+    wire::is_object,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Front,
-    body::{Body, is_object},
+    body::Body,
     problem::Problem,
     request_id::{self, RequestId},
 };

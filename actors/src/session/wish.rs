@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::broker::subscriptions::{Filter, FilterError};
+use crate::{
+    broker::subscriptions::{Filter, FilterError},
+    wire::is_object,
+};
 
 /// What a text says.
 #[derive(Debug)]
@@ -39,8 +42,7 @@ impl Wish {
             format!("not a message this server knows ({why}); there are ping, subscribe, unsubscribe")
         };
         let message = serde_json::from_slice(text).map_err(|error| unknown(&error))?;
-        // serde also takes a list of the right values.
-        if !text.trim_ascii_start().starts_with(b"{") {
+        if !is_object(text) {
             return Err(unknown(&"not a JSON object"));
         }
         Ok(match message {

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use sattva_actors::wire::is_object;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-use crate::http::body::is_object;
 
 /// Rooms that one look takes in.
 pub const ROOMS_MAX: usize = 1000;

@@ -1,9 +1,8 @@
 //! What the original streamer says of a channel: the JSON at `stream:status:{id}`. Pure.
 
+use sattva_actors::wire::is_object;
 use serde::Deserialize;
 use serde_json::Value;
-
-use crate::http::body::is_object;
 
 /// Before a channel's id, in the names of its keys.
 pub const STATUS_PREFIX: &str = "stream:status:";

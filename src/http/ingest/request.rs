@@ -6,14 +6,14 @@ use sattva_actors::{
     clock::WallTime,
     identity::{ChannelId, SourceId, check_session},
     protocol::{Ack, Identity, QueueOps, Report, Status},
-    wire::Track,
+    wire::{Track, is_object},
 };
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, Visitor},
 };
 
-use crate::http::{body::is_object, problem::Problem};
+use crate::http::problem::Problem;
 
 /// More listeners than this on one stream are a mistake.
 pub const LISTENERS_MAX: u32 = 10_000_000;
