@@ -7,6 +7,8 @@ use sattva_monitor::adapters::icecast::{
     stats::{self, MOUNTS_MAX, Mount},
 };
 
+use super::xml::escaped;
+
 /// Of one element's text, in bytes.
 const TEXT_MAX: usize = 1024;
 const TITLE_MAX: usize = 300;
@@ -56,15 +58,6 @@ fn are_mounts(mounts: &[Mount], text: &str) {
             assert!(!shown.is_empty() && shown.chars().count() <= TITLE_MAX && !shown.contains(char::is_control));
         }
     }
-}
-
-/// Every character by its number, but those that XML has no number for.
-fn escaped(text: &str) -> String {
-    let escape = |c: char| match c {
-        '\t' | '\n' | '\r' | ' '.. => format!("&#{};", u32::from(c)),
-        other => other.to_string(),
-    };
-    text.chars().map(escape).collect()
 }
 
 fn reads_as_written(mounts: &[Mount]) {

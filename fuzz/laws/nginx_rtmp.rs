@@ -2,6 +2,8 @@
 
 use sattva_monitor::adapters::nginx_rtmp::stat::{self, Stat};
 
+use super::xml::escaped;
+
 /// Of one element's text, in bytes.
 const TEXT_MAX: usize = 1024;
 const STREAMS_MAX: usize = 10_000;
@@ -38,15 +40,6 @@ fn is_of_the_text(stat: &Stat, text: &str) {
         assert!((1..=TEXT_MAX).contains(&stream.name.len()) && (1..=TEXT_MAX).contains(&stream.application.len()));
         assert!(stream.clients.iter().all(|client| client.address.len().max(client.flashver.len()) <= TEXT_MAX));
     }
-}
-
-/// Every character by its number, but those that XML has no number for.
-fn escaped(text: &str) -> String {
-    let escape = |c: char| match c {
-        '\t' | '\n' | '\r' | ' '.. => format!("&#{};", u32::from(c)),
-        other => other.to_string(),
-    };
-    text.chars().map(escape).collect()
 }
 
 fn element(name: &str, value: Option<impl std::fmt::Display>) -> String {

@@ -26,6 +26,8 @@ laws! {
 
 #[path = "../../fuzz/laws/memory_file.rs"]
 mod memory_file;
+#[path = "../../fuzz/laws/xml.rs"]
+mod xml;
 
 fn fuzz() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz")
