@@ -5,7 +5,6 @@ mod doctor;
 mod explain;
 mod status;
 mod token;
-pub mod words;
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 

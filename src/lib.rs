@@ -16,6 +16,7 @@ pub mod reload;
 mod scheduling;
 mod service_manager;
 pub mod simulate;
+mod terminal;
 mod tls;
 pub mod webhooks;
 mod wiring;

@@ -17,7 +17,7 @@ use super::{
     role::Role,
     token::{Digest, Token},
 };
-use crate::cli::words::plain;
+use crate::terminal::plain;
 
 /// Most tokens in a file.
 pub const TOKENS_MAX: usize = 10_000;

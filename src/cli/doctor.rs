@@ -8,10 +8,11 @@ use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::{ConfigFile, words::plain};
+use super::ConfigFile;
 use crate::{
     access,
     config::{self, Flags, Sources},
+    terminal::plain,
     tls,
 };
 

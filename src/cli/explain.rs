@@ -2,10 +2,8 @@
 
 use serde_json::Value;
 
-use super::{
-    ask::{self, AskError, Asker},
-    words::{length, plain},
-};
+use super::ask::{self, AskError, Asker};
+use crate::terminal::{length, plain};
 
 /// Decisions that are shown.
 const DECISIONS: usize = 15;

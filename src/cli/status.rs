@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{
     ask::{self, AskError, Asker},
     explain::listeners,
-    words::{length, plain},
 };
+use crate::terminal::{length, plain};
 
 /// Streams that are named; the rest is counted.
 const NAMED: usize = 20;
