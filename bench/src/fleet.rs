@@ -2,10 +2,9 @@
 //! and how soon a browser at a third one sees it.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -91,9 +90,8 @@ impl House {
         let mut house = Self { daemons: Vec::new(), redis, _home: home };
         for number in 0..daemons {
             let home = house._home.path().join(number.to_string());
-            fs::create_dir_all(home.join("config"))?;
-            configure(&home, port, if daemons == 1 { "standby" } else { "active" })?;
-            house.daemons.push(Server::daemon(&home)?);
+            let settings = settings(port, if daemons == 1 { "standby" } else { "active" });
+            house.daemons.push(Server::daemon_with(&home, &settings)?);
         }
         let began = Instant::now();
         for daemon in &mut house.daemons {
@@ -125,9 +123,8 @@ fn is_near(daemon: &Server, share: f64) -> bool {
     daemon.metric("sattva_slots").is_ok_and(|slots| (slots - share).abs() < 3.0)
 }
 
-fn configure(home: &Path, port: u16, sharing: &str) -> Result<()> {
-    let config = format!("[store]\nredis_url = \"redis://127.0.0.1:{port}/0\"\nredis_sharing = \"{sharing}\"\n");
-    Ok(fs::write(home.join("config/sattva-monitor.toml"), config)?)
+fn settings(port: u16, sharing: &str) -> String {
+    format!("[store]\nredis_url = \"redis://127.0.0.1:{port}/0\"\nredis_sharing = \"{sharing}\"\n")
 }
 
 /// A connection on which one request follows the other.

@@ -60,15 +60,13 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
 fn measure(seconds: u64) -> Result<f64> {
     let icecast = StandIn::open()?;
     let home = tempfile::tempdir()?;
-    fs::create_dir(home.path().join("config"))?;
     fs::write(home.path().join("password"), "x\n")?;
     let config = format!(
         "[[icecast]]\nname = \"studio\"\nurl = \"http://{}\"\npassword_file = \"password\"\npoll_interval = {}\n",
         icecast.address,
         POLL.as_secs()
     );
-    fs::write(home.path().join("config/sattva-monitor.toml"), config)?;
-    let mut server = Server::daemon(home.path())?;
+    let mut server = Server::daemon_with(home.path(), &config)?;
     server.wait_until_ready()?;
     icecast.wait_for(WARM_UP_POLLS)?;
     let (polls, before) = (icecast.polls(), server.process().cpu()?);

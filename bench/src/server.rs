@@ -1,7 +1,7 @@
 //! A server that is measured: the daemon or a peer, on the measured core.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -48,6 +48,13 @@ impl Server {
         command.env_clear().current_dir(home);
         command.args(["serve", "--state-dir", "state", "--listen"]).arg(address.to_string());
         Self::start(command, home, address)
+    }
+
+    /// The daemon with these settings.
+    pub fn daemon_with(home: &Path, settings: &str) -> Result<Self> {
+        fs::create_dir_all(home.join("config"))?;
+        fs::write(home.join("config/sattva-monitor.toml"), settings)?;
+        Self::daemon(home)
     }
 
     /// Bun's bare ingest endpoint.

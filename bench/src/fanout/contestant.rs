@@ -1,6 +1,6 @@
 //! Who is measured: the daemon, and the servers that it is compared with.
 
-use std::{fs, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 use anyhow::Result;
 
@@ -64,10 +64,8 @@ impl Contestant {
 }
 
 fn daemon(home: &Path, workers: usize) -> Result<Server> {
-    fs::create_dir_all(home.join("config"))?;
     let settings = format!("[http]\nworkers = {workers}\n[websocket]\nmax_sessions = {SESSIONS_MAX}\n");
-    fs::write(home.join("config/sattva-monitor.toml"), settings)?;
-    Server::daemon(home)
+    Server::daemon_with(home, &settings)
 }
 
 /// `program` runs a script of the peers, or its own subcommand.

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::Write,
-    fs,
     net::TcpStream,
     sync::{
         Arc, Mutex, PoisonError,
@@ -73,9 +72,7 @@ fn measure(seconds: f64, scraped: bool) -> Result<Outcome> {
     let every = Duration::from_secs_f64(RATE.recip());
     let home = tempfile::tempdir()?;
     let timeout = Duration::from_secs_f64(seconds) + SETTLING + WARNED_BEFORE;
-    fs::create_dir(home.path().join("config"))?;
-    fs::write(home.path().join("config/sattva-monitor.toml"), config(due, timeout))?;
-    let mut server = Server::daemon(home.path())?;
+    let mut server = Server::daemon_with(home.path(), &config(due, timeout))?;
     server.wait_until_ready()?;
     fill(&server, CHANNELS)?;
     let crowd = Crowd { connections: CONNECTIONS, stuck: 0, deflate: false, per_tick: 1, query: THE_ONE };
