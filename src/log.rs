@@ -53,9 +53,8 @@ pub fn start(level: &str, format: LogFormat) -> LogLevel {
         LogFormat::Auto => is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref(), stderr()),
         LogFormat::Pretty | LogFormat::Json => false,
     };
-    let mut refused = None;
-    match to_journal.then(tracing_journald::layer) {
-        Some(Ok(journal)) => {
+    let refused = match to_journal.then(tracing_journald::layer).transpose() {
+        Ok(Some(journal)) => {
             // As its own protocol for standard error has it: what is said in passing is `info`.
             let priorities = PriorityMappings {
                 info: Priority::Informational,
@@ -67,9 +66,9 @@ pub fn start(level: &str, format: LogFormat) -> LogLevel {
             registry.with(WithRequest(journal.with_priority_mappings(priorities))).init();
             return LogLevel(handle);
         }
-        Some(Err(error)) => refused = Some(error),
-        None => {}
-    }
+        Ok(None) => None,
+        Err(error) => Some(error),
+    };
     if pretty {
         registry.with(WithRequest(fmt::layer().with_writer(stderr).with_target(false))).init();
     } else {
