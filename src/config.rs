@@ -15,6 +15,7 @@ mod environment;
 mod key;
 mod limits;
 mod load;
+pub mod log_levels;
 mod problem;
 mod schema;
 mod secret;

@@ -12,26 +12,31 @@ use tracing::{
 };
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, fmt,
+    Layer, Registry,
+    filter::{LevelFilter, Targets},
+    fmt,
     layer::{Context, SubscriberExt},
     reload,
     util::SubscriberInitExt,
 };
 
-use crate::{config::LogFormat, http::request_id::RequestId};
+use crate::{
+    config::{LogFormat, log_levels},
+    http::request_id::RequestId,
+};
 
 /// Before each field's name in the journal, where every program's fields are.
 const JOURNAL_PREFIX: &str = "SATTVA";
 
 /// Changes the level of the running daemon.
 #[derive(Clone, Debug)]
-pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
+pub struct LogLevel(reload::Handle<Targets, Registry>);
 
 impl LogLevel {
     pub fn set(&self, level: &str) {
         // The configuration has been checked; an old filter is better than none.
-        if let Ok(filter) = EnvFilter::try_new(level)
-            && let Err(error) = self.0.reload(filter)
+        if let Ok(levels) = log_levels::read(level)
+            && let Err(error) = self.0.reload(levels)
         {
             tracing::error!(%error, level, "the log level could not be changed");
         }
@@ -40,9 +45,9 @@ impl LogLevel {
 
 /// Starts logging: to journald, or to standard error, where a service manager or a terminal reads it.
 pub fn start(level: &str, format: LogFormat) -> LogLevel {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let (filter, handle) = reload::Layer::new(filter);
-    let registry = tracing_subscriber::registry().with(filter);
+    let (levels, handle) =
+        reload::Layer::new(log_levels::read(level).unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO)));
+    let registry = tracing_subscriber::registry().with(levels);
     let pretty = match format {
         LogFormat::Pretty => true,
         LogFormat::Json => false,

@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use tracing_subscriber::filter::{Directive, LevelFilter};
-
 use super::{
     AutoEnd, Config, Icecast, Ingest, Janus, NginxRtmp, RedisControl, Webhook,
     duration::show,
     key::Key,
     limits::{self, Counts, Durations},
+    log_levels,
     problem::Problem,
     urls,
 };
@@ -75,7 +74,7 @@ pub fn validate(config: &Config) -> Vec<Problem> {
         checks.count("websocket.max_sessions_per_ip", most, limits::MAX_SESSIONS);
     }
     checks.duration("websocket.heartbeat", websocket.heartbeat, limits::HEARTBEAT);
-    checks.that("log.level", log_level(&config.log.level));
+    checks.that("log.level", log_levels::read(&config.log.level).map(|_| ()));
     checks.names("icecast", "server", config.icecast.iter().map(|server| &server.name));
     for (index, server) in config.icecast.iter().enumerate() {
         checks.icecast(&Key::from("icecast").index(index), server);
@@ -332,30 +331,4 @@ fn is_name(text: &str, most: usize, punctuation: &str) -> bool {
 
 fn state_dir(config: &Config) -> Result<(), String> {
     if config.store.state_dir.as_os_str().is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
-}
-
-/// Stricter than `EnvFilter`, which takes the typo `inof` for a target and logs all of it.
-fn log_level(text: &str) -> Result<(), String> {
-    let shown = text.escape_debug();
-    if !text.is_ascii() || text.trim().is_empty() {
-        return Err(format!("`{shown}` is not a log level"));
-    }
-    // A comma inside of `[span{a,b}]` does not separate.
-    let mut depth = 0_i32;
-    let separates = |c: char| {
-        depth += i32::from(c == '{' || c == '[') - i32::from(c == '}' || c == ']');
-        c == ',' && depth == 0
-    };
-    for part in text.split(separates).map(str::trim) {
-        let bare = !part.contains(['=', '[']);
-        if bare && part.parse::<LevelFilter>().is_err() {
-            return Err(format!(
-                "`{}` is not a log level; for a part of the program write `{}=debug`",
-                part.escape_debug(),
-                part.escape_debug()
-            ));
-        }
-        part.parse::<Directive>().map_err(|_| format!("`{}` is not `target=level`", part.escape_debug()))?;
-    }
-    Ok(())
 }

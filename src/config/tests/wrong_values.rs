@@ -71,10 +71,11 @@ fn an_origin_must_be_spelled_as_browsers_send_it() {
 
 #[test]
 fn a_log_level_must_be_one() {
-    for level in ["inof", "", "  ", "info,sattva_monitor=loud", "info,,warn", "=", "ünfo", "info,actix"] {
+    let wrong = "inof|  |info,sattva_monitor=loud|info,,warn|=|ünfo|info,actix|actix=|=info|a=b=info|a[span{x}]=debug|";
+    for level in wrong.split('|') {
         check(&format!("[log]\nlevel = \"{level}\""), "2:9", &["log.level"]);
     }
-    for level in ["info", "OFF", "warn,sattva_monitor::config=trace", "info, actix_server=warn", "a[span{x,y}]=debug"] {
+    for level in ["info", "OFF", "warn,sattva_monitor::config=trace", "info, actix_server=warn", "actix-web = debug"] {
         assert_eq!(Scene::empty().file(&format!("log.level = \"{level}\"")).config().log.level, level);
     }
 }
