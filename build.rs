@@ -1,14 +1,20 @@
 //! Tells `src/http/dashboard.rs` whether there is a page to embed: one that its sources make. A stale one is left out, and
 //! the binary then answers `/monitoring` with how to build it.
 
+#[path = "build/packed.rs"]
+mod packed;
 #[path = "build/page.rs"]
 mod page;
 
-use std::{io, path::Path};
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+};
 
 use self::page::{Page, SOURCES};
 
 fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build/packed.rs");
     println!("cargo::rerun-if-changed=build/page.rs");
     println!("cargo::rerun-if-changed=frontend/dist");
     for source in SOURCES {
@@ -18,7 +24,8 @@ fn main() -> io::Result<()> {
     let why = match page::page(Path::new("frontend"))? {
         Page::Fresh => {
             println!("cargo::rustc-cfg=page");
-            return Ok(());
+            let out = env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default();
+            return packed::pack(Path::new("frontend/dist"), &out.join("page"));
         }
         Page::Missing => "has not been built",
         Page::Stale => "in frontend/dist is not what its sources make",

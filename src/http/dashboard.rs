@@ -1,13 +1,18 @@
 //! `/monitoring`: the dashboard, built into the binary.
 
+use std::io::Read;
+
 use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
+use flate2::read::GzDecoder;
 #[cfg(page)]
 use rust_embed::RustEmbed;
 
-/// What `npm run build` made. Where there is none, or one that its sources would not make, `build.rs` says so instead.
+use super::gzip;
+
+/// What `npm run build` made, each file in gzip. Where there is none, or one that its sources would not make, `build.rs` says so instead.
 #[cfg(page)]
 #[derive(RustEmbed)]
-#[folder = "frontend/dist"]
+#[folder = "$OUT_DIR/page"]
 struct Pages;
 
 #[cfg(not(page))]
@@ -50,8 +55,9 @@ fn page(request: &HttpRequest, path: &str) -> HttpResponse {
             .content_type("text/plain; charset=utf-8")
             .body("The dashboard is not in this binary. Build it: `make frontend`, then build the daemon again.\n");
     };
-    let tag: String = file.metadata.sha256_hash()[..16].iter().map(|b| format!("{b:02x}")).collect();
-    let tag = format!("\"{tag}\"");
+    let packed = gzip::is_taken_by(request);
+    let hash: String = file.metadata.sha256_hash()[..16].iter().map(|b| format!("{b:02x}")).collect();
+    let tag = if packed { format!("\"{hash}-gzip\"") } else { format!("\"{hash}\"") };
     let fresh = request.headers().get(header::IF_NONE_MATCH).is_some_and(|known| known == tag.as_str());
     // Assets carry their content's hash in their names; the page itself is asked for each time.
     let keep = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
@@ -59,11 +65,23 @@ fn page(request: &HttpRequest, path: &str) -> HttpResponse {
     response
         .insert_header((header::ETAG, tag))
         .insert_header((header::CACHE_CONTROL, keep))
+        .insert_header((header::VARY, "accept-encoding"))
         .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::REFERRER_POLICY, "no-referrer"));
     if fresh {
         return response.finish();
     }
-    response.content_type(file.metadata.mimetype()).body(file.data.into_owned())
+    response.content_type(mime_guess::from_path(path).first_or_octet_stream());
+    if packed {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
+        return response.body(file.data.into_owned());
+    }
+    let mut whole = Vec::new();
+    match GzDecoder::new(&*file.data).read_to_end(&mut whole) {
+        Ok(_) => response.body(whole),
+        Err(error) => {
+            HttpResponse::InternalServerError().body(format!("the page in this binary is damaged: {error}\n"))
+        }
+    }
 }
