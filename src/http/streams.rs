@@ -109,7 +109,11 @@ pub async fn answer(front: &Front, channel: ChannelId, question: Question) -> Re
             let (reply, answer) = oneshot::channel();
             let asked = Operate { channel: channel.clone(), action, by, reply };
             let sent = front.house.supervisor.try_send(asked).is_ok();
-            ask(sent, answer).await?.map(|operation| json!(operation)).map_err(|error| refused(&channel, error))
+            let operation = ask(sent, answer).await?.map_err(|error| refused(&channel, error))?;
+            if !operation.durable && front.store.slots().is_some() {
+                return Err(not_kept());
+            }
+            Ok(json!(operation))
         }
         Question::Forget { source } => {
             let (reply, answer) = oneshot::channel();
@@ -229,6 +233,13 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
     })?;
     reader.end().map_err(|error| Problem::bad_request("bad_body", format!("the body is not valid: {error}")))?;
     Ok(wish)
+}
+
+/// Whoever has the channel next, which may be soon or already so, would not know of it.
+fn not_kept() -> Problem {
+    let detail =
+        "it could not be written to Redis, and another daemon may have the channel; ask again, or another daemon";
+    Problem::busy("not_kept", detail, 1)
 }
 
 fn refused(channel: &ChannelId, error: ActionError) -> Problem {

@@ -210,6 +210,8 @@ fn while_redis_is_away_everything_is_shown_and_nothing_ended_and_then_it_goes_on
     daemon.get("/readyz").ok_with(503, "cut_off");
     assert_eq!(daemon.figures().of("sattva_store_failing"), 1.0);
     assert_eq!(daemon.stream("rock")["listeners"], 3);
+    // Whoever has the channel by then would know nothing of it.
+    daemon.operate("rock", "auto-end/resume", &json!({})).problem(503, "not_kept");
     redis.start_again();
     let back = Instant::now();
     eventually("the stop", || {
