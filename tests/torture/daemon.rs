@@ -29,6 +29,8 @@ pub struct Daemon {
     pub door: Door,
     house: PathBuf,
     child: Option<Child>,
+    /// It has been told to end.
+    leaves: bool,
     starts: u32,
 }
 
@@ -36,12 +38,14 @@ impl Daemon {
     pub fn start(house: PathBuf, config: &str) -> Self {
         fs::create_dir(&house).unwrap();
         fs::write(house.join("config.toml"), config).unwrap();
-        let mut daemon = Self { door: Door::default(), house, child: None, starts: 0 };
+        let mut daemon = Self { door: Door::default(), house, child: None, leaves: false, starts: 0 };
         daemon.start_again();
         daemon
     }
 
     pub fn start_again(&mut self) {
+        // One that was told to end, and has not.
+        self.kill();
         self.starts += 1;
         let mut command = Command::new(env!("CARGO_BIN_EXE_sattva-monitor"));
         // The tester's own variables and .env must not leak in.
@@ -61,6 +65,9 @@ impl Daemon {
         if let Some(status) = child.try_wait().unwrap() {
             self.door.set(None);
             self.child = None;
+            if std::mem::take(&mut self.leaves) && status.success() {
+                return Ok(true);
+            }
             let log = fs::read_to_string(self.log()).unwrap_or_default();
             let last: Vec<&str> = log.lines().rev().take(3).collect();
             return Err(format!("ended by itself, {status}: {last:?}"));
@@ -74,11 +81,18 @@ impl Daemon {
 
     /// As a power cut would.
     pub fn kill(&mut self) {
+        self.leaves = false;
         self.door.set(None);
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// As for an update: it gives back what it holds and ends. Its door is open until then.
+    pub fn leave(&mut self) {
+        self.leaves = true;
+        self.signal(Signal::TERM);
     }
 
     /// It stands still, with everything it believes to be so.

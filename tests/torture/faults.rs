@@ -24,6 +24,10 @@ pub enum Fault {
     Kill {
         daemon: usize,
     },
+    /// SIGTERM; started again when it is over.
+    Leave {
+        daemon: usize,
+    },
     /// SIGSTOP; mostly for longer than its lease.
     Sleep {
         daemon: usize,
@@ -53,8 +57,10 @@ impl Fault {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Kill { .. } => "kill",
+            Self::Leave { .. } => "leave",
             Self::Sleep { .. } => "sleep",
             Self::Network { passage: Passage::Nothing, .. } => "cut",
+            Self::Network { passage: Passage::Torn, .. } => "torn",
             Self::Network { .. } => "stall",
             Self::RedisSleeps => "redis sleeps",
             Self::RedisLost => "redis lost",
@@ -65,7 +71,7 @@ impl Fault {
     /// What can suffer only one fault at a time: a process, or a network.
     const fn victim(&self) -> Option<(&'static str, usize)> {
         match *self {
-            Self::Kill { daemon } | Self::Sleep { daemon } => Some(("daemon", daemon)),
+            Self::Kill { daemon } | Self::Leave { daemon } | Self::Sleep { daemon } => Some(("daemon", daemon)),
             Self::Network { daemon, .. } => Some(("network", daemon)),
             Self::RedisSleeps | Self::RedisLost => Some(("redis", 0)),
             Self::RedisClock { .. } => None,
@@ -74,16 +80,18 @@ impl Fault {
 
     fn draw(random: &mut StdRng) -> (Self, Duration) {
         let daemon = random.random_range(0..DAEMONS);
-        let (fault, lasts) = match random.random_range(0..16) {
+        let (fault, lasts) = match random.random_range(0..20) {
             0..3 => (Self::Kill { daemon }, 0..3_000),
             3..6 => (Self::Sleep { daemon }, 1_000..6_000),
-            6..8 => (Self::Network { daemon, passage: Passage::Nothing }, 1_000..5_000),
-            8..10 => {
+            6..8 => (Self::Leave { daemon }, 500..4_000),
+            8..10 => (Self::Network { daemon, passage: Passage::Nothing }, 1_000..5_000),
+            10..12 => (Self::Network { daemon, passage: Passage::Torn }, 200..3_000),
+            12..14 => {
                 let (requests, answers) = [(true, true), (true, false), (false, true)][random.random_range(0..3)];
                 (Self::Network { daemon, passage: Passage::Late { requests, answers } }, 1_000..5_000)
             }
-            10..12 => (Self::RedisSleeps, 1_000..4_000),
-            12..14 => (Self::RedisLost, 0..2_000),
+            14..16 => (Self::RedisSleeps, 1_000..4_000),
+            16..18 => (Self::RedisLost, 0..2_000),
             _ => {
                 // As many of seconds as of minutes or of an hour.
                 let seconds = 3.0 * 1_200_f64.powf(random.random());
@@ -97,6 +105,7 @@ impl Fault {
     pub fn begin(&self, world: &mut World) {
         match *self {
             Self::Kill { daemon } => world.daemons[daemon].kill(),
+            Self::Leave { daemon } => world.daemons[daemon].leave(),
             Self::Sleep { daemon } => world.daemons[daemon].sleep(),
             Self::Network { daemon, passage } => world.networks[daemon].let_pass(passage),
             Self::RedisSleeps => world.redis.sleep(),
@@ -107,7 +116,7 @@ impl Fault {
 
     pub fn end(&self, world: &mut World) {
         match *self {
-            Self::Kill { daemon } => world.daemons[daemon].start_again(),
+            Self::Kill { daemon } | Self::Leave { daemon } => world.daemons[daemon].start_again(),
             Self::Sleep { daemon } => world.daemons[daemon].wake(),
             Self::Network { daemon, .. } => world.networks[daemon].let_pass(Passage::Everything),
             Self::RedisSleeps => world.redis.wake(),
@@ -117,25 +126,43 @@ impl Fault {
     }
 }
 
+/// What can suffer one fault at a time, and until when it does.
+#[derive(Default)]
+struct Busy(BTreeMap<(&'static str, usize), Duration>);
+
+impl Busy {
+    /// False if it would be one too many.
+    fn take(&mut self, event: &Event) -> bool {
+        let Some(victim) = event.fault.victim() else { return true };
+        let until = self.0.entry(victim).or_default();
+        let free = *until <= event.at;
+        if free {
+            *until = event.at + event.lasts;
+        }
+        free
+    }
+}
+
 /// The faults of one run, in their order.
 pub fn draw(random: &mut StdRng) -> Vec<Event> {
-    let mut busy_until = BTreeMap::new();
-    let mut events = Vec::new();
+    let mut busy = Busy::default();
+    let mut events: Vec<Event> = Vec::new();
     let mut at = BEGIN.start + random.random_range(APART);
     while at < BEGIN.end {
-        let begins = Duration::from_millis(at);
         let (fault, lasts) = Fault::draw(random);
-        let victim = fault.victim();
-        let busy = victim.and_then(|victim| busy_until.get(&victim).copied()).is_some_and(|until| until > begins);
-        if busy {
+        let event = Event { at: Duration::from_millis(at), lasts, fault };
+        if !busy.take(&event) {
             // Something else, a little later.
             at += 50;
             continue;
         }
-        if let Some(victim) = victim {
-            busy_until.insert(victim, begins + lasts);
+        events.push(event);
+        if matches!(fault, Fault::Leave { .. }) && random.random() {
+            // Redis forgets what it gives back while that is on its way to the others.
+            let [after, lasts] = [400, 1_000].map(|most| Duration::from_millis(random.random_range(0..most)));
+            let event = Event { at: event.at + after, lasts, fault: Fault::RedisLost };
+            events.extend(busy.take(&event).then_some(event));
         }
-        events.push(Event { at: begins, lasts, fault });
         at += random.random_range(APART);
     }
     events
@@ -178,12 +205,22 @@ impl Course {
     }
 }
 
+impl Course {
+    /// When Redis lost everything, the last time.
+    pub fn redis_lost(&self) -> Option<Duration> {
+        self.happened.iter().rev().find(|event| event.fault == Fault::RedisLost).map(|event| event.at)
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at, lasts) = (self.at.as_secs_f64(), self.lasts.as_secs_f64());
         write!(f, "{at:7.3}  ")?;
         match self.fault {
             Fault::Kill { daemon } => write!(f, "daemon {daemon} is killed, and started again after {lasts:.3} s"),
+            Fault::Leave { daemon } => {
+                write!(f, "daemon {daemon} is told to end, and started again after {lasts:.3} s")
+            }
             Fault::Sleep { daemon } => write!(f, "daemon {daemon} is stopped for {lasts:.3} s"),
             Fault::Network { daemon, passage } => {
                 write!(f, "between daemon {daemon} and Redis passes {passage:?} for {lasts:.3} s")

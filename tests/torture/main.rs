@@ -14,6 +14,7 @@ mod world;
 
 // What happens to it, and what must come of it.
 mod faults;
+mod operator;
 mod oracle;
 mod run;
 mod stream;

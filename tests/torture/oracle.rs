@@ -35,6 +35,8 @@ pub enum Wrong {
     Early,
     /// Handed out by a daemon to whom it was last reported otherwise.
     Contradicts,
+    /// Handed out although an operator had been told that there would be none.
+    Forbidden,
     Missed,
     /// A second stop of a session whose end was known.
     Double,
@@ -102,15 +104,27 @@ impl Ledger {
         }
     }
 
-    /// The streamer has obeyed. `empty_since` was before it first reported so; faults were over at `calm`, if they are.
-    pub fn executed(&mut self, at: Duration, command: &Command, empty_since: Option<Duration>, calm: Option<Duration>) {
+    /// A command has arrived for a stream whose auto-end is held by an operator.
+    pub fn forbidden(&mut self, at: Duration, command: &Command, since: Duration) {
+        let what = format!("{} though it was to be held since {:.3}", command.id, since.as_secs_f64());
+        self.violated(Wrong::Forbidden, at, what);
+    }
+
+    /// The streamer has obeyed. It was to be empty for `timeout`. `empty_since` was before it first reported so; faults were over at `calm`, if they are.
+    pub fn executed(
+        &mut self,
+        at: Duration,
+        command: &Command,
+        timeout: Duration,
+        (empty_since, calm): (Option<Duration>, Option<Duration>),
+    ) {
         self.executed += 1;
         if let (Some(since), Some(calm)) = (empty_since, calm) {
             self.late = self.late.max(at.saturating_sub(due(since, calm)));
         }
         let empty_for = empty_since.map_or(Duration::ZERO, |since| at.saturating_sub(since));
         self.note(at, format_args!("obeyed after {:.3} s", empty_for.as_secs_f64()));
-        if empty_for < TIMEOUT {
+        if empty_for < timeout {
             let what = format!("{} was obeyed after only {:.3} s", command.id, empty_for.as_secs_f64());
             self.violated(Wrong::Early, at, what);
         }
@@ -224,7 +238,7 @@ impl Totals {
             self.deliveries += ledger.deliveries;
             self.late = self.late.max(ledger.late);
         }
-        self.wrong += verdict.count(&[Wrong::Early, Wrong::Contradicts]);
+        self.wrong += verdict.count(&[Wrong::Early, Wrong::Contradicts, Wrong::Forbidden]);
         self.missed += verdict.count(&[Wrong::Missed]);
         self.double += verdict.count(&[Wrong::Double]);
         self.died += verdict.died.len();
@@ -308,13 +322,13 @@ mod tests {
     #[test]
     fn a_stop_one_millisecond_early_is_wrong() {
         let mut ledger = Ledger::of("jazz");
-        ledger.executed(ms(5_000), &command("a"), Some(ms(1_000)), None);
+        ledger.executed(ms(5_000), &command("a"), TIMEOUT, (Some(ms(1_000)), None));
         assert_eq!(found(&ledger), []);
         let mut ledger = Ledger::of("jazz");
-        ledger.executed(ms(4_999), &command("a"), Some(ms(1_000)), None);
+        ledger.executed(ms(4_999), &command("a"), TIMEOUT, (Some(ms(1_000)), None));
         assert_eq!(found(&ledger), [Wrong::Early]);
         let mut ledger = Ledger::of("jazz");
-        ledger.executed(ms(9_000), &command("a"), None, None);
+        ledger.executed(ms(9_000), &command("a"), TIMEOUT, (None, None));
         assert_eq!(found(&ledger), [Wrong::Early], "it has never been reported empty");
     }
 
@@ -334,7 +348,7 @@ mod tests {
     #[test]
     fn a_second_stop_is_double_once_the_first_is_known() {
         let mut ledger = Ledger::of("jazz");
-        ledger.executed(ms(5_000), &command("a"), Some(ms(0)), None);
+        ledger.executed(ms(5_000), &command("a"), TIMEOUT, (Some(ms(0)), None));
         ledger.delivered(ms(5_100), &command("b"), None);
         assert_eq!(found(&ledger), [], "nobody knew of the first");
         ledger.end_is_known("s1");

@@ -23,6 +23,8 @@ pub enum Passage {
     Everything,
     /// Connections are closed, and new ones too.
     Nothing,
+    /// Of the next bytes only a part arrives, and then the connection is closed; new ones are opened.
+    Torn,
     /// Connections stay. What is sent arrives when it is over, long after anybody waits for it.
     Late {
         requests: bool,
@@ -57,6 +59,7 @@ impl Valve {
             match passage {
                 Passage::Everything => 0,
                 Passage::Nothing => 1,
+                Passage::Torn => 6,
                 Passage::Late { requests, answers } => 2 + u8::from(requests) + 2 * u8::from(answers),
             },
             SeqCst,
@@ -66,6 +69,7 @@ impl Valve {
     fn passage(&self) -> Passage {
         match self.0.load(SeqCst) {
             0 => Passage::Everything,
+            6 => Passage::Torn,
             late @ 2..=5 => Passage::Late { requests: (late - 2) & 1 == 1, answers: (late - 2) & 2 == 2 },
             _ => Passage::Nothing,
         }
@@ -173,7 +177,9 @@ fn pump(mut from: impl Read, mut to: impl Write, valve: &Valve, direction: Direc
         while valve.passage().holds_back(direction) {
             sleep(LOOK_EVERY);
         }
-        if length == 0 || valve.passage() == Passage::Nothing || to.write_all(&bytes[..length]).is_err() {
+        let passage = valve.passage();
+        let arrives = if passage == Passage::Torn { length / 2 } else { length };
+        if length == 0 || passage == Passage::Nothing || to.write_all(&bytes[..arrives]).is_err() || arrives < length {
             return;
         }
     }

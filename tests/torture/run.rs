@@ -19,7 +19,7 @@ use crate::{
     world::{TIMEOUT, World},
 };
 
-const STREAMS: usize = 16;
+const STREAMS: usize = 20;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// A run that lasts longer is out of hand.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
@@ -31,6 +31,8 @@ const AFTERWARDS: Duration = TIMEOUT.saturating_add(Duration::from_secs(2));
 pub struct Progress {
     began: Instant,
     calm: AtomicU64,
+    /// When Redis lost everything, the last time.
+    lost: AtomicU64,
     over: AtomicBool,
     /// A bit for each stream that has come to its right end, or never will.
     settled: AtomicU64,
@@ -40,8 +42,8 @@ const NOT_YET: u64 = u64::MAX;
 
 impl Progress {
     fn new() -> Self {
-        let (calm, over) = (AtomicU64::new(NOT_YET), AtomicBool::new(false));
-        Self { began: Instant::now(), calm, over, settled: AtomicU64::new(0) }
+        let [calm, lost] = [NOT_YET; 2].map(AtomicU64::new);
+        Self { began: Instant::now(), calm, lost, over: AtomicBool::new(false), settled: AtomicU64::new(0) }
     }
 
     pub fn now(&self) -> Duration {
@@ -50,7 +52,12 @@ impl Progress {
 
     /// When the last fault was over, if it is.
     pub fn calm(&self) -> Option<Duration> {
-        Some(self.calm.load(SeqCst)).filter(|at| *at != NOT_YET).map(Duration::from_millis)
+        told(&self.calm)
+    }
+
+    /// Whether Redis has lost since then what it was told.
+    pub fn has_lost_since(&self, then: Duration) -> bool {
+        told(&self.lost).is_some_and(|at| at >= then)
     }
 
     pub fn is_over(&self) -> bool {
@@ -72,6 +79,10 @@ impl Progress {
     fn end(&self) {
         self.over.store(true, SeqCst);
     }
+}
+
+fn told(at: &AtomicU64) -> Option<Duration> {
+    Some(at.load(SeqCst)).filter(|at| *at != NOT_YET).map(Duration::from_millis)
 }
 
 /// Streamers end with the run, also where it panics.
@@ -133,6 +144,9 @@ fn see_through(world: &mut World, course: &mut Course, progress: &Progress) -> V
         let now = progress.now();
         assert!(now < ENDS_WITHIN, "the run is not over after {now:?}; settled: {:b}", progress.settled.load(SeqCst));
         let nothing_left = course.go_on(world);
+        if let Some(at) = course.redis_lost() {
+            progress.lost.store(at.as_millis() as u64, SeqCst);
+        }
         let mut all_serve = true;
         for (number, daemon) in world.daemons.iter_mut().enumerate() {
             all_serve &= daemon.look().unwrap_or_else(|how| {

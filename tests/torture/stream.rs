@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 
 use crate::{
     daemon::Door,
+    operator::{Operator, Promise, Wish},
     oracle::{Command, Ledger, Said},
     run::Progress,
     truth::{Kind, Truth},
-    world::DAEMONS,
+    world::{DAEMONS, TIMEOUT},
 };
 
 const REPORTS_EVERY: Duration = Duration::from_millis(400);
@@ -57,6 +58,7 @@ pub struct Stream {
 
     stage: Stage,
     truth: Truth,
+    operator: Operator,
     number: u32,
     session: String,
     started_at: Option<String>,
@@ -80,6 +82,7 @@ impl Stream {
         let channel = format!("{index}-{kind:?}");
         let next_report = Duration::from_millis(random.random_range(0..400));
         let truth = Truth::draw(kind, Duration::ZERO, &mut random);
+        let operator = Operator::draw(kind, Duration::ZERO, &mut random);
         Self {
             index,
             kind,
@@ -91,6 +94,7 @@ impl Stream {
             progress,
             stage: Stage::Live,
             truth,
+            operator,
             number: 0,
             session: String::new(),
             started_at: None,
@@ -146,7 +150,13 @@ impl Stream {
     fn advance(&mut self, now: Duration) {
         if self.truth.advance(now) {
             self.empty_since = None;
+            self.operator.somebody_came();
         }
+    }
+
+    /// What an operator was told will not be, and since when; what Redis was told it may have lost.
+    fn promised(&self) -> Option<(Duration, Promise)> {
+        self.operator.promised().filter(|(since, _)| !self.progress.has_lost_since(*since))
     }
 
     // ---- what it says ----
@@ -154,7 +164,11 @@ impl Stream {
     fn live(&mut self, now: Duration) {
         let changes = self.truth.next_change().is_some_and(|at| at <= now);
         self.advance(now);
-        if let (Some(since), Some(calm), false) = (self.empty_since, self.progress.calm(), self.missed) {
+        if let Some(wish) = self.operator.wish(now) {
+            self.wish(now, wish);
+        }
+        let may_end = !self.missed && !self.operator.interferes();
+        if let (Some(since), Some(calm), true) = (self.empty_since, self.progress.calm(), may_end) {
             self.missed = self.ledger.still_runs(now, since, calm);
         }
         // Not every change is reported at once: the next report tells of it.
@@ -259,6 +273,38 @@ impl Stream {
         false
     }
 
+    /// An operator asks one daemon after the other, until one does it.
+    fn wish(&mut self, now: Duration, wish: Wish) {
+        if wish == Wish::Resume {
+            if self.promised().is_some() {
+                // From here on it counts, and not from earlier.
+                self.empty_since = self.empty_since.map(|_| now);
+            }
+            self.operator.takes_back();
+        }
+        let mut line = format!("an operator wants {wish:?}");
+        let mut order: Vec<usize> = (0..self.doors.len()).collect();
+        order.shuffle(&mut self.random);
+        for daemon in order {
+            let answer = self.doors[daemon].address().map(|address| self.operate(address, wish));
+            let _ = write!(line, "; {daemon} {answer:?}");
+            if answer == Some(Ok(200)) {
+                self.operator.done(now, wish);
+                break;
+            }
+        }
+        self.ledger.note(now, line);
+    }
+
+    fn operate(&self, address: SocketAddr, wish: Wish) -> Result<u16, String> {
+        let (action, body) = wish.request();
+        let url = format!("http://{address}/api/v1/streams/{}/{action}", self.channel);
+        let answer = self.agent.post(url).header("content-type", "application/json").send(body);
+        let status = answer.map_err(|error| error.to_string())?.status().as_u16();
+        assert!([200, 404, 409, 503].contains(&status), "an operator got {status}");
+        Ok(status)
+    }
+
     fn post(&self, address: SocketAddr, body: &Value) -> Result<Value, String> {
         let request = self.agent.post(format!("http://{address}/api/v1/ingest"));
         let answer = request.header("content-type", "application/json").send(body.to_string());
@@ -292,6 +338,11 @@ impl Stream {
     fn hear(&mut self, command: &Command, known: Option<&Said>) {
         let now = self.progress.now();
         self.ledger.delivered(now, command, known);
+        if let Some((since, Promise::Held { .. })) = self.promised()
+            && command.session == self.session
+        {
+            self.ledger.forbidden(now, command, since);
+        }
         if let Some(outcome) = self.outcomes.get(&command.id) {
             return self.acknowledge(command, outcome);
         }
@@ -303,7 +354,11 @@ impl Stream {
         let Truth { listeners, joins, .. } = self.truth;
         let lives = self.stage == Stage::Live && command.session == self.session;
         if lives && listeners == 0 && command.joins == Some(joins) {
-            self.ledger.executed(now, command, self.empty_since, self.progress.calm());
+            let later = match self.promised() {
+                Some((_, Promise::Later(by))) => by,
+                _ => Duration::ZERO,
+            };
+            self.ledger.executed(now, command, TIMEOUT + later, (self.empty_since, self.progress.calm()));
             self.stage = Stage::Ended;
             self.acknowledge(command, "ok");
         } else {

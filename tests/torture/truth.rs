@@ -17,6 +17,12 @@ pub enum Kind {
     AlwaysHeard,
     /// Begins a new session after each stop.
     Returns,
+    /// Never heard, and an operator pauses its auto-end for a while.
+    Paused,
+    /// An operator keeps it alive, and somebody comes and goes in the end.
+    KeptAlive,
+    /// Never heard, and an operator extends its countdown.
+    Extended,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +44,14 @@ impl Kind {
     /// The cast of every run.
     pub const fn of(index: usize) -> Self {
         match index {
-            0..4 => Self::NeverHeard,
-            4..8 => Self::Left,
-            8..12 => Self::Flaps,
-            12..14 => Self::AlwaysHeard,
-            _ => Self::Returns,
+            0..3 => Self::NeverHeard,
+            3..6 => Self::Left,
+            6..10 => Self::Flaps,
+            10..12 => Self::AlwaysHeard,
+            12..14 => Self::Returns,
+            14..16 => Self::Paused,
+            16..18 => Self::KeptAlive,
+            _ => Self::Extended,
         }
     }
 }
@@ -53,7 +62,13 @@ impl Truth {
         let mut story = Story { at: now.as_millis() as u64, changes: Vec::new() };
         let mut listeners = 0;
         match kind {
-            Kind::NeverHeard => {}
+            Kind::NeverHeard | Kind::Paused | Kind::Extended => {}
+            Kind::KeptAlive => {
+                story.wait(random.random_range(13_000..16_000));
+                story.joins();
+                story.wait(random.random_range(50..1_000));
+                story.leaves();
+            }
             Kind::Left => {
                 listeners = random.random_range(1..4);
                 let end = random.random_range(1_000..16_000);
