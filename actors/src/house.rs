@@ -105,7 +105,9 @@ pub fn build(f: Foundations) -> House {
         let attention = Arc::new(Attention::default());
         let broker =
             Broker::new(f.clock, me.clone().recipient(), Arc::clone(&attention), f.metrics.broker.clone()).start();
-        let control = StreamControl::new(f.clock, f.commands_waiting.clone(), me.clone().recipient()).start();
+        let control =
+            StreamControl::new(f.clock, Arc::clone(&f.health), f.commands_waiting.clone(), me.clone().recipient())
+                .start();
         let stats = StatsActor::new(
             f.clock,
             started,

@@ -175,6 +175,8 @@ pub struct Committed {
     pub wishes: Vec<(ChannelId, Action)>,
     /// The store's clock and this machine's disagree.
     pub clock_jumped: bool,
+    /// All that is held has been leased anew: for so long, counted from when this visit began.
+    pub leased: Option<Duration>,
 }
 
 /// Slots changed hands.
@@ -219,8 +221,8 @@ fn failed(error: impl std::fmt::Display) -> StoreError {
 #[derive(Debug, Default)]
 pub struct StoreHealth {
     failing: AtomicBool,
-    /// Since when it fails without a break, on the boot clock in microseconds.
-    failing_since: AtomicU64,
+    /// Until when what is held of a shared store cannot be another's, on the boot clock in microseconds.
+    leased_until: AtomicU64,
     detail: Mutex<String>,
     /// Slots of a shared store that are this daemon's, and one more; 0 where the store is its own.
     slots: AtomicUsize,
@@ -265,16 +267,21 @@ impl StoreHealth {
             .then(|| self.detail.lock().map_or_else(|e| e.into_inner().clone(), |detail| detail.clone()))
     }
 
-    /// Whether a shared store has failed for as long as a lease: others may have what is held here.
-    pub fn is_cut_off(&self, now: Timestamp, lease: Duration) -> bool {
-        let since = Timestamp::from_micros(self.failing_since.load(Relaxed));
-        self.slots().is_some_and(|slots| slots > 0) && self.failing.load(Relaxed) && now.since(since) >= lease
+    /// Whether nobody else can have what is held here.
+    pub fn is_ours(&self, now: Timestamp) -> bool {
+        self.slots().is_none() || now < Timestamp::from_micros(self.leased_until.load(Relaxed))
     }
 
-    fn set(&self, now: Timestamp, failure: Option<&StoreError>) {
-        if failure.is_some() && !self.failing.load(Relaxed) {
-            self.failing_since.store(now.as_micros(), Relaxed);
-        }
+    pub(crate) fn set_leased_until(&self, until: Timestamp) {
+        self.leased_until.store(until.as_micros(), Relaxed);
+    }
+
+    /// Whether others may have what is held of a shared store: it was not reached for as long as a lease.
+    pub fn is_cut_off(&self, now: Timestamp) -> bool {
+        self.slots().is_some_and(|slots| slots > 0) && !self.is_ours(now)
+    }
+
+    fn set(&self, failure: Option<&StoreError>) {
         if let (Some(failure), Ok(mut detail)) = (failure, self.detail.lock()) {
             *detail = failure.to_string();
         }
@@ -426,8 +433,7 @@ impl StoreActor {
             Err(error) => {
                 // The store itself is lost with the panic: nothing can be kept any more.
                 tracing::error!(%error, "the store panicked; ending, so that the service manager starts the daemon anew");
-                let now = actor.world.clock.now().at;
-                actor.health.set(now, Some(&StoreError::Failed(error.to_string())));
+                actor.health.set(Some(&StoreError::Failed(error.to_string())));
                 actix::System::current().stop_with_code(70);
             }
         });
@@ -452,10 +458,9 @@ impl StoreActor {
                 }
                 if self.health.failing.load(Relaxed) {
                     tracing::info!("the store takes writes again; evidence is to be reported anew");
-                    let now = self.world.clock.now().at;
-                    self.health.set(now, None);
+                    self.health.set(None);
                     self.metrics.failing.set(0);
-                    self.world.continuity.store_recovered(now);
+                    self.world.continuity.store_recovered(self.world.clock.now().at);
                 }
                 refused = self.learn(ctx, committed);
             }
@@ -464,7 +469,7 @@ impl StoreActor {
                 if !self.health.failing.load(Relaxed) {
                     tracing::error!(%error, "the store cannot be written: no stop is decided until it can; trying again every second");
                 }
-                self.fails(self.world.clock.now().at, &error);
+                self.fails(&error);
                 self.metrics.dropped_decisions.inc_by(self.group.put_back(group) as u64);
             }
         }
@@ -490,8 +495,8 @@ impl StoreActor {
         }
     }
 
-    fn fails(&self, since: Timestamp, error: &StoreError) {
-        self.health.set(since, Some(error));
+    fn fails(&self, error: &StoreError) {
+        self.health.set(Some(error));
         self.metrics.failing.set(1);
         self.world.continuity.store_failed();
     }
@@ -506,7 +511,7 @@ impl StoreActor {
         if self.away_for(now) > SLOW_AFTER && !self.health.failing.load(Relaxed) {
             let error = failed(format_args!("it has not answered for {} s", SLOW_AFTER.as_secs()));
             tracing::error!(%error, "the store hangs: no stop is decided until it answers; look at its disk, or its Redis");
-            self.fails(self.away_since, &error);
+            self.fails(&error);
         }
     }
 
@@ -526,6 +531,9 @@ impl StoreActor {
 
     /// Passes on what others did to a shared store; answers which channels are not ours any more.
     fn learn(&mut self, ctx: &mut Context<Self>, committed: Committed) -> HashSet<ChannelId> {
+        if let Some(lease) = committed.leased {
+            self.health.set_leased_until(self.away_since.plus(lease));
+        }
         if committed.clock_jumped {
             self.world.continuity.clock_doubted(self.world.clock.now().at);
         }

@@ -21,15 +21,18 @@ use tokio::sync::oneshot;
 use self::outbox::Outbox;
 use crate::{
     clock::{Clock, Timestamp},
-    identity::SourceId,
+    identity::{ChannelId, SourceId},
     mailbox::deliver,
     protocol::{Collect, Delivered, Instruction, Offer, RegisterOutlet, Retract, SourcePattern, StopCommand},
+    store::StoreHealth,
     vitals::SignOfLife,
 };
 
 pub const MAILBOX: usize = 262_144;
 /// One source's commands are not looked after more often than this.
 const AT_MOST_EVERY: Duration = Duration::from_millis(10);
+/// How often it is looked whether what is held is this daemon's own again.
+const OURS_AGAIN_EVERY: Duration = Duration::from_millis(250);
 /// Open requests that wait for a command.
 const WAITERS: usize = 10_000;
 
@@ -55,6 +58,8 @@ struct Outlet {
 
 pub struct StreamControl {
     clock: Clock,
+    /// Whether another daemon may have the channels by now, and know better.
+    store: Arc<StoreHealth>,
     outbox: Outbox,
     outlets: Vec<Outlet>,
     waiters: HashMap<SourceId, Vec<Waiter>>,
@@ -67,9 +72,15 @@ pub struct StreamControl {
 }
 
 impl StreamControl {
-    pub fn new(clock: Clock, commands_waiting: CommandsWaiting, delivered: Recipient<Delivered>) -> Self {
+    pub fn new(
+        clock: Clock,
+        store: Arc<StoreHealth>,
+        commands_waiting: CommandsWaiting,
+        delivered: Recipient<Delivered>,
+    ) -> Self {
         Self {
             clock,
+            store,
             outbox: Outbox::default(),
             outlets: Vec::new(),
             waiters: HashMap::new(),
@@ -86,11 +97,16 @@ impl StreamControl {
         fitting.max_by_key(|outlet| outlet.sources.closeness()).map(|outlet| &outlet.recipient)
     }
 
+    /// What is due for a source: nothing while it may be another daemon's to say.
+    fn take(&mut self, source: &SourceId, only: Option<&ChannelId>, now: Timestamp) -> Vec<StopCommand> {
+        if self.store.is_ours(now) { self.outbox.take(source, only, now) } else { Vec::new() }
+    }
+
     /// Hands out what is due for one source, to an adapter or to whoever waits.
     fn deliver(&mut self, ctx: &mut Context<Self>, source: &SourceId) {
         let now = self.clock.now().at;
         if let Some(outlet) = self.outlet_of(source).cloned() {
-            for command in self.outbox.take(source, None, now) {
+            for command in self.take(source, None, now) {
                 let delivered = Delivered { channel: command.channel.clone(), id: command.id.clone() };
                 let sent = instruct(&outlet, Instruction::Execute(command)).into_actor(self);
                 ctx.spawn(sent.map(move |sent, control, ctx| {
@@ -100,7 +116,7 @@ impl StreamControl {
                 }));
             }
         } else if let Some(mut waiters) = self.waiters.remove(source) {
-            let commands = self.outbox.take(source, None, now);
+            let commands = self.take(source, None, now);
             if commands.is_empty() {
                 self.waiters.insert(source.clone(), waiters);
             } else {
@@ -163,8 +179,13 @@ impl StreamControl {
             let now = control.clock.now().at;
             control.outbox.expire(&whose, now);
             control.refresh();
-            if let Some(next) = control.next_due(&whose) {
-                control.plan(ctx, whose, next.max(now.plus(AT_MOST_EVERY)));
+            let next = if control.store.is_ours(now) {
+                control.next_due(&whose).map(|next| next.max(now.plus(AT_MOST_EVERY)))
+            } else {
+                control.outbox.next_expiry(&whose).map(|_| now.plus(OURS_AGAIN_EVERY))
+            };
+            if let Some(next) = next {
+                control.plan(ctx, whose, next);
             }
         });
         self.planned.insert(source, (at, timer));
@@ -224,7 +245,7 @@ impl Handler<Collect> for StreamControl {
     fn handle(&mut self, collect: Collect, ctx: &mut Self::Context) {
         let Collect { source, only, wait, reply } = collect;
         let now = self.clock.now().at;
-        let commands = self.outbox.take(&source, only.as_ref(), now);
+        let commands = self.take(&source, only.as_ref(), now);
         if !commands.is_empty() || wait.is_zero() || self.waiting_requests >= WAITERS {
             self.hand_over(ctx, reply, commands);
             self.refresh();

@@ -72,9 +72,7 @@ impl Standing {
 
     pub fn of(front: &Front, something_fails: bool) -> Self {
         match front.stage() {
-            Stage::Serving if front.store.is_cut_off(front.clock.now().at, front.config.load().store.redis_lease) => {
-                Self::CutOff
-            }
+            Stage::Serving if front.store.is_cut_off(front.clock.now().at) => Self::CutOff,
             Stage::Serving if front.store.slots() == Some(0) => Self::Standby,
             Stage::Starting => Self::Starting,
             Stage::Stopping => Self::Stopping,

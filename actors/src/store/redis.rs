@@ -205,6 +205,7 @@ impl RedisStore {
         let waits = slots.iter().any(|(_, _, how)| how == "waits");
         if !waits {
             self.held_since = Some(began);
+            self.untold.leased = Some(self.lease);
         }
         let change = self.leases.renewed(slots);
         let new: Vec<Slot> = self.leases.unread().collect();
@@ -436,6 +437,8 @@ impl Store for RedisStore {
         if self.closed {
             return Ok(Committed { refused: group.channels().cloned().collect(), ..Committed::default() });
         }
+        // Of an earlier visit, in which something failed afterwards.
+        self.untold.leased = None;
         self.line()?;
         self.renew()?;
         self.write(group)?;

@@ -5,7 +5,11 @@ use std::{cell::RefCell, rc::Rc};
 use actix::Addr;
 
 use super::*;
-use crate::{identity::ChannelId, protocol::StopReason};
+use crate::{
+    identity::ChannelId,
+    protocol::StopReason,
+    territory::{Slot, Territory},
+};
 
 const SOURCE: &str = "icecast:studio/jazz";
 
@@ -73,10 +77,15 @@ fn retract(id: &str) -> Retract {
 type Told = Rc<RefCell<Vec<String>>>;
 
 async fn control_with_adapter(capacity: usize) -> (Addr<StreamControl>, Told, oneshot::Sender<()>) {
+    control_of(Arc::default(), capacity).await
+}
+
+async fn control_of(store: Arc<StoreHealth>, capacity: usize) -> (Addr<StreamControl>, Told, oneshot::Sender<()>) {
     let told = Told::default();
     let (begun, begin) = oneshot::channel();
     let outlet = Adapter { told: Rc::clone(&told), capacity, begin: Some(begin) }.start().recipient();
-    let control = StreamControl::new(Clock::System, CommandsWaiting::default(), Channel.start().recipient()).start();
+    let control = StreamControl::new(Clock::System, store, CommandsWaiting::default(), Channel.start().recipient());
+    let control = control.start();
     control
         .send(RegisterOutlet {
             owner: "adapter".into(),
@@ -138,4 +147,30 @@ async fn a_streamer_that_collects_gets_nothing_that_was_taken_back() {
     let (reply, answer) = oneshot::channel();
     control.send(Collect { source: radio, only: None, wait: Duration::ZERO, reply }).await.unwrap();
     assert_eq!(answer.await.unwrap(), []);
+}
+
+#[actix::test]
+async fn what_another_daemon_may_have_by_now_is_not_handed_out_until_it_is_surely_ours_again() {
+    let store = Arc::<StoreHealth>::default();
+    store.set_territory(&Territory::Slots([(Slot::of("jazz"), 1)].into()));
+    store.set_leased_until(Clock::System.now().at);
+    let (control, told, begun) = control_of(Arc::clone(&store), 16).await;
+    begun.send(()).unwrap();
+    control.send(offer("a")).await.unwrap();
+    let collect = async |wait| {
+        let (reply, commands) = oneshot::channel();
+        let source = SourceId::new("nobodys").unwrap();
+        control.send(Collect { source, only: None, wait, reply }).await.unwrap();
+        commands.await.unwrap().len()
+    };
+    let Offer(to_a_streamer) = offer("b");
+    let source = SourceId::new("nobodys").unwrap();
+    control.send(Offer(StopCommand { source, ..to_a_streamer })).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(collect(Duration::ZERO).await, 0);
+    assert_eq!(collect(Duration::from_millis(100)).await, 0);
+    assert_eq!(*told.borrow(), [] as [String; 0]);
+    store.set_leased_until(Clock::System.now().at.plus(Duration::from_secs(60)));
+    assert_eq!(collect(Duration::from_secs(10)).await, 1);
+    until_told(&told, "execute a").await;
 }
