@@ -58,6 +58,8 @@ pub const MAILBOX: usize = 64;
 pub const ENDED_SHOWN_FOR: Duration = Duration::from_secs(60);
 /// When the store's mailbox was full, saving is tried again after this.
 const SAVE_RETRY: Duration = Duration::from_millis(100);
+/// What was reported of a channel before it was taken over has been read from Redis by then.
+const HEARS_OTHERS_WITHIN: Duration = Duration::from_millis(300);
 /// When the way to the streamers was full, a stop is offered again after this.
 const OFFER_RETRY: Duration = Duration::from_millis(100);
 /// A countdown that stands still since a restart is written so after this, if nobody has reported.
@@ -196,7 +198,7 @@ pub struct ChannelActor {
     pinned_zero: Option<Timestamp>,
     /// What the store could not take.
     unsaved: Option<Box<Save>>,
-    /// The way to the streamers was full: when the stop is offered again.
+    /// When the stop is offered, for the first time after a takeover, or again where the way to the streamers was full.
     offer_at: Option<Timestamp>,
 }
 
@@ -209,6 +211,9 @@ impl ChannelActor {
         place: Place,
     ) -> Self {
         let policy = Arc::clone(world.rules.borrow().policy_of(stream.id.as_str()));
+        // What others were told of it meanwhile comes first: it may take the stop back.
+        let is_taken_over = stream.has_stop_to_offer() && world.territory.borrow().is_shared();
+        let offer_at = is_taken_over.then(|| world.clock.now().at.plus(HEARS_OTHERS_WITHIN));
         Self {
             stream,
             policy,
@@ -219,7 +224,7 @@ impl ChannelActor {
             lost: false,
             pinned_zero,
             unsaved: None,
-            offer_at: None,
+            offer_at,
         }
     }
 

@@ -49,6 +49,10 @@ const CLOCK_EVERY: Duration = Duration::from_millis(50);
 const LATE: Duration = Duration::from_secs(2);
 /// What is to be done with a channel is done within this or not at all: whoever asked has been told that it was not.
 const QUESTION_VALID: Duration = Duration::from_secs(2);
+/// What was parked says that a stop must not be; until its owner knows, or the stop is valid no more, none is passed on.
+const WITHHELD_FOR: Duration = Duration::from_secs(60);
+/// Channels of which commands are withheld.
+const WITHHELD_MAX: usize = 100_000;
 /// What was parked for longer says nothing any more.
 const FOUND_WITHIN: Duration = Duration::from_secs(60);
 /// Redis's clock is known for so long after a look at it.
@@ -288,6 +292,8 @@ pub struct Fleet {
     told: Vec<Told>,
     bulletin_planned: bool,
     holds: BTreeSet<Slot>,
+    /// Channels of which something was parked here that their owner may not know yet, and until when that counts.
+    withheld: HashMap<ChannelId, Timestamp>,
     questions: VecDeque<(Arc<str>, u64)>,
     /// What is parked and being taken in.
     in_hand: HashSet<(Slot, String)>,
@@ -316,6 +322,7 @@ impl Fleet {
             told: Vec::new(),
             bulletin_planned: false,
             holds: BTreeSet::new(),
+            withheld: HashMap::new(),
             questions: VecDeque::new(),
             in_hand: HashSet::new(),
             redis: None,
@@ -351,7 +358,13 @@ impl Fleet {
     /// Lays reports where whoever holds their slots next finds them, as far as they are worth it.
     fn park(&mut self, ctx: &mut Context<Self>, reported: Reported, received: Timestamp, tally: &Arc<Tally>) {
         let at = self.on_redis(received);
+        let until = self.now().plus(WITHHELD_FOR);
         for (slot, what) in reported.lasting().apart(|slot| slot) {
+            if self.withheld.len() + what.reports.len() > WITHHELD_MAX {
+                tally.busy();
+                continue;
+            }
+            self.withheld.extend(what.reports.iter().map(|(channel, _)| (channel.clone(), until)));
             let waiting = Waiting::Parked { tally: Arc::clone(tally), reports: what.reports.len() as u32 };
             let number = self.expect(ctx, waiting, PATIENCE);
             let body = written(&Dated { at, what });
@@ -438,7 +451,9 @@ impl Fleet {
     fn beat(&mut self, ctx: &mut Context<Self>) {
         self.totals = self.home.cells.totals();
         self.publish();
-        self.look_around(self.now());
+        let now = self.now();
+        self.withheld.retain(|_, until| *until > now);
+        self.look_around(now);
         ctx.run_later(BULLETIN_EVERY, Self::beat);
     }
 
@@ -568,11 +583,19 @@ impl Fleet {
         let now = self.now();
         // Of whose age nobody knows is not delivered: it comes again.
         let on_the_way = age.most.unwrap_or(Duration::MAX);
+        let Some(waiting) = self.waiting.remove(&number) else { return };
+        if let (Waiting::Reports { reported, .. }, Answer::Taken { .. }) = (&waiting, &answer) {
+            // From here on it knows what is newer than anything that was parked.
+            reported.reports.iter().for_each(|(channel, _)| {
+                self.withheld.remove(channel);
+            });
+        }
         let arrived = |orders: Vec<Order>| {
             let commands = orders.into_iter().map(|order| order.arrived(now, on_the_way));
-            commands.filter(|command| command.valid_until > now).collect::<Vec<_>>()
+            let stands =
+                |command: &StopCommand| command.valid_until > now && !self.withheld.contains_key(&command.channel);
+            commands.filter(stands).collect::<Vec<_>>()
         };
-        let Some(waiting) = self.waiting.remove(&number) else { return };
         match (waiting, answer) {
             (Waiting::Reports { tally, .. }, Answer::Taken { counted, commands }) => {
                 (0..counted.accepted).for_each(|_| tally.accepted());
