@@ -8,8 +8,7 @@ use crate::truth::Kind;
 
 /// When they begin to ask, in milliseconds of a session.
 const FIRST: Range<u64> = 500..4_500;
-/// What could not be done until then is not asked for any more: of a stream that is kept alive somebody comes later, which
-/// must be the last of it.
+/// What could not be done until then is not asked for any more: it must be over before somebody comes to what is kept alive.
 const GIVES_UP_AFTER: Duration = Duration::from_secs(10);
 /// How long a pause is.
 const PAUSE: Range<u64> = 2_000..8_000;

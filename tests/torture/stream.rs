@@ -32,6 +32,8 @@ const HELD_BACK_SECONDS: u64 = 1;
 /// One whose stream is over asks so often whether there is still something for it.
 const ASKS_EVERY: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// What a daemon takes in that is not its own has been given to Redis so long before at most.
+const PARKED_WITHIN: Duration = Duration::from_secs(2);
 /// Sessions of a stream that returns, and until when it begins one.
 const SESSIONS: u32 = 4;
 const LAST_BEGINNING: Duration = Duration::from_secs(20);
@@ -65,8 +67,8 @@ pub struct Stream {
     seq: u64,
     /// Before the first report that said so.
     empty_since: Option<Duration>,
-    /// What each daemon has taken in last, by the address it had: a new process may know nothing of it.
-    heard_by: Vec<Option<(SocketAddr, Said)>>,
+    /// What each daemon has taken in last, when, and by the address it had: a new process may know nothing of it.
+    heard_by: Vec<Option<(Duration, SocketAddr, Said)>>,
     acks: Vec<Value>,
     /// What became of each command: one that comes again is answered as before.
     outcomes: BTreeMap<String, &'static str>,
@@ -327,9 +329,12 @@ impl Stream {
             self.ledger.end_is_known(&self.session);
         }
         if let Some(said) = said {
-            self.heard_by[daemon] = Some((address, said));
+            self.heard_by[daemon] = Some((self.progress.now(), address, said));
         }
-        let known = self.heard_by[daemon].clone().filter(|(at, _)| *at == address).map(|(_, said)| said);
+        // What lay in Redis for the owner may be lost with it.
+        let still = |then: Duration| !self.progress.has_lost_since(then.saturating_sub(PARKED_WITHIN));
+        let known = self.heard_by[daemon].clone().filter(|(then, at, _)| *at == address && still(*then));
+        let known = known.map(|(_, _, said)| said);
         for command in answer["commands"].as_array().unwrap() {
             self.hear(&command_in(command), known.as_ref());
         }

@@ -64,7 +64,9 @@ impl Truth {
         match kind {
             Kind::NeverHeard | Kind::Paused | Kind::Extended => {}
             Kind::KeptAlive => {
-                story.wait(random.random_range(13_000..16_000));
+                // When nothing fails any more: whoever nobody has heard of between two reports may have come before the
+                // operator's word.
+                story.wait(random.random_range(26_000..27_000));
                 story.joins();
                 story.wait(random.random_range(50..1_000));
                 story.leaves();
