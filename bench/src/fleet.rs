@@ -1,21 +1,21 @@
 //! Several daemons on one Redis that share the channels: what a report costs that reaches the wrong one half of the time,
 //! and how soon a browser at a third one sees it.
 
+mod house;
+pub mod scale;
+
 use std::{
-    fs::File,
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    net::TcpStream,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 use tungstenite::{Message, WebSocket};
 
+use self::house::{Connection, House, PATIENCE};
 use crate::{
     figure::{Figure, Goal, Measured, Peer},
-    ingest::accepted,
-    server::{LOOK_EVERY, Server, pause},
+    server::pause,
     streamer::Streamer,
 };
 
@@ -23,8 +23,6 @@ const STREAMERS: usize = 8;
 /// Reports per request, and requests a second in which they come.
 const SIZES: [(u64, u32); 2] = [(1, 500), (100, 50)];
 const WARM_UP: Duration = Duration::from_secs(2);
-/// All that is waited for has come by then.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Channels whose listeners come and go, one after the other, each slower than its changes are paced.
 const CHANNELS: usize = 60;
 const REPORT_EVERY: Duration = Duration::from_millis(20);
@@ -72,90 +70,9 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// A Redis and the daemons on it. Ends with this value.
-struct House {
-    daemons: Vec<Server>,
-    redis: Child,
-    _home: tempfile::TempDir,
-}
-
-impl House {
-    fn start(daemons: usize) -> Result<Self> {
-        let home = tempfile::tempdir()?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-        command.current_dir(home.path()).stdin(Stdio::null()).stdout(File::create(home.path().join("redis.log"))?);
-        let redis = command.spawn().context("redis-server is needed: apt-get install redis-server")?;
-        let mut house = Self { daemons: Vec::new(), redis, _home: home };
-        for number in 0..daemons {
-            let home = house._home.path().join(number.to_string());
-            let settings = settings(port, if daemons == 1 { "standby" } else { "active" });
-            house.daemons.push(Server::daemon_with(&home, &settings)?);
-        }
-        let began = Instant::now();
-        for daemon in &mut house.daemons {
-            daemon.wait_until_ready()?;
-        }
-        let share = 256.0 / daemons as f64;
-        while daemons > 1 && !house.daemons.iter().all(|daemon| is_near(daemon, share)) {
-            ensure!(began.elapsed() < PATIENCE, "the daemons do not divide the channels");
-            pause(LOOK_EVERY * 100);
-        }
-        Ok(house)
-    }
-
-    fn cpu(&self) -> Result<Duration> {
-        self.daemons.iter().map(|daemon| daemon.process().cpu()).sum()
-    }
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        self.daemons.clear();
-        // It may have ended already.
-        let _ = self.redis.kill();
-        let _ = self.redis.wait();
-    }
-}
-
-fn is_near(daemon: &Server, share: f64) -> bool {
-    daemon.metric("sattva_slots").is_ok_and(|slots| (slots - share).abs() < 3.0)
-}
-
-fn settings(port: u16, sharing: &str) -> String {
-    format!("[store]\nredis_url = \"redis://127.0.0.1:{port}/0\"\nredis_sharing = \"{sharing}\"\n")
-}
-
-/// A connection on which one request follows the other.
-struct Connection(TcpStream);
-
-impl Connection {
-    fn open(address: SocketAddr) -> Result<Self> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self(socket))
-    }
-
-    fn send(&mut self, request: &[u8]) -> Result<u64> {
-        self.0.write_all(request)?;
-        let mut answer = Vec::new();
-        let mut part = [0; 16 << 10];
-        loop {
-            let read = self.0.read(&mut part)?;
-            ensure!(read > 0, "the daemon closed the connection");
-            answer.extend_from_slice(&part[..read]);
-            if let Some(accepted) = accepted(&answer)? {
-                return Ok(accepted);
-            }
-        }
-    }
-}
-
 /// CPU of all daemons for one report, in microseconds.
 fn cost(daemons: usize, reports: u64, rate: u32, seconds: u64) -> Result<f64> {
-    let house = House::start(daemons)?;
+    let house = House::start(daemons, "")?;
     let mut connections =
         house.daemons.iter().map(|daemon| Connection::open(daemon.address)).collect::<Result<Vec<_>>>()?;
     let mut streamers: Vec<Streamer> = (0..STREAMERS).map(|number| Streamer::new(number, reports)).collect();
@@ -186,7 +103,7 @@ fn cost(daemons: usize, reports: u64, rate: u32, seconds: u64) -> Result<f64> {
 
 /// The 99th percentile, in milliseconds.
 fn latency(seconds: u64) -> Result<f64> {
-    let house = House::start(3)?;
+    let house = House::start(3, "")?;
     let mut here = Connection::open(house.daemons[0].address)?;
     let names = (0..).map(|number| format!("c{number}"));
     let mut channels = Vec::new();

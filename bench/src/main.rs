@@ -62,6 +62,8 @@ enum Command {
     History(history::Args),
     /// Several daemons on one Redis.
     Fleet(fleet::Args),
+    /// A million channels on one Redis.
+    Scale(fleet::scale::Args),
     /// Start to ready.
     Ready(ready::Args),
     /// What it takes of a small host: start, memory, CPU.
@@ -168,6 +170,7 @@ fn group(words: &str, command: &Command) -> Result<Group> {
         Command::Polling(args) => polling::run(args)?,
         Command::History(args) => history::run(args)?,
         Command::Fleet(args) => fleet::run(args)?,
+        Command::Scale(args) => fleet::scale::run(args)?,
         Command::Ready(args) => ready::run(args)?,
         Command::Service(args) => service::run(args)?,
         Command::Fanout(args) => fanout::run(args)?,
