@@ -758,6 +758,14 @@ impl Handler<Operated> for ChannelActor {
     type Result = ();
 
     fn handle(&mut self, Operated { action, by, reply }: Operated, ctx: &mut Self::Context) {
+        // Whoever has the channel next, which may be soon or already so, would not know of it. A stop says so itself.
+        let must_be_kept = self.world.territory.borrow().is_shared();
+        let is_stop = matches!(action, Action::Stop { .. });
+        if must_be_kept && !is_stop && !self.world.continuity.may_stop() {
+            // Whoever asked may have gone.
+            let _ = reply.send(Err(ActionError::NotKept));
+            return;
+        }
         let mut refused = None;
         let (tally, kept) = Tally::new();
         self.input_of(ctx, Some(&tally), by.as_deref(), |stream, m| match stream.operate(m, action) {
@@ -777,11 +785,15 @@ impl Handler<Operated> for ChannelActor {
         };
         drop(tally);
         // Answered when it is on disk: what an operator was promised survives the daemon.
-        ctx.spawn(kept.into_actor(self).map(|kept, _, _| {
+        ctx.spawn(kept.into_actor(self).map(move |kept, _, _| {
             let kept = kept.unwrap_or_default();
             let durable = !kept.volatile && !kept.busy;
+            let answer = match state {
+                Ok(_) if must_be_kept && !durable => Err(ActionError::NotKept),
+                state => state.map(|state| Operation { state, durable }),
+            };
             // Whoever asked may have gone.
-            let _ = reply.send(state.map(|state| Operation { state, durable }));
+            let _ = reply.send(answer);
         }));
     }
 }

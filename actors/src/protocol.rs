@@ -384,6 +384,8 @@ pub enum ActionError {
     AlreadyStopping,
     #[error("the store cannot be written, so no stop can be decided; see /readyz")]
     StoreFailing,
+    #[error("it could not be written to Redis, and another daemon may have the channel; ask again, or another daemon")]
+    NotKept,
     #[error("the daemon is too busy; try again in a second")]
     Busy,
     #[error("another daemon has this channel")]

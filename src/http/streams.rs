@@ -109,11 +109,7 @@ pub async fn answer(front: &Front, channel: ChannelId, question: Question) -> Re
             let (reply, answer) = oneshot::channel();
             let asked = Operate { channel: channel.clone(), action, by, reply };
             let sent = front.house.supervisor.try_send(asked).is_ok();
-            let operation = ask(sent, answer).await?.map_err(|error| refused(&channel, error))?;
-            if !operation.durable && front.store.slots().is_some() {
-                return Err(not_kept());
-            }
-            Ok(json!(operation))
+            ask(sent, answer).await?.map(|operation| json!(operation)).map_err(|error| refused(&channel, error))
         }
         Question::Forget { source } => {
             let (reply, answer) = oneshot::channel();
@@ -235,13 +231,6 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
     Ok(wish)
 }
 
-/// Whoever has the channel next, which may be soon or already so, would not know of it.
-fn not_kept() -> Problem {
-    let detail =
-        "it could not be written to Redis, and another daemon may have the channel; ask again, or another daemon";
-    Problem::busy("not_kept", detail, 1)
-}
-
 fn refused(channel: &ChannelId, error: ActionError) -> Problem {
     let detail = error.to_string();
     match error {
@@ -253,6 +242,7 @@ fn refused(channel: &ChannelId, error: ActionError) -> Problem {
         ActionError::CountUnknown => Problem::conflict("count_unknown", detail),
         ActionError::AlreadyStopping => Problem::conflict("already_stopping", detail),
         ActionError::StoreFailing => Problem::busy("store_failing", detail, 5),
+        ActionError::NotKept => Problem::busy("not_kept", detail, 1),
         ActionError::Busy => Problem::busy("busy", detail, 1),
         ActionError::Elsewhere => Problem::busy("elsewhere", detail, 1),
     }
