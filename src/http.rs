@@ -17,6 +17,7 @@ pub mod problem;
 pub mod reports;
 pub mod request_id;
 pub mod session;
+pub mod span;
 pub mod stats;
 pub mod streams;
 pub mod upgrade;
@@ -56,6 +57,7 @@ use sattva_actors::{
     stats::LatestSample,
     store::StoreHealth,
     stream_control::CommandsWaiting,
+    traces::Traces,
 };
 
 use self::{
@@ -101,6 +103,7 @@ pub struct Front {
     pub store_notice: Option<String>,
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
+    pub traces: Traces,
     pub supervisor_depth: MailboxDepth,
     pub adapters: HealthBoard,
     pub webhooks: HealthBoard,
@@ -132,6 +135,7 @@ pub struct FrontParts {
     pub store_notice: Option<String>,
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
+    pub traces: Traces,
     pub supervisor_depth: MailboxDepth,
     pub adapters: HealthBoard,
     pub webhooks: HealthBoard,
@@ -161,6 +165,7 @@ impl Front {
             store_notice: parts.store_notice,
             reload: parts.reload,
             commands_waiting: parts.commands_waiting,
+            traces: parts.traces,
             supervisor_depth: parts.supervisor_depth,
             adapters: parts.adapters,
             webhooks: parts.webhooks,
