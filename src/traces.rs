@@ -146,7 +146,10 @@ impl Dispatch {
             clock,
             traces,
             fates,
-            resource: Resource::of_this_process(),
+            resource: Resource::of(
+                getrandom::u64().unwrap_or_else(|_| std::process::id().into()),
+                rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            ),
             anchor: clock.now(),
             held: Vec::new(),
             failures: 0,

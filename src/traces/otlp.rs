@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 /// The wall clock has been set, if it is further from where it should be.
 const STEP_MILLIS: u64 = 20;
-const SUCCESS_UNSAID: u8 = 0;
-const FAILED: u8 = 2;
+/// Codes of a status.
+const UNSET: u8 = 0;
+const ERROR: u8 = 2;
 
 /// Whose spans they are.
 pub struct Resource(Vec<(&'static str, String)>);
 
 impl Resource {
-    pub fn of_this_process() -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let instance = format!("{:016x}", getrandom::u64().unwrap_or_else(|_| std::process::id().into()));
+    /// Of one life of the daemon, on one host.
+    pub fn of(instance: u64, host: String) -> Self {
         Self(vec![
             ("service.name", "sattva-monitor".to_owned()),
             ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
-            ("service.instance.id", instance),
+            ("service.instance.id", format!("{instance:016x}")),
             ("host.name", host),
         ])
     }
@@ -134,7 +134,7 @@ fn told(span: &Span, moments: Moments) -> Told<'_> {
         end_time_unix_nano: moments.nanos(span.ended),
         attributes: span.attributes.iter().map(|(key, value)| Attribute { key, value: any(value) }).collect(),
         events: span.events.iter().map(|(name, at)| Happened { time_unix_nano: moments.nanos(*at), name }).collect(),
-        status: Status { code: if span.failed { FAILED } else { SUCCESS_UNSAID } },
+        status: Status { code: if span.failed { ERROR } else { UNSET } },
     }
 }
 
