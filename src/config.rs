@@ -39,7 +39,7 @@ pub use self::{
     schema::schema,
     sections::{
         Access, AutoEnd, ChannelOverride, Http, Icecast, Ingest, Janus, Log, LogFormat, Metrics, NginxRtmp,
-        RedisControl, Sharing, Stats, Store, WebSocket, Webhook,
+        RedisControl, Sharing, Stats, Store, Traces, WebSocket, Webhook,
     },
 };
 
@@ -70,6 +70,8 @@ pub struct Config {
     pub websocket: WebSocket,
     /// The daemon's own log.
     pub log: Log,
+    /// OpenTelemetry traces.
+    pub traces: Traces,
     /// The Icecast servers to watch: one `[[icecast]]` each.
     pub icecast: Vec<Icecast>,
     /// The nginx servers with nginx-rtmp to watch: one `[[nginx_rtmp]]` each.

@@ -18,6 +18,7 @@ pub mod problem;
 pub mod reports;
 pub mod request_id;
 pub mod session;
+pub mod span;
 pub mod stats;
 pub mod streams;
 pub mod upgrade;
@@ -57,6 +58,7 @@ use sattva_actors::{
     stats::LatestSample,
     store::StoreHealth,
     stream_control::CommandsWaiting,
+    traces::Traces,
 };
 
 use self::{
@@ -102,6 +104,7 @@ pub struct Front {
     pub store_notice: Option<String>,
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
+    pub traces: Traces,
     pub supervisor_depth: MailboxDepth,
     pub adapters: HealthBoard,
     pub webhooks: HealthBoard,
@@ -133,6 +136,7 @@ pub struct FrontParts {
     pub store_notice: Option<String>,
     pub reload: Arc<ReloadStatus>,
     pub commands_waiting: CommandsWaiting,
+    pub traces: Traces,
     pub supervisor_depth: MailboxDepth,
     pub adapters: HealthBoard,
     pub webhooks: HealthBoard,
@@ -162,6 +166,7 @@ impl Front {
             store_notice: parts.store_notice,
             reload: parts.reload,
             commands_waiting: parts.commands_waiting,
+            traces: parts.traces,
             supervisor_depth: parts.supervisor_depth,
             adapters: parts.adapters,
             webhooks: parts.webhooks,

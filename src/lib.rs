@@ -18,5 +18,6 @@ mod service_manager;
 pub mod simulate;
 mod terminal;
 mod tls;
+mod traces;
 pub mod webhooks;
 mod wiring;

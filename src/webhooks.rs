@@ -5,6 +5,7 @@ mod endpoint;
 mod hook;
 mod queue;
 pub mod signature;
+mod spans;
 pub mod verify;
 
 use std::{fs, path::Path};
@@ -15,6 +16,7 @@ use sattva_actors::{
     clock::Clock,
     house::House,
     protocol::{RegisterHook, RegisterOutlet, SourcePattern},
+    traces::Traces,
 };
 
 use self::{
@@ -62,6 +64,7 @@ pub struct Webhooks {
     clock: Clock,
     metrics: WebhookMetrics,
     health: HealthBoard,
+    traces: Traces,
     running: Vec<Running>,
 }
 
@@ -88,8 +91,8 @@ impl Running {
 }
 
 impl Webhooks {
-    pub fn new(house: House, clock: Clock, metrics: WebhookMetrics, health: HealthBoard) -> Self {
-        Self { house, clock, metrics, health, running: Vec::new() }
+    pub fn new(house: House, clock: Clock, metrics: WebhookMetrics, health: HealthBoard, traces: Traces) -> Self {
+        Self { house, clock, metrics, health, traces, running: Vec::new() }
     }
 
     /// Starts what is new, ends what is gone, and starts anew what changed.
@@ -132,6 +135,7 @@ impl Webhooks {
                 let outlets = HookOutlets {
                     batches: self.house.supervisor.clone().recipient(),
                     delivered: self.house.supervisor.clone().recipient(),
+                    traces: self.traces.clone(),
                 };
                 let hook = WebhookActor::new(settings, self.clock, outlets, self.metrics.of(&webhook.name));
                 let health = hook.health();

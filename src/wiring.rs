@@ -49,6 +49,7 @@ use crate::{
     reload::{ReloadStatus, Reloaded, Reloader},
     service_manager::{self, ServiceManager},
     tls,
+    traces::Exporter,
     webhooks::{WebhookMetrics, Webhooks},
 };
 
@@ -158,6 +159,7 @@ struct Daemon {
     reloader: Reloader,
     adapters: Adapters,
     recorder: Option<Recorder>,
+    exporter: Option<Exporter>,
     /// Whether any channel is this daemon's, as far as the adapters have been told.
     has_channels: bool,
     /// How often channels had become this daemon's by then.
@@ -230,6 +232,7 @@ impl Daemon {
         let registry = registry()?;
         let (cells, health, sample) = (Arc::<Cells>::default(), Arc::<StoreHealth>::default(), LatestSample::default());
         let (commands_waiting, chronicle) = (CommandsWaiting::default(), Arc::<Chronicle>::default());
+        let (traces, exporter) = Exporter::start(&config.traces, clock, &registry)?;
         let house_metrics = HouseMetrics::register(&registry)?;
         let supervisor_depth = house_metrics.depths.supervisor.clone();
         let broker_metrics = house_metrics.broker.clone();
@@ -242,6 +245,7 @@ impl Daemon {
             rhythm: rhythm(&config),
             cells: Arc::clone(&cells),
             chronicle: Arc::clone(&chronicle),
+            traces: traces.clone(),
             metrics: house_metrics,
             health: Arc::clone(&health),
             sample: sample.clone(),
@@ -282,6 +286,7 @@ impl Daemon {
             store_notice,
             reload: Arc::clone(&reload),
             commands_waiting,
+            traces: traces.clone(),
             supervisor_depth,
             adapters: adapters_health.clone(),
             webhooks: webhooks_health.clone(),
@@ -309,7 +314,7 @@ impl Daemon {
             None => None,
         };
         // Before anything can be reported that they are to be told of.
-        let mut webhooks = Webhooks::new(house.clone(), clock, webhook_metrics, webhooks_health);
+        let mut webhooks = Webhooks::new(house.clone(), clock, webhook_metrics, webhooks_health, traces);
         webhooks.apply(&config.webhook);
         front.set_stage(Stage::Serving);
         tracing::info!(
@@ -340,6 +345,7 @@ impl Daemon {
             reloader,
             adapters,
             recorder: recorder.ok(),
+            exporter,
             has_channels: false,
             takeovers: 0,
             webhooks,
@@ -457,6 +463,9 @@ impl Daemon {
             if tokio::time::timeout(FLUSH_TIME, written).await.is_err() {
                 tracing::warn!("the history could not be written before the end; its last minute is lost");
             }
+        }
+        if let Some(exporter) = self.exporter.take() {
+            exporter.stop().await;
         }
         self.core.stop();
         tracing::info!("stopped");

@@ -366,13 +366,13 @@ impl ChannelActor {
                     (AutoEndEvent::Stopping, Words::from(*reason), None, None)
                 }
                 Effect::Withdrawn { cause, .. } => {
-                    self.retract(CommandFate::Withdrawn);
+                    self.retract(now, CommandFate::Withdrawn);
                     let words = Words::from(*cause);
                     let because = format!("stop withdrawn: {}", words.because);
                     (AutoEndEvent::Cancelled, Words::new(words.reason, because), None, None)
                 }
                 Effect::StopFailed { detail, .. } => {
-                    self.retract(CommandFate::Failed);
+                    self.retract(now, CommandFate::Failed);
                     let words = Words::from(detail);
                     tracing::error!(
                         channel_id = %self.stream.id,
@@ -382,7 +382,7 @@ impl ChannelActor {
                     (AutoEndEvent::StopFailed, words, None, None)
                 }
                 Effect::Ended { .. } => {
-                    self.retract(CommandFate::Confirmed);
+                    self.retract(now, CommandFate::Confirmed);
                     (AutoEndEvent::Ended, Words::new("confirmed", "the stream is gone after the stop"), None, None)
                 }
             };
@@ -405,14 +405,18 @@ impl ChannelActor {
         decisions
     }
 
-    fn retract(&mut self, fate: CommandFate) {
+    fn retract(&mut self, now: Now, fate: CommandFate) {
         let id = self.stream.id.clone();
+        let traces = self.world.traces.clone();
         let Some(stop) = self.stream.stop_mut() else { return };
         let settled = match fate {
             CommandFate::Confirmed => stop.confirm(&id),
             CommandFate::Failed => stop.fail(&id),
             _ => stop.withdraw(&id),
         };
+        if traces.is_on() {
+            stop.spans(&id, now.at, fate.as_str()).into_iter().for_each(|span| traces.note(span));
+        }
         self.world.metrics.stop_command(fate, settled.len());
         for (source, id) in settled {
             self.take_back(Retract { source, id });
@@ -747,9 +751,13 @@ impl Handler<CommandDelivered> for ChannelActor {
     type Result = ();
 
     fn handle(&mut self, CommandDelivered(id): CommandDelivered, ctx: &mut Self::Context) {
-        if self.stream.on_delivered(&id) {
+        let mut first = false;
+        self.input(ctx, None, |stream, m| {
+            first = stream.on_delivered(m, &id);
+            (Effects::new(), first)
+        });
+        if first {
             self.world.metrics.stop_command(CommandFate::Delivered, 1);
-            self.input(ctx, None, |_, _| (Effects::new(), true));
         }
     }
 }
@@ -822,7 +830,7 @@ impl Handler<Leave> for ChannelActor {
 
     fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
         if self.stream.auto_end().is_stopping() {
-            self.retract(CommandFate::Withdrawn);
+            self.retract(self.world.clock.now(), CommandFate::Withdrawn);
         }
         // Whoever has it next reads what is kept; where another one has it already, this is refused.
         if let Some(save) = self.unsaved.take() {

@@ -20,6 +20,7 @@ use crate::{
     stream_control::{CommandsWaiting, StreamControl},
     supervisor::{StoreOutlets, Supervisor, SupervisorMetrics},
     territory::Territory,
+    traces::Traces,
     vitals::Vitals,
     world::{Attention, Outlets, World},
 };
@@ -34,6 +35,7 @@ pub struct Foundations {
     pub rhythm: Rhythm,
     pub cells: Arc<Cells>,
     pub chronicle: Arc<Chronicle>,
+    pub traces: Traces,
     pub metrics: HouseMetrics,
     pub health: Arc<StoreHealth>,
     pub sample: LatestSample,
@@ -158,6 +160,7 @@ pub fn build(f: Foundations) -> House {
                 alarms: Alarms::default(),
                 cells: f.cells,
                 chronicle: f.chronicle,
+                traces: f.traces,
                 rules: RefCell::new(f.rules),
                 metrics: f.metrics.channels,
                 depths: f.metrics.depths,

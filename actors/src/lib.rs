@@ -31,6 +31,7 @@ pub mod store;
 pub mod stream_control;
 pub mod supervisor;
 pub mod territory;
+pub mod traces;
 pub mod vitals;
 pub mod wire;
 mod world;

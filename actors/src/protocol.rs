@@ -239,6 +239,13 @@ pub enum StopReason {
 }
 
 impl StopReason {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoListeners => "no_listeners",
+            Self::Operator => "operator",
+        }
+    }
+
     pub const fn of(reason: Reason) -> Self {
         match reason {
             Reason::Operator => Self::Operator,
@@ -262,6 +269,16 @@ pub enum Outcome {
     Ok,
     Refused,
     Error,
+}
+
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// A durable command may be delivered.

@@ -21,6 +21,7 @@ use crate::{
     mailbox::MailboxDepths,
     protocol::{Offer, Publish, Retract, Rulebook, Save},
     territory::Territory,
+    traces::Traces,
 };
 
 #[derive(Debug)]
@@ -33,6 +34,7 @@ pub struct World {
     pub alarms: Alarms,
     pub cells: Arc<Cells>,
     pub chronicle: Arc<Chronicle>,
+    pub traces: Traces,
     pub rules: RefCell<Arc<Rulebook>>,
     pub metrics: ChannelMetrics,
     pub depths: MailboxDepths,

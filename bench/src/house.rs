@@ -150,6 +150,7 @@ impl House {
                     rhythm: Rhythm { sample: Duration::from_secs(5), broadcast: Duration::from_secs(5) },
                     cells: own_cells,
                     chronicle: Arc::default(),
+                    traces: Default::default(),
                     metrics: HouseMetrics::register(&Registry::new())?,
                     health: Arc::<StoreHealth>::default(),
                     sample: LatestSample::default(),

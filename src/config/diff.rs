@@ -6,10 +6,18 @@ use serde_json::{Map, Value};
 
 use super::{Config, key::Key};
 
-/// Settings that are read once: the listeners, the threads, the store and the log's writer stand
+/// Settings that are read once: the listeners, the threads, the store, the log's writer and the traces stand
 /// before the first connection. A whole section is named by its own name. All else changes live.
-const RESTART: [&str; 7] =
-    ["http.listen", "http.max_body_bytes", "http.workers", "store", "metrics.enabled", "metrics.port", "log.format"];
+const RESTART: [&str; 8] = [
+    "http.listen",
+    "http.max_body_bytes",
+    "http.workers",
+    "store",
+    "metrics.enabled",
+    "metrics.port",
+    "log.format",
+    "traces",
+];
 
 /// The lists of what has names.
 const NAMED: [&str; 5] = ["icecast", "nginx_rtmp", "janus", "redis_control", "webhook"];

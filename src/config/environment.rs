@@ -21,7 +21,7 @@ struct Variable {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const VARIABLES: [Variable; 8] = [
+const VARIABLES: [Variable; 9] = [
     Variable {
         name: "SATTVA_LISTEN",
         key: "http.listen",
@@ -83,6 +83,14 @@ const VARIABLES: [Variable; 8] = [
         key: "store.redis_url",
         set: |config, text| {
             config.store.redis_url = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Variable {
+        name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+        key: "traces.otlp_endpoint",
+        set: |config, text| {
+            config.traces.otlp_endpoint = Some(text.to_owned());
             Ok(())
         },
     },

@@ -20,6 +20,8 @@ pub const PORT: Counts = 1..=65_535;
 pub const REQUESTS_PER_SECOND: Counts = 1..=1_000_000;
 pub const MAX_SESSIONS: Counts = 1..=1_000_000;
 
+pub const SHARE: RangeInclusive<f64> = 0.0..=1.0;
+
 pub const TIMEOUT: Durations = seconds(1, 7 * DAY);
 pub const WARNING: Durations = seconds(1, DAY);
 pub const WARNINGS: usize = 20;

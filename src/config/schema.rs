@@ -63,6 +63,7 @@ fn kind(schema: &Value) -> Option<String> {
     }
     Some(match schema["type"].as_str()? {
         "boolean" => "true or false".to_owned(),
+        "number" => format!("a number from {} to {}", schema["minimum"], schema["maximum"]),
         "integer" => format!("a whole number from {} to {}", schema["minimum"], schema["maximum"]),
         "string" => TEXT.trim_end_matches(". ").to_owned(),
         "array" => format!("a list, each {}", kind(&schema["items"])?),

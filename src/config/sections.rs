@@ -331,6 +331,25 @@ pub enum LogFormat {
     Auto,
 }
 
+/// OpenTelemetry traces. Off unless a collector is named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Traces {
+    /// URL of a collector that takes OTLP over HTTP, without `/v1/traces`: `http://127.0.0.1:4318`; absent = no traces. Restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub otlp_endpoint: Option<String>,
+    /// Share of requests and webhook events that are traced, from 0 to 1; stops always are, and what a client traces. Restart.
+    #[schemars(range(min = *limits::SHARE.start(), max = *limits::SHARE.end()))]
+    pub sample_share: f64,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self { otlp_endpoint: None, sample_share: 1.0 }
+    }
+}
+
 /// An Icecast server to watch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -57,6 +57,22 @@ pub fn redis_without_password(text: &str) -> Result<(), String> {
     if password { Err("a password does not belong into the URL; see `password_file`".to_owned()) } else { Ok(()) }
 }
 
+/// Where a collector of traces is.
+pub fn collector(text: &str) -> Result<(), String> {
+    let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{}: is neither http nor https", url.scheme()));
+    }
+    // Not repeated: it is where a secret would be.
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err("it must have no user, no password, no ? and no #; a collector of your own adds them".to_owned());
+    }
+    if url.path().trim_end_matches('/').ends_with("/v1/traces") {
+        return Err("it is named without /v1/traces, which is added to it".to_owned());
+    }
+    Ok(())
+}
+
 /// Where a watched server is, or a page of it.
 pub fn server(text: &str) -> Result<(), String> {
     let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;

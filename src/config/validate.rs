@@ -13,6 +13,9 @@ use super::{
 };
 use crate::access::address;
 
+/// By OpenTelemetry's convention.
+const GRPC_PORT: &str = ":4317";
+
 pub fn validate(config: &Config) -> Vec<Problem> {
     let mut checks = Checks(Vec::new());
     let http = &config.http;
@@ -75,6 +78,15 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     }
     checks.duration("websocket.heartbeat", websocket.heartbeat, limits::HEARTBEAT);
     checks.that("log.level", log_levels::read(&config.log.level).map(|_| ()));
+    if let Some(url) = &config.traces.otlp_endpoint {
+        checks.that("traces.otlp_endpoint", urls::collector(url));
+    }
+    let share = config.traces.sample_share;
+    if !limits::SHARE.contains(&share) {
+        let (least, most) = limits::SHARE.into_inner();
+        let problem = Problem::new("traces.sample_share", format!("{share} is no share"));
+        checks.0.push(problem.expected(format!("a number from {least} to {most}")));
+    }
     checks.names("icecast", "server", config.icecast.iter().map(|server| &server.name));
     for (index, server) in config.icecast.iter().enumerate() {
         checks.icecast(&Key::from("icecast").index(index), server);
@@ -113,6 +125,9 @@ pub fn remarks(config: &Config) -> Vec<String> {
     }
     if config.metrics.port == Some(config.http.listen.port()) {
         remarks.push("metrics.port is the port of http.listen: the extra listener cannot be bound".to_owned());
+    }
+    if config.traces.otlp_endpoint.as_deref().is_some_and(|url| url.trim_end_matches('/').ends_with(GRPC_PORT)) {
+        remarks.push("traces.otlp_endpoint: on port 4317 collectors speak gRPC, and OTLP over HTTP on 4318".to_owned());
     }
     remarks
 }

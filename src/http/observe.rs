@@ -16,6 +16,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use super::{
     Front, idle,
     request_id::{self, RequestId},
+    span::Traced,
 };
 
 #[derive(Clone, Debug)]
@@ -40,8 +41,8 @@ impl HttpMetrics {
     }
 }
 
-fn known_method(method: &Method) -> &'static str {
-    match *method {
+fn known_method(method: &Method) -> Option<&'static str> {
+    let known = match *method {
         Method::GET => "GET",
         Method::POST => "POST",
         Method::HEAD => "HEAD",
@@ -49,8 +50,9 @@ fn known_method(method: &Method) -> &'static str {
         Method::PATCH => "PATCH",
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
-        _ => "OTHER",
-    }
+        _ => return None,
+    };
+    Some(known)
 }
 
 /// Under the request's id, which what is said here has, too.
@@ -63,21 +65,27 @@ async fn observed<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Res
     let began = Instant::now();
     let _busy = idle::busy();
     let front = request.app_data::<web::Data<Front>>().cloned();
-    let method = known_method(request.method());
+    let known = known_method(request.method());
+    let traced = front.as_ref().and_then(|front| Traced::begin(front, request.headers()));
     let response = next.call(request).await;
     let Some(front) = front else { return response };
-    let metrics = &front.http_metrics;
+    let (metrics, method) = (&front.http_metrics, known.unwrap_or("OTHER"));
     let took = began.elapsed().as_secs_f64();
-    let (endpoint, status) = match &response {
+    let (route, status) = match &response {
         Ok(response) => (response.request().match_pattern(), response.status()),
         Err(error) => (None, error.as_response_error().status_code()),
     };
-    let endpoint = endpoint.as_deref().map_or("other", |pattern| if pattern.is_empty() { "other" } else { pattern });
+    let route = route.filter(|pattern| !pattern.is_empty());
+    let endpoint = route.as_deref().unwrap_or("other");
     metrics.requests.with_label_values(&[method, endpoint, status.as_str()]).inc();
     metrics.duration.with_label_values(&[method, endpoint]).observe(took);
     // One that says `busy`, `stopping`, `elsewhere` is no defect, and would be a line for each of many.
     if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(method, endpoint, status = status.as_u16(), "a request was answered with an error of ours");
+    }
+    if let Some(traced) = traced {
+        let path = response.as_ref().map_or("", |response| response.request().path());
+        traced.end(&front, known, route.map(|route| (route, path)), status);
     }
     response
 }

@@ -11,6 +11,7 @@ use awc::{
     },
 };
 use bytes::Bytes;
+use sattva_actors::traces::Context;
 
 use super::signature::{self, Secrets};
 use crate::outbound;
@@ -19,6 +20,7 @@ use crate::outbound;
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// What is read of an answer.
 const ANSWER_MAX: usize = 16 << 10;
+const TRACEPARENT: &str = "traceparent";
 const AGENT: &str = concat!("sattva-monitor/", env!("CARGO_PKG_VERSION"));
 
 #[derive(Clone)]
@@ -26,6 +28,14 @@ pub struct Endpoint {
     client: Client,
     url: Rc<str>,
     secrets: Rc<Secrets>,
+}
+
+/// A message has been taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub status: u16,
+    /// What the endpoint says to it.
+    pub body: Vec<u8>,
 }
 
 /// Why a message was not taken.
@@ -56,6 +66,27 @@ impl Untaken {
             Self::Gone => "remove the webhook from the configuration, or correct its url; then reload",
         }
     }
+
+    /// What the endpoint answered, if it did.
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Troubled { status, .. } | Self::Refused(status) => Some(*status),
+            Self::Gone => Some(410),
+            Self::Unreachable(_) | Self::Slow | Self::Broken(_) => None,
+        }
+    }
+
+    /// In a word.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Slow => "timeout",
+            Self::Broken(_) => "broken",
+            Self::Troubled { .. } => "troubled",
+            Self::Refused(_) => "refused",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 impl Endpoint {
@@ -63,9 +94,9 @@ impl Endpoint {
         Self { client: outbound::client(TIME_LIMIT), url: url.into(), secrets }
     }
 
-    /// Answers with the body of what the endpoint says to it; `at` in seconds since 1970.
-    pub async fn post(self, id: String, body: Bytes, at: i64) -> Result<Vec<u8>, Untaken> {
-        let request = self
+    /// `at` is in seconds since 1970; `within` is the span that the endpoint may go on from.
+    pub async fn post(self, id: String, body: Bytes, at: i64, within: Option<Context>) -> Result<Taken, Untaken> {
+        let mut request = self
             .client
             .post(&*self.url)
             .insert_header((CONTENT_TYPE, "application/json"))
@@ -74,6 +105,9 @@ impl Endpoint {
             .insert_header((signature::TIMESTAMP, at.to_string()))
             .insert_header((signature::SIGNATURE, self.secrets.sign(&id, at, &body)))
             .no_decompress();
+        if let Some(context) = within {
+            request = request.insert_header((TRACEPARENT, context.to_string()));
+        }
         let whole = async {
             let mut answer = request.send_body(body).await.map_err(unsent)?;
             let status = answer.status();
@@ -85,7 +119,8 @@ impl Endpoint {
                 return Err(refusal(status, wait.map(Duration::from_secs)));
             }
             // It has been taken, whatever becomes of the answer's body.
-            Ok(answer.body().limit(ANSWER_MAX).await.unwrap_or_default().to_vec())
+            let body = answer.body().limit(ANSWER_MAX).await.unwrap_or_default().to_vec();
+            Ok(Taken { status: status.as_u16(), body })
         };
         tokio::time::timeout(TIME_LIMIT, whole).await.unwrap_or(Err(Untaken::Slow))
     }

@@ -17,6 +17,7 @@ use sattva_actors::{
     identity::{ChannelId, SourceId},
     mailbox::deliver,
     protocol::{Ack, Announcement, Batch, Delivered, Instruction, Outcome, StopCommand, Tally},
+    traces::Traces,
     wire::Command,
 };
 use serde::{Deserialize, Serialize};
@@ -25,9 +26,10 @@ use sha2::{Digest, Sha256};
 use crate::health::Health;
 
 use super::{
-    endpoint::{Endpoint, Untaken},
+    endpoint::{Endpoint, Taken, Untaken},
     queue::{Event, Fate, Miss, Queue},
     signature::Secrets,
+    spans::{Delivery, Spans},
 };
 
 /// Events that may come in at once; past it the Broker counts what is missed.
@@ -54,6 +56,7 @@ pub struct HookSettings {
 pub struct HookOutlets {
     pub batches: Recipient<Batch>,
     pub delivered: Recipient<Delivered>,
+    pub traces: Traces,
 }
 
 /// Its secrets have changed.
@@ -70,6 +73,7 @@ pub struct WebhookActor {
     settings: HookSettings,
     clock: Clock,
     outlets: HookOutlets,
+    spans: Spans,
     metrics: HookMetrics,
     health: Health,
     /// Made on the actor's own arbiter.
@@ -110,6 +114,7 @@ struct StopAnswer {
 impl WebhookActor {
     pub fn new(settings: HookSettings, clock: Clock, outlets: HookOutlets, metrics: HookMetrics) -> Self {
         Self {
+            spans: Spans::new(outlets.traces.clone(), &settings.name, &settings.url),
             settings,
             clock,
             outlets,
@@ -138,9 +143,19 @@ impl WebhookActor {
         let now = self.clock.now();
         while let Some((channel, event)) = self.queue.take(now.at) {
             let Some(endpoint) = self.endpoint.clone() else { return };
-            let posted = endpoint.post(event.id, event.body, now.wall.as_millis() / 1000);
+            let Event { id, body, delivery } = event;
+            let told = self.spans.try_begins(delivery.map(Delivery::context), &id, now.at);
+            let within = told.as_ref().map(|told| told.context);
+            let event = delivery.map(|delivery| (delivery, id.clone()));
+            let posted = endpoint.post(id, body, now.wall.as_millis() / 1000, within);
             ctx.spawn(posted.into_actor(self).map(move |answer, hook, ctx| {
-                hook.on_answer(&channel, &answer);
+                if let Some(told) = told {
+                    hook.spans.try_ended(told, hook.clock.now().at, answer.as_ref());
+                }
+                let fate = hook.on_answer(&channel, &answer);
+                if let (Some((delivery, id)), Some(delivered)) = (event, fate) {
+                    hook.spans.event_ended(delivery, &id, &channel, hook.clock.now().at, delivered);
+                }
                 hook.send(ctx);
             }));
         }
@@ -154,31 +169,36 @@ impl WebhookActor {
         }
     }
 
-    fn on_answer(&mut self, channel: &ChannelId, answer: &Result<Vec<u8>, Untaken>) {
+    /// Answers with whether the event has been delivered, if that is settled.
+    fn on_answer(&mut self, channel: &ChannelId, answer: &Result<Taken, Untaken>) -> Option<bool> {
         let miss = match answer {
             Ok(_) => {
                 self.metrics.delivered.inc();
                 self.queue.on_delivered(channel);
-                return self.on_taken();
+                self.on_taken();
+                return Some(true);
             }
             Err(Untaken::Gone) => {
                 self.gone = true;
                 self.metrics.given_up.inc_by(self.queue.waiting() as u64);
                 self.queue.clear();
-                return self.on_untaken(&Untaken::Gone);
+                self.on_untaken(&Untaken::Gone);
+                return Some(false);
             }
             Err(Untaken::Refused(_)) => Miss::Refused,
             Err(Untaken::Troubled { wait, .. }) => Miss::Failed { wait: *wait },
             Err(_) => Miss::Failed { wait: None },
         };
         self.metrics.failed.inc();
-        if self.queue.on_missed(self.clock.now().at, channel, miss) == Some(Fate::GivenUp) {
+        let given_up = self.queue.on_missed(self.clock.now().at, channel, miss) == Some(Fate::GivenUp);
+        if given_up {
             self.metrics.given_up.inc();
             tracing::error!(webhook = %self.settings.name, channel_id = %channel, "an event is given up: the endpoint has not taken it in all its tries");
         }
         if let Err(why) = answer {
             self.on_untaken(why);
         }
+        given_up.then_some(false)
     }
 
     fn on_taken(&self) {
@@ -219,19 +239,25 @@ impl WebhookActor {
         let now = self.clock.now();
         let Some(endpoint) = self.endpoint.clone().filter(|_| now.at < command.valid_until) else { return };
         let (id, source, channel) = (command.id.clone(), command.source.clone(), command.channel.clone());
-        let message = StopMessage {
+        let (message, parent) = (message_id(&id), self.spans.are_told().then(|| command.context()));
+        let told = self.spans.try_begins(parent, &message, now.at);
+        let within = told.as_ref().map(|told| told.context);
+        let stop = StopMessage {
             kind: "stop",
             timestamp: now.wall.to_string(),
             data: StopData { source: source.to_string(), command: Command::at(now.at, command) },
         };
         // It is made of names, numbers and texts.
-        let Ok(body) = serde_json::to_vec(&message) else { return };
-        let posted = endpoint.post(message_id(&id), body.into(), now.wall.as_millis() / 1000);
+        let Ok(body) = serde_json::to_vec(&stop) else { return };
+        let posted = endpoint.post(message, body.into(), now.wall.as_millis() / 1000, within);
         let whose = id.clone();
         let handle = ctx.spawn(posted.into_actor(self).map(move |answer, hook, ctx| {
             hook.stops.remove(&whose);
+            if let Some(told) = told {
+                hook.spans.try_ended(told, hook.clock.now().at, answer.as_ref());
+            }
             match answer {
-                Ok(body) => hook.on_stop_taken(ctx, source, channel, whose, &body),
+                Ok(Taken { body, .. }) => hook.on_stop_taken(ctx, source, channel, whose, &body),
                 Err(why) => {
                     hook.metrics.failed.inc();
                     tracing::warn!(webhook = %hook.settings.name, channel_id = %channel, %why, todo = why.todo(), "a stop was not taken; it is sent again while it is valid");
@@ -296,7 +322,8 @@ impl Handler<Announcement> for WebhookActor {
         }
         self.numbers += 1;
         let id = format!("event_{}_{}", self.life, self.numbers);
-        if self.queue.push(announcement.channel, Event { id, body: announcement.body }) {
+        let delivery = self.spans.event_came(self.clock);
+        if self.queue.push(announcement.channel, Event { id, body: announcement.body, delivery }) {
             self.metrics.given_up.inc();
         }
         self.send(ctx);

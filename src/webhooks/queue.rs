@@ -9,6 +9,8 @@ use std::{
 use bytes::Bytes;
 use sattva_actors::{clock::Timestamp, identity::ChannelId};
 
+use super::spans::Delivery;
+
 /// Events that wait; past it the oldest is given up.
 pub const WAITING_MAX: usize = 10_000;
 /// Events on their way at a time.
@@ -33,6 +35,8 @@ pub struct Event {
     /// The same at every try.
     pub id: String,
     pub body: Bytes,
+    /// Where it is to be told of.
+    pub delivery: Option<Delivery>,
 }
 
 #[derive(Debug)]
@@ -183,7 +187,7 @@ mod tests {
     }
 
     fn event(text: &'static str) -> Event {
-        Event { id: text.into(), body: text.into() }
+        Event { id: text.into(), body: text.into(), delivery: None }
     }
 
     fn at(seconds: u64) -> Timestamp {

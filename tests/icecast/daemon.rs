@@ -93,6 +93,7 @@ impl Daemon {
             rhythm: Rhythm { sample: Duration::from_secs(60), broadcast: Duration::from_secs(60) },
             cells: Arc::<Cells>::default(),
             chronicle: Arc::default(),
+            traces: Default::default(),
             metrics: HouseMetrics::register(&Registry::new()).unwrap(),
             health: Arc::<StoreHealth>::default(),
             sample: LatestSample::default(),

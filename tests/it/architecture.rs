@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Rooms that decide: no clock, no actor, no runtime, no file in them.
-const PURE: [&str; 52] = [
+const PURE: [&str; 56] = [
     "actors/src/alarms.rs",
     "actors/src/broker/audience.rs",
     "actors/src/broker/burst.rs",
@@ -22,6 +22,7 @@ const PURE: [&str; 52] = [
     "actors/src/channel/policy.rs",
     "actors/src/channel/shown.rs",
     "actors/src/channel/stop.rs",
+    "actors/src/channel/stop/spans.rs",
     "actors/src/channel/stream.rs",
     "actors/src/channel/words.rs",
     "actors/src/chronicle.rs",
@@ -36,6 +37,8 @@ const PURE: [&str; 52] = [
     "actors/src/session/wish.rs",
     "actors/src/source_clock.rs",
     "actors/src/stream_control/outbox.rs",
+    "actors/src/traces.rs",
+    "actors/src/traces/context.rs",
     "src/access/address.rs",
     "src/access/bucket.rs",
     "src/access/caller.rs",
@@ -60,6 +63,7 @@ const PURE: [&str; 52] = [
     "src/adapters/polled/xml.rs",
     "src/history/chunk.rs",
     "src/history/report.rs",
+    "src/traces/otlp.rs",
 ];
 
 /// What a pure room may not name.

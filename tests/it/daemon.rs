@@ -278,6 +278,13 @@ impl Daemon {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// The names of its threads.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        // One may end while it is looked at.
+        tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("comm")).ok()).collect()
+    }
+
     // ---- its log ----
 
     /// The log of the present start.

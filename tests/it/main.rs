@@ -8,6 +8,7 @@
 // What the tests speak with: the daemon's process, a streamer, a WebSocket client, a disk that can be full.
 mod architecture;
 mod by_hand;
+mod collector;
 mod daemon;
 mod door_keeper;
 mod figures;
@@ -55,6 +56,7 @@ mod socket_activation;
 mod standby_proxy;
 mod start_errors;
 mod tls;
+mod traces;
 mod upgrades;
 mod webhooks;
 mod websocket;

@@ -1,5 +1,5 @@
 //! docs/metrics.md is what a daemon declares that uses everything there is: TLS, a Redis shared with others, a watched
-//! server, a webhook, a browser, a countdown.
+//! server, a webhook, traces, a browser, a countdown.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    collector::Collector,
     patience::eventually,
     receiver::Receiver,
     redis_server::{RedisServer, free_port},
@@ -28,7 +29,8 @@ What `GET /metrics` shows, in Prometheus's text format or as OpenMetrics. Alerts
 
 Series with a `channel_id` are written from the channels' own state. When a stream ends they read 0 for 60 s, then go; while
 a count is unknown they are absent. Past `metrics.max_channels` the rest is summed under `channel_id=\"other\"`. What
-`sattva_tls_…` shows is there with TLS only, and what has a label `webhook` with a webhook only.
+`sattva_tls_…` shows is there with TLS only, and what has a label `webhook` with a webhook only, and
+`sattva_trace_…` with traces only.
 
 ";
 
@@ -87,13 +89,15 @@ fn page(families: &BTreeMap<String, Family>) -> String {
 #[test]
 fn the_page_of_the_metrics_is_what_a_daemon_that_uses_everything_declares() {
     let (pair, receiver, redis) = (Pair::new(), Receiver::open(), RedisServer::start().long_in_use());
+    let collector = Collector::open();
     let more = format!(
         "[auto_end]\ntimeout = 60\n[store]\nredis_url = \"{}0\"\nredis_lease = \"2s\"\nredis_sharing = \"active\"\n\
          [[webhook]]\nname = \"ops\"\nurl = \"{}\"\nsecret_file = \"hook.secret\"\n\
-         [[icecast]]\nname = \"main\"\nurl = \"http://127.0.0.1:{}\"\npassword_file = \"icecast.password\"\n",
+         [[icecast]]\nname = \"main\"\nurl = \"http://127.0.0.1:{}\"\npassword_file = \"icecast.password\"\n{}",
         redis.url(),
         receiver.url(),
         free_port(),
+        collector.config(),
     );
     let plan = pair.plan(&more).file("icecast.password", "hackme\n").file("hook.secret", SECRET);
     let daemon = plan.start_on_standby();

@@ -15,6 +15,7 @@ use crate::patience::eventually;
 /// A message as it came.
 #[derive(Clone, Debug)]
 pub struct Received {
+    pub path: String,
     pub headers: HashMap<String, String>,
     pub body: String,
 }
@@ -67,6 +68,10 @@ impl Receiver {
         Self { address, state }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}/hooks", self.address)
     }
@@ -95,8 +100,8 @@ impl State {
         let mut reader = BufReader::new(stream);
         loop {
             let mut headers = HashMap::new();
-            let mut line = String::new();
-            if reader.read_line(&mut line).is_ok_and(|read| read == 0) {
+            let mut first = String::new();
+            if reader.read_line(&mut first).is_ok_and(|read| read == 0) {
                 return;
             }
             loop {
@@ -113,7 +118,8 @@ impl State {
             if reader.read_exact(&mut body).is_err() {
                 return;
             }
-            let message = Received { headers, body: String::from_utf8(body).unwrap() };
+            let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+            let message = Received { path, headers, body: String::from_utf8(body).unwrap() };
             let (status, body) = (self.answering.lock().unwrap())(&message);
             self.received.lock().unwrap().push(message);
             let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n{body}", body.len());

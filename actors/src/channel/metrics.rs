@@ -29,7 +29,7 @@ impl CommandFate {
     const ALL: [Self; 6] =
         [Self::Decided, Self::Delivered, Self::Acked, Self::Confirmed, Self::Withdrawn, Self::Failed];
 
-    const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Decided => "decided",
             Self::Delivered => "delivered",

@@ -1,5 +1,7 @@
 //! One stop of a stream: a durable command per reporter, and what became of each.
 
+mod spans;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,11 @@ struct Held {
     state: CommandState,
     outcome: Option<Outcome>,
     detail: Option<String>,
+    /// When it was first delivered, as far as this process knows.
+    #[serde(skip)]
+    delivered_at: Option<Timestamp>,
+    #[serde(skip)]
+    acked_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +102,8 @@ impl Stop {
             state: CommandState::Pending,
             outcome: None,
             detail: None,
+            delivered_at: None,
+            acked_at: None,
         });
         let commands = commands.collect();
         Self { generation, fence, reason, force, decided_at: now, commands, awaits_disk: true, offered: false }
@@ -146,17 +155,18 @@ impl Stop {
         self.offered = false;
     }
 
-    pub fn delivered(&mut self, channel: &ChannelId, id: &str) -> bool {
+    pub fn delivered(&mut self, now: Timestamp, channel: &ChannelId, id: &str) -> bool {
         let Some(index) = (0..self.commands.len()).find(|i| self.id(channel, *i) == id) else { return false };
         let held = &mut self.commands[index];
         let first = held.state == CommandState::Pending;
         if first {
             held.state = CommandState::Delivered;
+            held.delivered_at = Some(now);
         }
         first
     }
 
-    pub fn ack(&mut self, channel: &ChannelId, source: &SourceId, ack: &Ack) -> AckVerdict {
+    pub fn ack(&mut self, now: Timestamp, channel: &ChannelId, source: &SourceId, ack: &Ack) -> AckVerdict {
         let Some(index) = (0..self.commands.len()).find(|i| self.id(channel, *i) == ack.id) else {
             return AckVerdict::Unknown;
         };
@@ -167,6 +177,7 @@ impl Stop {
         held.outcome = Some(ack.outcome);
         held.detail.clone_from(&ack.detail);
         held.state = CommandState::Acked;
+        held.acked_at = Some(now);
         match ack.outcome {
             Outcome::Ok if self.commands.iter().all(|c| c.state == CommandState::Acked) => AckVerdict::AllAcked,
             Outcome::Ok => AckVerdict::Noted,

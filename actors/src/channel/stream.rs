@@ -246,7 +246,7 @@ impl Stream {
 
     /// An answer to a stop; `None` if it is to none of ours, or comes too late.
     pub fn on_ack(&mut self, m: Moment<'_>, source: &SourceId, ack: &Ack) -> Option<Effects> {
-        let verdict = self.kept.stop.as_mut()?.ack(&self.id, source, ack);
+        let verdict = self.kept.stop.as_mut()?.ack(m.now.at, &self.id, source, ack);
         let mut effects = Effects::new();
         match verdict {
             AckVerdict::Unknown => return None,
@@ -259,8 +259,8 @@ impl Stream {
         Some(effects)
     }
 
-    pub fn on_delivered(&mut self, id: &str) -> bool {
-        self.kept.stop.as_mut().is_some_and(|stop| stop.delivered(&self.id, id))
+    pub fn on_delivered(&mut self, m: Moment<'_>, id: &str) -> bool {
+        self.kept.stop.as_mut().is_some_and(|stop| stop.delivered(m.now.at, &self.id, id))
     }
 
     pub fn on_durable(&mut self, m: Moment<'_>, generation: u32, written: bool) -> Effects {

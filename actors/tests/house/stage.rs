@@ -227,6 +227,7 @@ impl Story {
             rhythm: Rhythm { sample: PATIENCE, broadcast: secs(5) },
             cells: Arc::clone(&cells),
             chronicle: Arc::default(),
+            traces: Default::default(),
             metrics,
             health: Arc::clone(&health),
             sample: LatestSample::default(),

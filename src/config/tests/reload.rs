@@ -44,6 +44,7 @@ fn what_stands_before_the_first_connection_needs_a_restart() {
     );
     check("metrics.enabled = false\nmetrics.port = 9109", &[], &["metrics.enabled", "metrics.port"]);
     check("log.format = \"json\"", &[], &["log.format"]);
+    check("traces.otlp_endpoint = \"http://127.0.0.1:4318\"", &[], &["traces.otlp_endpoint"]);
     check("log.format = \"json\"\nlog.level = \"warn\"", &["log.level"], &["log.format"]);
 }
 

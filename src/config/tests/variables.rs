@@ -11,6 +11,7 @@ fn every_variable_reaches_its_setting_from_the_environment_and_from_the_env_file
         ("STATS_BROADCAST_INTERVAL", "2"),
         ("AUTO_END_TIMEOUT", "10m"),
         ("REDIS_URL", "redis://127.0.0.1:6379/1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
     ];
     let environment = set.iter().fold(Scene::empty(), |scene, (name, value)| scene.env(name, value));
     let lines: Vec<String> = set.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -24,6 +25,7 @@ fn every_variable_reaches_its_setting_from_the_environment_and_from_the_env_file
         assert_eq!(config.stats.broadcast_interval, seconds(2));
         assert_eq!(config.auto_end.timeout, seconds(600));
         assert_eq!(config.store.redis_url.as_deref(), Some("redis://127.0.0.1:6379/1"));
+        assert_eq!(config.traces.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4318"));
     }
 }
 
