@@ -1,3 +1,4 @@
+import { useMemo } from 'react';
 import type { Line } from '@/data/hour';
 import { useHistory } from '@/data/hour';
 
@@ -13,7 +14,7 @@ interface Props {
 
 /** The last hour in a line, without figures: those stand beside it. Broken where nothing was known. */
 export function Sparkline({ line, full = 1 }: Props) {
-  const path = pathOf(line, full);
+  const path = useMemo(() => pathOf(line, full), [line, full]);
   return (
     <svg
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
@@ -34,8 +35,10 @@ export function Sparkline({ line, full = 1 }: Props) {
 }
 
 export function StreamSparkline({ channelId }: { channelId: string }) {
-  const { history } = useHistory();
-  return <Sparkline line={history.listeners(channelId)} />;
+  const { history, version } = useHistory();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the version is what changes.
+  const line = useMemo(() => history.listeners(channelId), [history, channelId, version]);
+  return <Sparkline line={line} />;
 }
 
 /** From the first sample to the last; two of them at least, else there is no line yet. */

@@ -1,3 +1,4 @@
+import { useMemo } from 'react';
 import { type Metric as Measured, useHistory } from '@/data/hour';
 import type { SystemStats } from '@/data/wire';
 import { useRecordedHour } from '@/hooks/useRecordedHour';
@@ -72,7 +73,9 @@ interface MetricProps {
 
 function Metric({ label, value, of, full, isBad, children }: MetricProps) {
   const { t } = useText();
-  const { history } = useHistory();
+  const { history, version } = useHistory();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the version is what changes.
+  const line = useMemo(() => of && history.total(of), [history, of, version]);
   return (
     <div
       className="flex flex-col gap-0.5 bg-card px-4 py-3"
@@ -85,9 +88,9 @@ function Metric({ label, value, of, full, isBad, children }: MetricProps) {
         >
           {value}
         </span>
-        {of && (
+        {line && (
           <span className="mb-1 h-6 min-w-0 grow">
-            <Sparkline line={history.total(of)} full={full} />
+            <Sparkline line={line} full={full} />
           </span>
         )}
       </dd>
