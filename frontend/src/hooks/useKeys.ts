@@ -9,20 +9,23 @@ export function useKeys(keys: Readonly<Record<string, () => void>>): void {
   useEffect(() => {
     latest.current = keys;
   });
-  useEffect(() => {
-    function press(event: KeyboardEvent) {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-      const target = event.target as Element | null;
-      if (target?.closest('input, select, textarea, dialog')) return;
-      const key = keyOf(event);
-      const action = latest.current[key];
-      if (!action || (event.repeat && !HELD.has(key))) return;
-      event.preventDefault();
-      action();
-    }
-    window.addEventListener('keydown', press);
-    return () => window.removeEventListener('keydown', press);
-  }, []);
+  useEffect(() => listen(latest), []);
+}
+
+// Not inside the hook: what is made there and kept would keep what the page showed when it was first drawn.
+function listen(latest: { readonly current: Readonly<Record<string, () => void>> }): () => void {
+  function press(event: KeyboardEvent) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const target = event.target as Element | null;
+    if (target?.closest('input, select, textarea, dialog')) return;
+    const key = keyOf(event);
+    const action = latest.current[key];
+    if (!action || (event.repeat && !HELD.has(key))) return;
+    event.preventDefault();
+    action();
+  }
+  window.addEventListener('keydown', press);
+  return () => window.removeEventListener('keydown', press);
 }
 
 /** On a keyboard that writes Cyrillic, a letter is known by its place. */
