@@ -40,10 +40,6 @@ export default defineConfig({
     // A strict Content-Security-Policy allows neither data: addresses nor inline scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // One file of what several need: many small ones are packed less well.
-    rolldownOptions: {
-      output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] } },
-    },
   },
   server: {
     host: '127.0.0.1',

@@ -6,7 +6,6 @@ pub mod dashboard;
 pub mod door;
 pub mod encrypted;
 pub mod gate;
-pub mod gzip;
 pub mod health;
 pub mod history;
 pub mod idle;

@@ -1,16 +1,10 @@
 //! `/monitoring`: the dashboard, built into the binary.
 
-use std::io::Read;
-
 use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
-use flate2::read::GzDecoder;
 #[cfg(page)]
 use rust_embed::RustEmbed;
 
-use super::gzip::takes_gzip;
-
-/// What `npm run build` made, scripts and styles packed as browsers take them. Where there is none, or one that its
-/// sources would not make, `build.rs` says so instead.
+/// What `npm run build` made. Where there is none, or one that its sources would not make, `build.rs` says so instead.
 #[cfg(page)]
 #[derive(RustEmbed)]
 #[folder = "frontend/dist"]
@@ -51,9 +45,7 @@ pub async fn below(request: HttpRequest, path: web::Path<String>) -> HttpRespons
 }
 
 fn page(request: &HttpRequest, path: &str) -> HttpResponse {
-    let packed = Pages::get(&format!("{path}.gz"));
-    let is_packed = packed.is_some();
-    let Some(file) = packed.or_else(|| Pages::get(path)) else {
+    let Some(file) = Pages::get(path) else {
         return HttpResponse::NotFound()
             .content_type("text/plain; charset=utf-8")
             .body("The dashboard is not in this binary. Build it: `make frontend`, then build the daemon again.\n");
@@ -73,17 +65,5 @@ fn page(request: &HttpRequest, path: &str) -> HttpResponse {
     if fresh {
         return response.finish();
     }
-    if !is_packed {
-        return response.content_type(file.metadata.mimetype()).body(file.data.into_owned());
-    }
-    response.content_type(if path.ends_with(".css") { "text/css" } else { "text/javascript" });
-    response.insert_header((header::VARY, "accept-encoding"));
-    if takes_gzip(request) {
-        return response.insert_header((header::CONTENT_ENCODING, "gzip")).body(file.data.into_owned());
-    }
-    let mut plain = Vec::new();
-    match GzDecoder::new(&file.data[..]).read_to_end(&mut plain) {
-        Ok(_) => response.body(plain),
-        Err(error) => HttpResponse::InternalServerError().body(format!("{path} cannot be unpacked: {error}\n")),
-    }
+    response.content_type(file.metadata.mimetype()).body(file.data.into_owned())
 }
