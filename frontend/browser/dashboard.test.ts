@@ -352,6 +352,23 @@ describe('everybody', () => {
     },
   );
 
+  test('comes packed to whoever takes that, and plain to the others', async () => {
+    const html = await (await fetch(`${daemon.url}/monitoring`)).text();
+    const files = [...html.matchAll(/(?:src|href)="(\/monitoring\/assets\/[^"]+)"/g)];
+    expect(files.length).toBeGreaterThan(2);
+    for (const [, path] of files) {
+      const ask = (encoding: string) =>
+        fetch(daemon.url + path, { headers: { 'accept-encoding': encoding } });
+      const [packed, plain] = [await ask('gzip, br'), await ask('identity')];
+      expect(packed.headers.get('content-encoding')).toBe('gzip');
+      expect(plain.headers.get('content-encoding')).toBeNull();
+      expect(packed.headers.get('vary')).toBe('accept-encoding');
+      expect(packed.headers.get('content-type')).toMatch(/^text\/(javascript|css)$/);
+      // `fetch` unpacks what it is told is packed.
+      expect(await packed.text()).toBe(await plain.text());
+    }
+  });
+
   test('is taught by an empty page how to connect the first streamer', async () => {
     const fresh = await Daemon.start(PATIENT);
     onTestFinished(() => fresh.stop());

@@ -58,6 +58,8 @@ const SHOTS: readonly {
 
 async function hasCards(page: Page) {
   await page.getByRole('article').nth(2).waitFor();
+  // The hour before, of the five figures that have one.
+  await page.locator('dl path[d^="M"]').nth(4).waitFor({ state: 'attached' });
 }
 
 export async function run(): Promise<void> {

@@ -33,6 +33,16 @@ describe('the page', () => {
     expect(FakeWebSocket.all).toHaveLength(0);
   });
 
+  test('has no count in its title while it is offline: nobody knows it then', () => {
+    useSession.setState(OPEN, true);
+    render(<App />);
+    const streams = [stream('jazz', { auto_end: { phase: 'stop_failed' } })];
+    act(() => dispatch({ type: 'snapshot', timestamp: at(0), at: NOON, data: { streams } }));
+    expect(document.title).toBe('(1) Sattva Monitor');
+    act(() => dispatch({ type: 'disconnected', at: NOON + 1_000 }));
+    expect(document.title).toBe('Offline – Sattva Monitor');
+  });
+
   test('leaves no figure on the screen, nor in the title, when somebody may look no more', async () => {
     useSession.setState({ ...OPEN, required: true, signed_in: true }, true);
     render(<App />);

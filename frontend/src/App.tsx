@@ -60,15 +60,17 @@ export function App() {
   );
 }
 
-/** How many streams want a person, for a page that is one tab of many. */
+/** How many streams want a person, for a page that is one tab of many; offline nobody knows. */
 function Title() {
   const { t } = useText();
   const count = useMonitorStore(
     (state) => new Set([...Object.keys(state.warnings), ...failed(state.streams)]).size,
   );
+  const isStale = useMonitorStore((state) => state.staleSince !== undefined);
   useEffect(() => {
-    document.title = count > 0 ? t('page.attention', { count }) : t('page.title');
-  }, [count, t]);
+    if (isStale) document.title = t('page.offline');
+    else document.title = count > 0 ? t('page.attention', { count }) : t('page.title');
+  }, [count, isStale, t]);
   return null;
 }
 

@@ -43,21 +43,25 @@ export interface Text {
 /** `zone` is an IANA name; without it times are those of this browser. */
 export function textIn(language: Language, tag: string = language, zone?: string): Text {
   const dictionary = DICTIONARIES[language];
-  const plurals = new Intl.PluralRules(language);
   const numbers = new Intl.NumberFormat(tag);
-  const percents = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 0 });
   const timeZone = zone || undefined;
-  const clocks = new Intl.DateTimeFormat(tag, { timeStyle: 'medium', timeZone });
-  const shortClocks = new Intl.DateTimeFormat(tag, { timeStyle: 'short', timeZone });
-  const days = new Intl.DateTimeFormat(tag, { day: 'numeric', month: 'short', timeZone });
-  const lists = new Intl.ListFormat(tag, { type: 'conjunction' });
+  const plurals = onDemand(() => new Intl.PluralRules(language));
+  const percents = onDemand(
+    () => new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 0 }),
+  );
+  const times = (options: Intl.DateTimeFormatOptions) =>
+    onDemand(() => new Intl.DateTimeFormat(tag, { ...options, timeZone }));
+  const clocks = times({ timeStyle: 'medium' });
+  const shortClocks = times({ timeStyle: 'short' });
+  const days = times({ day: 'numeric', month: 'short' });
+  const lists = onDemand(() => new Intl.ListFormat(tag, { type: 'conjunction' }));
 
   function t(key: Key, params: Params = {}): string {
     const entry = dictionary[key];
     const form =
       typeof entry === 'string'
         ? entry
-        : (entry[plurals.select(Number(params.count))] ?? entry.other);
+        : (entry[plurals().select(Number(params.count))] ?? entry.other);
     return form.replace(/\{(\w+)\}/g, (whole, name) => {
       const value = params[name];
       return typeof value === 'number' ? numbers.format(value) : (value ?? whole);
@@ -69,14 +73,14 @@ export function textIn(language: Language, tag: string = language, zone?: string
     t,
     lookUp: (key, fallback) => (Object.hasOwn(dictionary, key) ? t(key as Key) : fallback),
     number: (value) => numbers.format(value),
-    percent: (value) => percents.format(value / 100),
-    clock: (at) => clocks.format(new Date(at)),
-    clockShort: (at) => shortClocks.format(new Date(at)),
-    day: (at) => days.format(new Date(at)),
+    percent: (value) => percents().format(value / 100),
+    clock: (at) => clocks().format(new Date(at)),
+    clockShort: (at) => shortClocks().format(new Date(at)),
+    day: (at) => days().format(new Date(at)),
     moment(at, now) {
-      const day = days.format(new Date(at));
-      const clock = clocks.format(new Date(at));
-      return day === days.format(new Date(now)) ? clock : `${day}, ${clock}`;
+      const day = days().format(new Date(at));
+      const clock = clocks().format(new Date(at));
+      return day === days().format(new Date(now)) ? clock : `${day}, ${clock}`;
     },
     duration(seconds) {
       const whole = Math.ceil(seconds);
@@ -86,7 +90,7 @@ export function textIn(language: Language, tag: string = language, zone?: string
       if (hours > 0) return `${hours}:${two(minutes)}:${two(whole % 60)}`;
       return `${minutes}:${two(whole % 60)}`;
     },
-    list: (names) => lists.format(names),
+    list: (names) => lists().format(names),
     said: (sentence) => (language === 'ru' ? inRussian(sentence) : sentence),
     uptime(seconds) {
       const minutes = Math.floor(seconds / 60);
@@ -100,8 +104,19 @@ export function textIn(language: Language, tag: string = language, zone?: string
   };
 }
 
-export const TextContext = createContext<Text>(
+/** Each of them costs the first paint some milliseconds, and few are needed for it. */
+function onDemand<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+const inBrowsersLanguage = onDemand(() =>
   textIn(pickLanguage(navigator.language), navigator.language),
 );
 
-export const useText = () => useContext(TextContext);
+export const TextContext = createContext<Text | undefined>(undefined);
+
+export const useText = () => useContext(TextContext) ?? inBrowsersLanguage();

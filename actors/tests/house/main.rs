@@ -2,6 +2,7 @@
 //! at the broker. An hour passes in a moment, and a story told twice is the same story.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod chronicle;
 mod crowd;
 mod delivery;
 mod dying_channel;

@@ -23,6 +23,7 @@ use sattva_actors::{
         subscriptions::Filter,
     },
     channel::{cell::Cells, journal::Decision, policy::Policy},
+    chronicle::{Chronicle, Entry, Happening},
     clock::{BootId, Clock, Timestamp, WallTime},
     house::{self, Foundations, House, HouseMetrics},
     identity::{ChannelId, SourceId},
@@ -34,7 +35,7 @@ use sattva_actors::{
     stats::{LatestSample, Rhythm},
     store::{Committed, Group, Store, StoreError, StoreHealth, memory::MemoryStore},
     stream_control::CommandsWaiting,
-    wire::StreamState,
+    wire::{StreamState, Track},
 };
 use serde_json::Value;
 use tokio::{
@@ -159,6 +160,8 @@ pub struct Stage {
     pub disk: Disk,
     pub health: Arc<StoreHealth>,
     pub cells: Arc<Cells>,
+    /// What is written for whoever keeps the history.
+    pub chronicle: Arc<Chronicle>,
     /// How often the watchdog was fed.
     pub fed: Arc<AtomicUsize>,
     registry: Registry,
@@ -214,6 +217,8 @@ impl Story {
         let clock = Clock::Runtime { wall0: WALL0, mono0: born - self.past };
         let registry = Registry::new();
         let (health, cells) = (Arc::<StoreHealth>::default(), Arc::<Cells>::default());
+        let chronicle = Arc::<Chronicle>::default();
+        chronicle.open();
         let metrics = HouseMetrics::register(&registry).unwrap();
         let entrance = Shard::open(clock, metrics.broker.clone());
         let fed = Arc::<AtomicUsize>::default();
@@ -226,7 +231,7 @@ impl Story {
             // The host is looked at once: it has nothing to do with any story.
             rhythm: Rhythm { sample: PATIENCE, broadcast: secs(5) },
             cells: Arc::clone(&cells),
-            chronicle: Arc::default(),
+            chronicle: Arc::clone(&chronicle),
             traces: Default::default(),
             metrics,
             health: Arc::clone(&health),
@@ -243,7 +248,7 @@ impl Story {
         });
         let disk = self.disk.clone();
         let viewers = Cell::new(0);
-        Stage { house, clock, disk, health, cells, fed, registry, born, past: self.past, entrance, viewers }
+        Stage { house, clock, disk, health, cells, chronicle, fed, registry, born, past: self.past, entrance, viewers }
     }
 }
 
@@ -304,6 +309,26 @@ impl Stage {
         format!("{}{left}", phase.as_str().unwrap())
     }
 
+    /// What was written of all streams since it was last asked for, such as "300 jazz: auto-end stopping".
+    pub fn written(&self) -> Vec<String> {
+        let (entries, lost) = self.chronicle.fetch();
+        assert_eq!(lost, 0);
+        let line = |entry: Entry| {
+            let second = (entry.at.as_millis() - WALL0.as_millis()) / 1000;
+            let what = match entry.what {
+                Happening::Started => "started".to_owned(),
+                Happening::Stopped => "stopped".to_owned(),
+                Happening::Track { track, listeners } => {
+                    let title = track.map_or_else(|| "nothing".to_owned(), |track| track.title.to_string());
+                    format!("plays {title} to {}", listeners.map_or_else(|| "?".to_owned(), |known| known.to_string()))
+                }
+                Happening::AutoEnd { event, .. } => format!("auto-end {}", event.as_str()),
+            };
+            format!("{second} {}: {what}", entry.channel)
+        };
+        entries.into_iter().map(line).collect()
+    }
+
     /// The sum of a metric over its labels.
     pub fn metric(&self, name: &str) -> f64 {
         let families = self.registry.gather();
@@ -356,6 +381,7 @@ pub struct Streamer {
     /// `None` for a source that does not count who ever joined.
     pub joins: Cell<Option<u64>>,
     pub queue_size: Cell<Option<u32>>,
+    pub track: RefCell<Option<Arc<Track>>>,
     pub every: Cell<Duration>,
     seq: Cell<u64>,
     acks: RefCell<Vec<Ack>>,
@@ -380,6 +406,7 @@ impl Streamer {
             listeners: Cell::new(Some(0)),
             joins: Cell::new(Some(0)),
             queue_size: Cell::new(None),
+            track: RefCell::default(),
             every: Cell::new(EVERY),
             seq: Cell::new(0),
             acks: RefCell::default(),
@@ -400,6 +427,12 @@ impl Streamer {
         self.joins.set(self.joins.get().map(|_| 0));
     }
 
+    /// This is what it plays now.
+    pub fn plays(&self, title: &str) {
+        let track = serde_json::json!({ "title": title });
+        *self.track.borrow_mut() = Some(Arc::new(serde_json::from_value(track).unwrap()));
+    }
+
     /// So many listen now; whoever is new has joined.
     pub fn counts(&self, listeners: u32) {
         let joined = listeners.saturating_sub(self.listeners.get().unwrap_or(0));
@@ -417,7 +450,7 @@ impl Streamer {
             joins: self.joins.get(),
             queue_size: self.queue_size.get(),
             queue_ops: None,
-            track: None,
+            track: self.track.borrow().clone(),
             observed_at: None,
             interval: self.every.get(),
             can_stop: true,

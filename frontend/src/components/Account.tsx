@@ -4,7 +4,7 @@ import type { Command, Decision, Policy, Reporter } from '@/data/explanation';
 import { useSession } from '@/data/session';
 import { useOperator } from '@/hooks/useOperator';
 import { useText } from '@/i18n';
-import { ForgetDialog } from './ForgetDialog';
+import { ConfirmDialog } from './ConfirmDialog';
 
 export function Rules({ policy }: { policy: Policy }) {
   const { t, duration, list } = useText();
@@ -86,8 +86,11 @@ function ForgetButton({ channelId, source }: { channelId: string; source: string
         {t('action.forget')}
       </button>
       {asking && (
-        <ForgetDialog
-          source={source}
+        <ConfirmDialog
+          title={t('forget.title', { source })}
+          consequence={t('forget.text')}
+          no={t('forget.keep')}
+          yes={t('action.forget')}
           onClose={() => setAsking(false)}
           onConfirm={() => void run({ action: 'forget', source })}
         />

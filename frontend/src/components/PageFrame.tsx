@@ -24,6 +24,7 @@ export function PageFrame({ isConnected, staleSince, error, children }: Props) {
   const [, goTo] = useLocation();
   const [open, setOpen] = useState<'settings' | 'keys'>();
   const close = () => setOpen(undefined);
+  const isStale = !isConnected && staleSince !== undefined;
   useKeys({ w: () => goTo(WALL), '?': () => setOpen('keys') });
 
   return (
@@ -82,7 +83,7 @@ export function PageFrame({ isConnected, staleSince, error, children }: Props) {
 
       {/* Dimmed when offline: an old number must not look like a fresh one. */}
       <main
-        className={`flex flex-col gap-4 transition-opacity sm:gap-5 ${isConnected ? '' : 'opacity-60 grayscale'}`}
+        className={`flex flex-col gap-4 transition-opacity sm:gap-5 ${isStale ? 'opacity-60 grayscale' : ''}`}
       >
         {children}
       </main>

@@ -62,6 +62,13 @@ export function AllReport() {
           heads={[t('report.channel'), ...FIGURES.map((figure) => t(`report.${figure}`))]}
           hidden={answer.rows.length - ROWS_SHOWN}
         >
+          {answer.rows.length === 0 && (
+            <tr>
+              <td colSpan={FIGURES.length + 1} className="text-soft">
+                {t('report.none')}
+              </td>
+            </tr>
+          )}
           {answer.rows.slice(0, ROWS_SHOWN).map((row) => (
             <tr key={row.channel_id}>
               <td className="font-medium wrap-anywhere">

@@ -1,3 +1,4 @@
+import { useMemo } from 'react';
 import type { Line } from '@/data/hour';
 import { useHistory } from '@/data/hour';
 
@@ -5,15 +6,8 @@ import { useHistory } from '@/data/hour';
 const WIDTH = 300;
 const HEIGHT = 100;
 
-interface Props {
-  line: Line;
-  /** What fills the whole height, at least. */
-  full?: number;
-}
-
 /** The last hour in a line, without figures: those stand beside it. Broken where nothing was known. */
-export function Sparkline({ line, full = 1 }: Props) {
-  const path = pathOf(line, full);
+export function Sparkline({ path }: { path: string }) {
   return (
     <svg
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
@@ -34,17 +28,22 @@ export function Sparkline({ line, full = 1 }: Props) {
 }
 
 export function StreamSparkline({ channelId }: { channelId: string }) {
-  const { history } = useHistory();
-  return <Sparkline line={history.listeners(channelId)} />;
+  const { history, version } = useHistory();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the version is what changes.
+  const path = useMemo(() => pathOf(history.listeners(channelId)), [history, channelId, version]);
+  return <Sparkline path={path} />;
 }
 
-/** From the first sample to the last; two of them at least, else there is no line yet. */
-export function pathOf({ times, values }: Line, full: number): string {
+/**
+ * From the first sample to the last; two of them at least, else there is no line yet. `full` is what fills the whole
+ * height, at least.
+ */
+export function pathOf({ times, values }: Line, full = 1): string {
   const begin = times[0];
   const end = times.at(-1);
   if (begin === undefined || end === undefined || begin === end) return '';
   const most = values.reduce<number>((most, value) => Math.max(most, value ?? 0), full);
-  let path = '';
+  const path: string[] = [];
   let pen = 'M';
   for (const [index, value] of values.entries()) {
     if (value === null) {
@@ -53,8 +52,8 @@ export function pathOf({ times, values }: Line, full: number): string {
     }
     const x = (((times[index] ?? begin) - begin) / (end - begin)) * WIDTH;
     const y = HEIGHT - (value / most) * HEIGHT;
-    path += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
+    path.push(`${pen}${x.toFixed(1)} ${y.toFixed(1)}`);
     pen = 'L';
   }
-  return path;
+  return path.join('');
 }

@@ -1,7 +1,7 @@
-import { useId, useState } from 'react';
+import { useState } from 'react';
 import type { Stream } from '@/data/store';
 import { useText } from '@/i18n';
-import { Dialog } from './Dialog';
+import { ConfirmDialog } from './ConfirmDialog';
 
 interface Props {
   stream: Stream;
@@ -16,8 +16,6 @@ interface Props {
 export function StopDialog({ stream, onClose, onConfirm }: Props) {
   const { t } = useText();
   const [asked] = useState(stream);
-  const textId = useId();
-
   const { listeners, listeners_known } = asked;
   const known = listeners_known && listeners !== undefined;
   const force = !known || listeners > 0;
@@ -26,36 +24,15 @@ export function StopDialog({ stream, onClose, onConfirm }: Props) {
     : listeners > 0
       ? t('stop.heard', { count: listeners })
       : t('stop.nobody');
-
   return (
-    <Dialog
+    <ConfirmDialog
       title={t('stop.title', { channel: asked.channel_id })}
-      describedBy={textId}
+      consequence={consequence}
+      isGrave={force}
+      no={t('stop.keep')}
+      yes={t(force ? 'stop.confirm_force' : 'stop.confirm')}
       onClose={onClose}
-    >
-      {(close) => (
-        <>
-          <p id={textId} className={`mt-2 leading-relaxed ${force ? 'text-red' : 'text-soft'}`}>
-            {consequence}
-          </p>
-          <div className="mt-6 flex flex-wrap justify-end gap-2">
-            {/* First, so that Enter on a dialog opened by mistake does no harm. */}
-            <button type="button" className="button" onClick={close}>
-              {t('stop.keep')}
-            </button>
-            <button
-              type="button"
-              className="button button-solid-danger"
-              onClick={() => {
-                onConfirm(force);
-                close();
-              }}
-            >
-              {t(force ? 'stop.confirm_force' : 'stop.confirm')}
-            </button>
-          </div>
-        </>
-      )}
-    </Dialog>
+      onConfirm={() => onConfirm(force)}
+    />
   );
 }

@@ -96,11 +96,12 @@ export function QueueSize({ size }: { size?: number }) {
 }
 
 export function StateBadge({ stream }: { stream: Stream }) {
-  const { t, lookUp, clock } = useText();
+  const { t, lookUp, moment } = useText();
   const ended = isOver(stream);
   const onAir = stream.state === 'live' && !ended;
   const label = ended ? t('stream.ended') : lookUp(`state.${stream.state}`, stream.state);
-  const since = stream.started_at && t('stream.on_air_since', { time: clock(stream.started_at) });
+  const since =
+    stream.started_at && t('stream.on_air_since', { time: moment(stream.started_at, Date.now()) });
   return (
     <span
       title={since || undefined}

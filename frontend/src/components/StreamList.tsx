@@ -18,7 +18,7 @@ const ROW_HEIGHT = { wide: 3.25, narrow: 4.75 };
 /** Narrower than this a row is told in two lines. */
 const WIDE = 56;
 /** Lines drawn beyond what is seen, so that scrolling meets no gap. */
-const OVERSCAN = 4;
+const OVERSCAN = { cards: 2, rows: 6 };
 
 interface Line {
   key: string;
@@ -58,7 +58,7 @@ export function StreamList({ sections, layout, group }: Props) {
     count: lines.length,
     estimateSize: (index) => (lines[index]?.height ?? 0) * rem,
     getItemKey: useCallback((index: number) => lines[index]?.key ?? index, [lines]),
-    overscan: OVERSCAN,
+    overscan: OVERSCAN[layout],
     scrollMargin: top,
     initialOffset: leftAt,
   });

@@ -35,7 +35,7 @@ export const CONDITION_DOTS: Record<Condition, string> = {
 };
 
 export function StreamToolbar({ streams, view, typed, found, layout, onView }: Props) {
-  const { t, number } = useText();
+  const { t } = useText();
   const field = useRef<HTMLInputElement>(null);
   useKeys({ '/': () => field.current?.focus() });
   const counts = useMemo(() => countConditions(streams), [streams]);
@@ -95,9 +95,9 @@ export function StreamToolbar({ streams, view, typed, found, layout, onView }: P
       <div className="flex flex-col gap-2 lg:flex-row lg:items-center">
         <fieldset className="-mx-3 flex min-w-0 gap-1.5 overflow-x-auto px-3 py-0.5 sm:mx-0 sm:flex-wrap sm:px-0 lg:mr-auto">
           <legend className="sr-only">{t('list.condition')}</legend>
-          <Chip condition="all" count={total} />
+          <Filter condition="all" count={total} view={view} onView={onView} />
           {CONDITIONS.filter((each) => counts[each] > 0 || view.condition === each).map((each) => (
-            <Chip key={each} condition={each} count={counts[each]} />
+            <Filter key={each} condition={each} count={counts[each]} view={view} onView={onView} />
           ))}
         </fieldset>
         <div className="grid auto-cols-fr grid-flow-col gap-2 sm:flex">
@@ -131,21 +131,29 @@ export function StreamToolbar({ streams, view, typed, found, layout, onView }: P
       </div>
     </div>
   );
+}
 
-  function Chip({ condition, count }: { condition: Condition | 'all'; count: number }) {
-    return (
-      <button
-        type="button"
-        aria-pressed={view.condition === condition}
-        className="inline-flex min-h-8 shrink-0 cursor-pointer items-center gap-1.5 rounded-full border border-line bg-card px-3 text-sm whitespace-nowrap text-soft transition-colors hover:border-soft aria-pressed:border-jade aria-pressed:bg-jade-wash aria-pressed:text-ink"
-        onClick={() => onView({ condition })}
-      >
-        {condition !== 'all' && (
-          <span className={`size-2 rounded-full ${CONDITION_DOTS[condition]}`} aria-hidden="true" />
-        )}
-        {t(`condition.${condition}`)}
-        <span className="text-ink tabular-nums">{number(count)}</span>
-      </button>
-    );
-  }
+interface FilterProps {
+  condition: Condition | 'all';
+  count: number;
+  view: View;
+  onView: Props['onView'];
+}
+
+function Filter({ condition, count, view, onView }: FilterProps) {
+  const { t, number } = useText();
+  return (
+    <button
+      type="button"
+      aria-pressed={view.condition === condition}
+      className="inline-flex min-h-8 shrink-0 cursor-pointer items-center gap-1.5 rounded-full border border-line bg-card px-3 text-sm whitespace-nowrap text-soft transition-colors hover:border-soft aria-pressed:border-jade aria-pressed:bg-jade-wash aria-pressed:text-ink"
+      onClick={() => onView({ condition })}
+    >
+      {condition !== 'all' && (
+        <span className={`size-2 rounded-full ${CONDITION_DOTS[condition]}`} aria-hidden="true" />
+      )}
+      {t(`condition.${condition}`)}
+      <span className="text-ink tabular-nums">{number(count)}</span>
+    </button>
+  );
 }

@@ -84,7 +84,7 @@ export function Timeline({ channelId, stream, decisions }: Props) {
   const all = useMemo(() => marksOf(decisions, events), [decisions, events]);
   const marked = useMemo(() => within(all, axis).slice(-MARKS_SHOWN), [all, axis]);
   const phases = useMemo(() => phaseSpans(all, axis), [all, axis]);
-  const tracks = trackSpans(tracksOf(events ?? [], history.tracks(channelId)), axis);
+  const tracks = trackSpans(tracksOf(events ?? [], history.playing(channelId)), axis);
   const failure = recorded.failure ?? happened.failure;
 
   const count = (value?: number | null) =>

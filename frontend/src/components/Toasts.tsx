@@ -48,10 +48,13 @@ function Toast({ notice }: { notice: Notice }) {
   const [look, icon] = LOOKS[toneOf(notice)];
   const [newest] = notice.channels.slice(-1);
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: nothing is done here, it only waits for its reader.
     <div
       className={`pointer-events-auto flex w-full items-start gap-2.5 rounded-xl border px-4 py-3 text-sm shadow-lg ${look}`}
       onPointerEnter={() => setHeld(true)}
       onPointerLeave={() => setHeld(false)}
+      onFocus={() => setHeld(true)}
+      onBlur={() => setHeld(false)}
     >
       <span className="mt-0.5">
         <Icon name={icon} />

@@ -63,7 +63,7 @@ describe('the last hour', () => {
     expect(page.hour.listeners('jazz').times).toEqual([]);
   });
 
-  test('tells the tracks that played, the first one from when its streamer says it began', () => {
+  test('tells what plays, and since when its streamer says, or this page has heard it', () => {
     const page = new Page();
     const first = { title: 'So What', started_at: at(-30) };
     page.hears('snapshot', { streams: [stream('jazz', { current_track: first as never })] }, 0);
@@ -73,12 +73,14 @@ describe('the last hour', () => {
         { channel_id: 'jazz', event: 'track_changed', listeners: 1, current_track: { title } },
         second,
       );
+    const playing = () => {
+      const { at, track } = page.hour.playing('jazz') ?? {};
+      return [(Number(at) - NOON) / 1000, track?.title];
+    };
+    expect(playing()).toEqual([-30, 'So What']);
     change('Blue in Green', 12);
     change('Blue in Green', 14);
-    expect(page.hour.tracks('jazz').map((t) => [(t.at - NOON) / 1000, t.track?.title])).toEqual([
-      [-30, 'So What'],
-      [12, 'Blue in Green'],
-    ]);
+    expect(playing()).toEqual([12, 'Blue in Green']);
   });
 
   test('begins anew where the clock of the browser was set back', () => {

@@ -14,10 +14,8 @@ export const KEPT_MS = 3_600_000;
 export const SAMPLE_EVERY_MS = 5_000;
 /** An hour of samples, and some room for what comes early. */
 const SLOTS = KEPT_MS / SAMPLE_EVERY_MS + 30;
-/** Streams beyond these have no line: 3 KB each. */
+/** Streams beyond these have no line: 3 KB each, from the first sample on. */
 const STREAMS_KEPT = 5_000;
-/** Tracks kept of each stream. */
-const TRACKS_KEPT = 60;
 
 /** One line of a chart; `null` is a time at which nothing was known. */
 export interface Line {
@@ -46,12 +44,13 @@ export interface Played {
 export interface History {
   total(metric: Metric): Line;
   listeners(channelId: string): Line;
-  tracks(channelId: string): readonly Played[];
+  /** What plays now; the tracks before it are the daemon's to remember. */
+  playing(channelId: string): Played | undefined;
 }
 
 interface Heard {
   listeners: Float32Array;
-  tracks: Played[];
+  playing?: Played;
   /** When it was last there. */
   last: number;
 }
@@ -118,9 +117,9 @@ export class Hour implements History {
     return heard ? this.#line(heard.listeners) : { times: [], values: [] };
   }
 
-  tracks(channelId: string): readonly Played[] {
-    const tracks = this.#streams.get(channelId)?.tracks ?? [];
-    return tracks.map(({ at, track }) => ({ at: at + this.#offset, track }));
+  playing(channelId: string): Played | undefined {
+    const playing = this.#streams.get(channelId)?.playing;
+    return playing && { ...playing, at: playing.at + this.#offset };
   }
 
   #forgetSamples(): void {
@@ -160,19 +159,18 @@ export class Hour implements History {
     const heard = this.#of(id, now);
     if (!stream || !heard) return;
     const track = stream.ended_ms === undefined ? stream.current_track : undefined;
-    const before = heard.tracks.at(-1);
+    const before = heard.playing;
     if (before ? isSame(before.track, track) : !track) return;
     const began = track?.started_at ? Date.parse(track.started_at) - this.#offset : now;
     // A start that is told late, or wrongly, must not reach back over the track before.
-    heard.tracks.push({ at: Math.min(now, Math.max(began, before?.at ?? began)), track });
-    if (heard.tracks.length > TRACKS_KEPT) heard.tracks.shift();
+    heard.playing = { at: Math.min(now, Math.max(began, before?.at ?? began)), track };
   }
 
   #of(id: string, now: number): Heard | undefined {
     const known = this.#streams.get(id);
     if (known || this.#streams.size >= STREAMS_KEPT) return known;
     const listeners = new Float32Array(SLOTS).fill(Number.NaN);
-    const heard = { listeners, tracks: [], last: now };
+    const heard = { listeners, last: now };
     this.#streams.set(id, heard);
     return heard;
   }

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { at, NOON } from '@/testing/messages';
+import type { Played } from './hour';
 import { joined, lineOf, Recorded, RecordedEvents, reportPath, tracksOf } from './recorded';
 
 const seconds = (times: number[]) => times.map((time) => (time - NOON) / 1000);
@@ -64,18 +65,28 @@ describe('the tracks', () => {
     track: { title } as never,
   });
 
+  const told = (played: readonly Played[]) =>
+    played.map(({ at, track }) => [(at - NOON) / 1000, track?.title]);
+
   test('of the daemon come first, and one that still plays is one track', () => {
-    const all = tracksOf(events, [heardTrack(7, 'So What'), heardTrack(60, 'Blue in Green')]);
-    expect(all.map(({ at, track }) => [(at - NOON) / 1000, track?.title])).toEqual([
+    const recorded = [
       [0, undefined],
       [0, 'So What'],
+    ];
+    expect(told(tracksOf(events, heardTrack(7, 'So What')))).toEqual(recorded);
+    expect(told(tracksOf(events, heardTrack(60, 'Blue in Green')))).toEqual([
+      ...recorded,
       [60, 'Blue in Green'],
     ]);
   });
 
-  test('of this page are all there is where nothing was recorded', () => {
-    const own = [heardTrack(7, 'So What')];
-    expect(tracksOf([], own)).toBe(own);
+  test('end with what plays, where nothing was recorded', () => {
+    expect(told(tracksOf([], heardTrack(7, 'So What')))).toEqual([[7, 'So What']]);
+    expect(tracksOf([], undefined)).toEqual([]);
+  });
+
+  test('are those of the daemon where this page is behind it', () => {
+    expect(told(tracksOf(events, heardTrack(-60, 'Freddie Freeloader')))).toHaveLength(2);
   });
 });
 

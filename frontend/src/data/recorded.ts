@@ -132,21 +132,19 @@ export function joined(recorded: Line | undefined, heard: Line): Line {
   };
 }
 
-/** The tracks that were recorded, and from there those that this page has heard. */
+/** The tracks that were recorded, and what plays now where that is not recorded yet. */
 export function tracksOf(
   events: readonly RecordedEvent[],
-  heard: readonly Played[],
+  playing: Played | undefined,
 ): readonly Played[] {
-  const recorded: Played[] = [];
+  const tracks: Played[] = [];
   for (const { at, type, event, current_track: track } of events) {
     if (type !== 'stream_update') continue;
-    recorded.push({ at: Date.parse(at), track: event === 'track_changed' ? track : undefined });
+    tracks.push({ at: Date.parse(at), track: event === 'track_changed' ? track : undefined });
   }
-  const last = recorded.at(-1);
-  if (!last) return heard;
-  const later = heard.filter(({ at }) => at > last.at);
-  const [first] = later;
+  const last = tracks.at(-1);
   const isSame =
-    first?.track?.title === last.track?.title && first?.track?.artist === last.track?.artist;
-  return [...recorded, ...(first && isSame ? later.slice(1) : later)];
+    playing?.track?.title === last?.track?.title && playing?.track?.artist === last?.track?.artist;
+  if (playing && !isSame && playing.at > (last?.at ?? 0)) tracks.push(playing);
+  return tracks;
 }

@@ -84,8 +84,11 @@ function open(address: string): () => void {
   const watchdog = setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN) return;
     const silence = Date.now() - lastHeard;
-    if (silence >= DEAD_AFTER_MS) socket.reconnect();
-    else if (silence >= PING_AFTER_MS) socket.send('{"type":"ping"}');
+    if (silence >= DEAD_AFTER_MS) {
+      // What is shown is from then, not from now.
+      heard.add({ type: 'disconnected', at: lastHeard });
+      socket.reconnect();
+    } else if (silence >= PING_AFTER_MS) socket.send('{"type":"ping"}');
   }, CHECK_EVERY_MS);
 
   return () => {

@@ -33,9 +33,11 @@ export type Happening = { at: number } & (
   | Acted
 );
 
+type Streams = Record<string, Stream>;
+
 export interface MonitorState {
   stats?: SystemStats;
-  streams: Readonly<Record<string, Stream>>;
+  streams: Readonly<Streams>;
   warnings: Readonly<Record<string, Warning>>;
   /** True from the snapshot on: only then are the figures live. */
   isConnected: boolean;
@@ -49,6 +51,18 @@ export interface MonitorState {
 export const initialState: MonitorState = { streams: {}, warnings: {}, isConnected: false };
 
 export function apply(state: MonitorState, happening: Happening): MonitorState {
+  return applyTo(draftOf(state), happening);
+}
+
+/** A state whose streams are its own, to be written to. */
+interface Draft extends MonitorState {
+  streams: Streams;
+}
+
+/** Copied once for all that happens together: one copy for each message would be most of the page's work. */
+const draftOf = (state: MonitorState): Draft => ({ ...state, streams: { ...state.streams } });
+
+function applyTo(state: Draft, happening: Happening): Draft {
   switch (happening.type) {
     case 'disconnected':
       return {
@@ -67,7 +81,7 @@ export function apply(state: MonitorState, happening: Happening): MonitorState {
   }
 }
 
-function onMessage(before: MonitorState, message: { at: number } & Message): MonitorState {
+function onMessage(before: Draft, message: { at: number } & Message): Draft {
   const sent = Date.parse(message.timestamp);
   const state = {
     ...before,
@@ -121,7 +135,7 @@ function onMessage(before: MonitorState, message: { at: number } & Message): Mon
  * The daemon said yes. Only pause and resume are read from its answer: they may be sent to nobody
  * when no countdown runs, and for all else a message that has overtaken the answer is newer.
  */
-function onActed(state: MonitorState, { channel_id, action, auto_end }: Acted): MonitorState {
+function onActed(state: Draft, { channel_id, action, auto_end }: Acted): Draft {
   const stream = state.streams[channel_id];
   if (!stream) return state;
   if (action === 'pause') {
@@ -134,23 +148,24 @@ function onActed(state: MonitorState, { channel_id, action, auto_end }: Acted): 
   return state;
 }
 
-function ended(state: MonitorState, stream: Stream, at: number): MonitorState {
+function ended(state: Draft, stream: Stream, at: number): Draft {
   const ended_ms = stream.ended_ms ?? at;
   return withoutWarning(withStream(state, { ...stream, ended_ms }), stream.channel_id);
 }
 
-function withStream(state: MonitorState, stream: Stream): MonitorState {
-  return { ...state, streams: { ...state.streams, [stream.channel_id]: stream } };
+function withStream(state: Draft, stream: Stream): Draft {
+  state.streams[stream.channel_id] = stream;
+  return state;
 }
 
-function withoutWarning(state: MonitorState, id: string): MonitorState {
+function withoutWarning(state: Draft, id: string): Draft {
   if (!(id in state.warnings)) return state;
   const { [id]: _, ...warnings } = state.warnings;
   return { ...state, warnings };
 }
 
 // Swept by `stats`, which comes every few seconds: no timer of our own to leak.
-function withoutLongEnded(streams: MonitorState['streams'], at: number) {
+function withoutLongEnded(streams: Streams, at: number): Streams {
   const gone = (s: Stream) => s.ended_ms !== undefined && at - s.ended_ms >= ENDED_SHOWN_MS;
   if (!Object.values(streams).some(gone)) return streams;
   return Object.fromEntries(Object.entries(streams).filter(([, s]) => !gone(s)));
@@ -179,10 +194,10 @@ export const useMonitorStore = create<MonitorState>(() => initialState);
 /** Lets the page know what happened, in its order: drawn once, however much it was. */
 export function dispatch(...happenings: Happening[]): void {
   const news = [];
-  let state = useMonitorStore.getState();
+  let state = draftOf(useMonitorStore.getState());
   for (const happening of happenings) {
     news.push(newsOf(happening, state));
-    state = apply(state, happening);
+    state = applyTo(state, happening);
   }
   const now = happenings.at(-1)?.at;
   if (now === undefined) return;

@@ -99,7 +99,8 @@ describe('useMonitoringWebSocket', () => {
     await pass(PING_AFTER_MS);
     expect(first.sent).toContain('{"type":"ping"}');
     await pass(DEAD_AFTER_MS - PING_AFTER_MS);
-    expect(result.current.isConnected).toBe(false);
+    // Since it was last heard, not since that was noticed.
+    expect(result.current).toMatchObject({ isConnected: false, staleSince: NOON });
     await pass(2_000);
     expect(FakeWebSocket.latest).not.toBe(first);
   });

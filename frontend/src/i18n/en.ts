@@ -142,6 +142,7 @@ export const en = {
   'page.close': 'Close',
   'page.loading': 'Loading…',
   'page.attention': '({count}) Sattva Monitor',
+  'page.offline': 'Offline – Sattva Monitor',
 
   'list.search': 'Search streams',
   'list.search_hint': 'Name, track or source',
@@ -307,6 +308,7 @@ export const en = {
   'report.csv_track': 'CSV by track',
   'report.channel': 'Stream',
   'report.track': 'Track',
+  'report.none': 'No stream was on the air in this time.',
   'report.unnamed': 'A track without a name',
   'report.plays': 'Plays',
   'report.minutes': 'Played',

@@ -164,6 +164,7 @@ export const ru: Record<Key, Entry> = {
   'page.close': 'Закрыть',
   'page.loading': 'Загрузка…',
   'page.attention': '({count}) Sattva Monitor',
+  'page.offline': 'Нет связи – Sattva Monitor',
 
   'list.search': 'Поиск эфиров',
   'list.search_hint': 'Название, трек или источник',
@@ -328,6 +329,7 @@ export const ru: Record<Key, Entry> = {
   'report.csv_track': 'CSV по трекам',
   'report.channel': 'Эфир',
   'report.track': 'Трек',
+  'report.none': 'За это время в эфире ничего не было.',
   'report.unnamed': 'Трек без названия',
   'report.plays': 'Раз',
   'report.minutes': 'Звучал',

@@ -87,6 +87,15 @@ describe('the page', () => {
     expect(card('jazz').getByRole('timer')).toHaveTextContent('3:20');
   });
 
+  test('leaves the focus on a filter while the figures move on', async () => {
+    await page(stream('jazz', { listeners: 1 }), stream('rock', { listeners: 2 }));
+    const heard = screen.getByRole('button', { name: /^Heard/ });
+    heard.focus();
+    say('stream_update', { channel_id: 'jazz', event: 'listeners_changed', listeners: 3 });
+    expect(card('jazz').getByText('3')).toBeVisible();
+    expect(heard).toHaveFocus();
+  });
+
   test('speaks Russian', async () => {
     render(
       <TextContext value={textIn('ru')}>

@@ -38,6 +38,7 @@ const TILE_LOOKS: Record<Condition, string> = {
 export function Wall() {
   const { t, number, clock } = useText();
   const { stats, streams, isConnected, staleSince } = useMonitoringWebSocket();
+  const isStale = !isConnected && staleSince !== undefined;
   const now = useNow();
   const [, goTo] = useLocation();
   useKeys({ w: () => goTo(LIST), Escape: () => goTo(LIST) });
@@ -94,7 +95,7 @@ export function Wall() {
       </header>
       <ConnectionNotice isConnected={isConnected} staleSince={staleSince} />
       <main
-        className={`flex min-h-0 grow flex-col transition-opacity ${isConnected ? '' : 'opacity-50 grayscale'}`}
+        className={`flex min-h-0 grow flex-col transition-opacity ${isStale ? 'opacity-50 grayscale' : ''}`}
       >
         <ul
           ref={box}

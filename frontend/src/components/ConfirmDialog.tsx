@@ -1,27 +1,33 @@
 import { useId } from 'react';
-import { useText } from '@/i18n';
 import { Dialog } from './Dialog';
 
 interface Props {
-  source: string;
+  title: string;
+  /** What follows from a yes. */
+  consequence: string;
+  /** It hurts somebody, or may. */
+  isGrave?: boolean;
+  no: string;
+  yes: string;
   onClose: () => void;
   onConfirm: () => void;
 }
 
-/** Asks before a source leaves a stream's sum: with the last one unheard, its stream may then be ended. */
-export function ForgetDialog({ source, onClose, onConfirm }: Props) {
-  const { t } = useText();
+/** Asks before something is done that cannot be undone. */
+export function ConfirmDialog(props: Props) {
+  const { title, consequence, isGrave = false, no, yes, onClose, onConfirm } = props;
   const textId = useId();
   return (
-    <Dialog title={t('forget.title', { source })} describedBy={textId} onClose={onClose}>
+    <Dialog title={title} describedBy={textId} onClose={onClose}>
       {(close) => (
         <>
-          <p id={textId} className="mt-2 leading-relaxed text-soft">
-            {t('forget.text')}
+          <p id={textId} className={`mt-2 leading-relaxed ${isGrave ? 'text-red' : 'text-soft'}`}>
+            {consequence}
           </p>
           <div className="mt-6 flex flex-wrap justify-end gap-2">
+            {/* First, so that Enter on a dialog opened by mistake does no harm. */}
             <button type="button" className="button" onClick={close}>
-              {t('forget.keep')}
+              {no}
             </button>
             <button
               type="button"
@@ -31,7 +37,7 @@ export function ForgetDialog({ source, onClose, onConfirm }: Props) {
                 close();
               }}
             >
-              {t('action.forget')}
+              {yes}
             </button>
           </div>
         </>
