@@ -193,6 +193,8 @@ pub struct ChannelActor {
     place: Place,
     fence: Fence,
     shown: Shown,
+    /// What other programs can read of it: whether it is held, and until when a countdown runs.
+    seen: Option<(bool, Timestamp)>,
     lost: bool,
     /// Restored from the store as counting, and not yet saved as standing still: its last certain zero.
     pinned_zero: Option<Timestamp>,
@@ -221,6 +223,7 @@ impl ChannelActor {
             place,
             fence,
             shown: Shown::default(),
+            seen: None,
             lost: false,
             pinned_zero,
             unsaved: None,
@@ -492,7 +495,7 @@ impl ChannelActor {
             tenure: self.fence.start,
             record: Some(record),
             decisions,
-            view: self.world.territory.borrow().is_shared().then(|| self.view(now)),
+            view: self.changed_view(now),
             tally: tally.cloned(),
             stop,
             queued: self.world.depths.store.enter(),
@@ -502,19 +505,24 @@ impl ChannelActor {
             let surplus = earlier.decisions.len().saturating_sub(UNSAVED_DECISIONS);
             earlier.decisions.drain(..surplus);
             save.decisions = earlier.decisions;
+            save.view = save.view.or(earlier.view);
             save.stop = save.stop.or(earlier.stop);
         }
         self.hand_to_store(save);
     }
 
-    fn view(&self, now: Now) -> View {
-        let auto_end = self.stream.auto_end();
-        let timer = auto_end.began_at(&self.policy).zip(auto_end.remaining(now.at));
-        View {
-            at: now.wall,
-            held: auto_end.is_held(),
-            timer: timer.map(|(began, left)| (now.wall_of(began), left)).filter(|(_, left)| !left.is_zero()),
+    /// What other programs read of it, where the store is shared: most reports change nothing there.
+    fn changed_view(&mut self, now: Now) -> Option<View> {
+        if !self.world.territory.borrow().is_shared() {
+            return None;
         }
+        let auto_end = self.stream.auto_end();
+        let timer = auto_end.began_at(&self.policy).zip(auto_end.remaining(now.at)).filter(|(_, left)| !left.is_zero());
+        let seen = (auto_end.is_held(), timer.map_or(Timestamp::NEVER, |(_, left)| now.at.plus(left)));
+        if self.seen.replace(seen) == Some(seen) {
+            return None;
+        }
+        Some(View { at: now.wall, held: seen.0, timer: timer.map(|(began, left)| (now.wall_of(began), left)) })
     }
 
     fn hand_to_store(&mut self, save: Save) {
@@ -845,6 +853,7 @@ impl Handler<SaveAnew> for ChannelActor {
     type Result = ();
 
     fn handle(&mut self, _: SaveAnew, ctx: &mut Self::Context) {
+        self.seen = None;
         self.input(ctx, None, |_, _| (Effects::new(), true));
     }
 }

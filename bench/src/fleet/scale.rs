@@ -19,8 +19,10 @@ use crate::{
 const DAEMONS: usize = 3;
 /// Requests that are under way at a time.
 const CONNECTIONS: usize = 6;
-/// Until what the filling leaves behind has been dealt with.
-const SETTLING: Duration = Duration::from_secs(15);
+/// Until what was reported once counts no more, and all that follows from it has been dealt with.
+const SETTLING: Duration = Duration::from_secs(75);
+/// Those that report again do so this often.
+const REPORT_EVERY: u64 = 10;
 /// Nothing counts down to its end while it is measured.
 const SETTINGS: &str = "[auto_end]\ntimeout = \"12h\"\n[metrics]\nmax_channels = 1000\n[ingest]\nmax_channels = ";
 
@@ -76,8 +78,12 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
     pause(Duration::from_secs(args.seconds));
     let idle = Spent::by(&house)?.shares_since(&before).map(|share| share * 100.0);
 
+    let those = (REPORT_EVERY * u64::from(args.rate) / CHANNELS) as usize;
+    let those = &mut streamers[..those.clamp(1, channels as usize / CHANNELS as usize)];
+    // What has counted no more is counted again.
+    report(&house, those, args.rate, Duration::from_secs(REPORT_EVERY))?;
     let before = Spent::by(&house)?;
-    let reports = report(&house, &mut streamers, args.rate, Duration::from_secs(args.seconds))?;
+    let reports = report(&house, those, args.rate, Duration::from_secs(args.seconds))?;
     let after = Spent::by(&house)?;
     let each = [after.daemons - before.daemons, after.redis - before.redis]
         .map(|spent| spent.as_secs_f64() * 1e6 / reports as f64);
