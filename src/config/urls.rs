@@ -1,4 +1,4 @@
-//! The three kinds of URL a setting may be, and what each refuses.
+//! The kinds of URL a setting may be, and what each refuses.
 
 use redis::IntoConnectionInfo;
 use url::Url;
@@ -27,12 +27,18 @@ pub fn redis_url(text: &str) -> Result<(), String> {
     }
 }
 
+fn http(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
+    if matches!(url.scheme(), "http" | "https") {
+        Ok(url)
+    } else {
+        Err(format!("{}: is neither http nor https", url.scheme()))
+    }
+}
+
 /// Where a webhook is: a path and a query are its own business.
 pub fn webhook(text: &str) -> Result<(), String> {
-    let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("{}: is neither http nor https", url.scheme()));
-    }
+    let url = http(text)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("user and password do not belong into the URL; the messages are signed".to_owned());
     }
@@ -59,10 +65,7 @@ pub fn redis_without_password(text: &str) -> Result<(), String> {
 
 /// Where a collector of traces is.
 pub fn collector(text: &str) -> Result<(), String> {
-    let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("{}: is neither http nor https", url.scheme()));
-    }
+    let url = http(text)?;
     // Not repeated: it is where a secret would be.
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err("it must have no user, no password, no ? and no #; a collector of your own adds them".to_owned());
@@ -75,10 +78,7 @@ pub fn collector(text: &str) -> Result<(), String> {
 
 /// Where a watched server is, or a page of it.
 pub fn server(text: &str) -> Result<(), String> {
-    let url = Url::parse(text).map_err(|reason| format!("this is not a URL ({reason})"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("{}: is neither http nor https", url.scheme()));
-    }
+    let url = http(text)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("user and password do not belong into the URL; see `user` and `password_file`".to_owned());
     }
