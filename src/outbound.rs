@@ -2,8 +2,14 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use awc::{Client, Connector};
+use awc::{
+    Client, Connector,
+    http::header::{HeaderMap, RETRY_AFTER},
+};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
+
+/// Who calls.
+pub const AGENT: &str = concat!("sattva-monitor/", env!("CARGO_PKG_VERSION"));
 
 /// TLS as the host trusts it (`SSL_CERT_FILE` and `SSL_CERT_DIR` change that).
 static TLS: LazyLock<Option<std::sync::Arc<ClientConfig>>> = LazyLock::new(|| {
@@ -28,4 +34,10 @@ pub fn client(time_limit: Duration) -> Client {
         None => connector,
     };
     Client::builder().connector(connector).timeout(time_limit).disable_redirects().finish()
+}
+
+/// How long whoever answered asks to be left alone; a date is not read.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }

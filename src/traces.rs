@@ -10,7 +10,7 @@ use awc::{
     Client,
     http::{
         StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
+        header::{CONTENT_TYPE, USER_AGENT},
     },
 };
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
@@ -38,7 +38,6 @@ const ASKED_MAX: Duration = Duration::from_secs(60);
 const LAST_TIME: Duration = Duration::from_secs(2);
 /// What is read of an answer.
 const ANSWER_MAX: usize = 16 << 10;
-const AGENT: &str = concat!("sattva-monitor/", env!("CARGO_PKG_VERSION"));
 
 /// What becomes of spans.
 #[derive(Clone, Debug)]
@@ -224,14 +223,13 @@ impl Dispatch {
             .client
             .post(&self.url)
             .insert_header((CONTENT_TYPE, "application/json"))
-            .insert_header((USER_AGENT, AGENT))
+            .insert_header((USER_AGENT, outbound::AGENT))
             .no_decompress();
         let whole = async {
             let mut answer = request.send_body(body).await.map_err(|error| Untaken::Unreachable(error.to_string()))?;
             let status = answer.status();
             if !status.is_success() {
-                let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                return Err(refusal(status, Duration::from_secs(wait.unwrap_or_default())));
+                return Err(refusal(status, outbound::retry_after(answer.headers()).unwrap_or_default()));
             }
             // They have been taken, whatever becomes of the answer's body.
             Ok(otlp::rejected(&answer.body().limit(ANSWER_MAX).await.unwrap_or_default()))

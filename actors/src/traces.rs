@@ -11,7 +11,7 @@ use prometheus::IntCounter;
 
 use crate::clock::Timestamp;
 
-pub use self::context::{Context, Parent};
+pub use self::context::{Context, Parent, TRACEPARENT};
 
 /// Spans that wait to be fetched; what comes beyond is dropped, and counted.
 pub const WAITING_MAX: usize = 4096;

@@ -1,18 +1,13 @@
 //! A request as a span: of the trace that its client began (`traceparent`), if it did.
 
-use actix_web::http::{
-    StatusCode,
-    header::{HeaderMap, HeaderName},
-};
+use actix_web::http::{StatusCode, header::HeaderMap};
 use sattva_actors::{
     clock::Timestamp,
-    traces::{Context, Kind, Parent, Span},
+    traces::{Context, Kind, Parent, Span, TRACEPARENT},
 };
 
 use super::{Front, request_id::RequestId};
 use crate::traces::fresh;
-
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A request that is being handled, and is to be told of.
 pub struct Traced {

@@ -7,11 +7,11 @@ use awc::{
     error::{ConnectError, SendRequestError},
     http::{
         StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
+        header::{CONTENT_TYPE, USER_AGENT},
     },
 };
 use bytes::Bytes;
-use sattva_actors::traces::Context;
+use sattva_actors::traces::{Context, TRACEPARENT};
 
 use super::signature::{self, Secrets};
 use crate::outbound;
@@ -20,8 +20,6 @@ use crate::outbound;
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// What is read of an answer.
 const ANSWER_MAX: usize = 16 << 10;
-const TRACEPARENT: &str = "traceparent";
-const AGENT: &str = concat!("sattva-monitor/", env!("CARGO_PKG_VERSION"));
 
 #[derive(Clone)]
 pub struct Endpoint {
@@ -100,7 +98,7 @@ impl Endpoint {
             .client
             .post(&*self.url)
             .insert_header((CONTENT_TYPE, "application/json"))
-            .insert_header((USER_AGENT, AGENT))
+            .insert_header((USER_AGENT, outbound::AGENT))
             .insert_header((signature::ID, id.as_str()))
             .insert_header((signature::TIMESTAMP, at.to_string()))
             .insert_header((signature::SIGNATURE, self.secrets.sign(&id, at, &body)))
@@ -115,8 +113,7 @@ impl Endpoint {
                 return Err(Untaken::Gone);
             }
             if !status.is_success() {
-                let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                return Err(refusal(status, wait.map(Duration::from_secs)));
+                return Err(refusal(status, outbound::retry_after(answer.headers())));
             }
             // It has been taken, whatever becomes of the answer's body.
             let body = answer.body().limit(ANSWER_MAX).await.unwrap_or_default().to_vec();

@@ -4,6 +4,9 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+/// The header that names it, from one program to the next.
+pub const TRACEPARENT: &str = "traceparent";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
     /// Never 0.
