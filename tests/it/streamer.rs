@@ -1,8 +1,13 @@
 //! A streamer as the contract describes it: full snapshots in, commands back.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::daemon::{Answer, Daemon};
+use crate::{
+    daemon::{Answer, Daemon},
+    patience::{eventually, let_pass},
+};
 
 /// One session of one source on one channel.
 #[derive(Clone, Debug)]
@@ -73,6 +78,15 @@ impl Streamer {
     pub fn reports(&mut self, daemon: &Daemon, listeners: u64) -> Answer {
         let request = self.request(listeners);
         daemon.post("/api/v1/ingest", &request)
+    }
+
+    /// Reports that nobody listens until something has come of it.
+    pub fn hears_nobody_until(&mut self, daemon: &Daemon, done: impl Fn() -> bool) {
+        eventually("the end of a countdown", || {
+            self.hears(daemon, 0);
+            let_pass(Duration::from_millis(200));
+            done().then_some(())
+        });
     }
 
     /// Sends the next snapshot and answers with the commands that came back.

@@ -41,15 +41,6 @@ fn with_webhook(collector: &Collector, receiver: &Receiver, more: &str) -> Daemo
     Plan::new(&config).file("hook.secret", SECRET).start()
 }
 
-/// Reports that nobody listens, until the stop has been sent.
-fn nobody_listens_until(daemon: &Daemon, jazz: &mut Streamer, done: impl Fn() -> bool) {
-    eventually("the end of a countdown", || {
-        jazz.hears(daemon, 0);
-        let_pass(Duration::from_millis(200));
-        done().then_some(())
-    });
-}
-
 #[test]
 fn a_request_is_told_of_within_the_trace_that_its_client_began() {
     let collector = Collector::open();
@@ -201,7 +192,7 @@ fn a_stop_is_told_of_from_its_decision_to_its_end_and_what_is_sent_for_it_is_a_p
     receiver.answers(|_| (200, json!({ "outcome": "ok" }).to_string()));
     let daemon = with_webhook(&collector, &receiver, "events = false\nstops_for = [\"radio-*\"]\n");
     let mut jazz = Streamer::new("radio-1", "jazz").every(1.0);
-    nobody_listens_until(&daemon, &mut jazz, || !receiver.received().is_empty());
+    jazz.hears_nobody_until(&daemon, || !receiver.received().is_empty());
     eventually("the acknowledgement", || (daemon.explain("jazz")["commands"][0]["state"] == "acked").then_some(()));
     jazz.stops(&daemon);
 
@@ -225,7 +216,7 @@ fn a_stop_that_fails_says_so() {
     receiver.answers(|_| (200, json!({ "outcome": "error", "detail": "the bot is not there" }).to_string()));
     let daemon = with_webhook(&collector, &receiver, "events = false\nstops_for = [\"radio-*\"]\n");
     let mut jazz = Streamer::new("radio-1", "jazz").every(1.0);
-    nobody_listens_until(&daemon, &mut jazz, || !receiver.received().is_empty());
+    jazz.hears_nobody_until(&daemon, || !receiver.received().is_empty());
     let (stop, command) = (collector.until("stop"), collector.until("stop command"));
     assert!(stop.failed() && command.failed());
     assert_eq!(stop.says("sattva.stop.outcome").as_deref(), Some("failed"));

@@ -57,21 +57,12 @@ fn verify(daemon: &Daemon, message: &crate::receiver::Received, body: &str) -> b
     child.wait().unwrap().success()
 }
 
-/// Reports that nobody listens until the daemon is seen to be stopping.
-fn nobody_listens_until(daemon: &Daemon, streamer: &mut Streamer, done: impl Fn() -> bool) {
-    eventually("the end of a countdown", || {
-        streamer.hears(daemon, 0);
-        let_pass(Duration::from_millis(200));
-        done().then_some(())
-    });
-}
-
 #[test]
 fn every_event_of_a_countdown_is_told_in_order_signed_and_without_a_browser_open() {
     let receiver = Receiver::open();
     let daemon = daemon(&receiver, "");
     let mut jazz = Streamer::new("radio-1", "jazz").every(1.0);
-    nobody_listens_until(&daemon, &mut jazz, || receiver.received().len() >= 3);
+    jazz.hears_nobody_until(&daemon, || receiver.received().len() >= 3);
     jazz.stops(&daemon);
     receiver.until("auto_end", 3);
     let told: Vec<String> = receiver
@@ -121,7 +112,7 @@ fn a_stop_comes_by_webhook_and_its_answer_is_the_acknowledgement() {
     receiver.answers(|_| (200, json!({ "outcome": "ok", "detail": "the bot has left" }).to_string()));
     let daemon = daemon(&receiver, "events = false\nstops_for = [\"radio-*\"]\n");
     let mut jazz = Streamer::new("radio-1", "jazz").every(1.0);
-    nobody_listens_until(&daemon, &mut jazz, || !receiver.received().is_empty());
+    jazz.hears_nobody_until(&daemon, || !receiver.received().is_empty());
     let stop = receiver.until("stop", 1).remove(0);
     assert!(verify(&daemon, &stop, &stop.body));
     let data = stop.json()["data"].clone();
@@ -146,7 +137,7 @@ fn a_stop_that_is_not_taken_comes_again_under_one_id_and_one_that_is_refused_arm
     receiver.answers(|_| (503, String::new()));
     let daemon = daemon(&receiver, "events = false\nstops_for = [\"radio-1\"]\n");
     let mut jazz = Streamer::new("radio-1", "jazz").every(1.0);
-    nobody_listens_until(&daemon, &mut jazz, || receiver.received().len() >= 2);
+    jazz.hears_nobody_until(&daemon, || receiver.received().len() >= 2);
     let stops = receiver.until("stop", 2);
     assert_eq!(stops[0].id(), stops[1].id());
     receiver.answers(|_| (200, json!({ "outcome": "refused", "detail": "somebody just came" }).to_string()));
