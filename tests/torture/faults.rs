@@ -203,9 +203,7 @@ impl Course {
         }
         self.next.is_none() && self.open.is_empty()
     }
-}
 
-impl Course {
     /// When Redis lost everything, the last time.
     pub fn redis_lost(&self) -> Option<Duration> {
         self.happened.iter().rev().find(|event| event.fault == Fault::RedisLost).map(|event| event.at)

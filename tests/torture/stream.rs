@@ -235,6 +235,13 @@ impl Stream {
         report
     }
 
+    /// All daemons.
+    fn in_any_order(&mut self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.doors.len()).collect();
+        order.shuffle(&mut self.random);
+        order
+    }
+
     /// To one daemon after the other, until one takes it. What comes back is heard at once.
     fn send(&mut self, now: Duration, report: Option<(Value, Said)>) -> bool {
         let mut line = match &report {
@@ -252,9 +259,7 @@ impl Stream {
             "source": format!("of-{}", self.channel), "reports": Vec::from_iter(reports), "acks": self.acks,
             "wait_seconds": wait,
         });
-        let mut order: Vec<usize> = (0..self.doors.len()).collect();
-        order.shuffle(&mut self.random);
-        for daemon in order {
+        for daemon in self.in_any_order() {
             let address = self.doors[daemon].address();
             let answer = address.ok_or_else(|| "is away".to_owned()).and_then(|at| Ok((at, self.post(at, &body)?)));
             match answer {
@@ -285,9 +290,7 @@ impl Stream {
             self.operator.takes_back();
         }
         let mut line = format!("an operator wants {wish:?}");
-        let mut order: Vec<usize> = (0..self.doors.len()).collect();
-        order.shuffle(&mut self.random);
-        for daemon in order {
+        for daemon in self.in_any_order() {
             let answer = self.doors[daemon].address().map(|address| self.operate(address, wish));
             let _ = write!(line, "; {daemon} {answer:?}");
             if answer == Some(Ok(200)) {
