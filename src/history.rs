@@ -217,8 +217,11 @@ impl History {
         let mut events = self.with_shelf(|shelf| Ok(shelf.events(channel, from, to)?))?;
         let minute = lock(&self.minute);
         let recent = minute.entries.iter().filter(|entry| entry.channel == *channel);
-        let recent = recent.map(|entry| Event { at: entry.at.as_millis(), what: What::of(&entry.what) });
-        events.extend(recent.filter(|event| (from..to).contains(&event.at)));
+        for entry in recent.filter(|entry| (from..to).contains(&entry.at.as_millis())) {
+            if !Event::tells_again(&entry.what, &events) {
+                events.push(Event { at: entry.at.as_millis(), what: What::of(&entry.what) });
+            }
+        }
         events.sort_by_key(|event| event.at);
         Ok(events)
     }

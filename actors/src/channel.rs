@@ -196,6 +196,8 @@ pub struct ChannelActor {
     /// What other programs can read of it: whether it is held, and until when a countdown runs.
     seen: Option<(bool, Timestamp)>,
     lost: bool,
+    /// Running since before this daemon knew it, and nothing is told yet of what it plays.
+    resumed: bool,
     /// Restored from the store as counting, and not yet saved as standing still: its last certain zero.
     pinned_zero: Option<Timestamp>,
     /// What the store could not take.
@@ -225,6 +227,7 @@ impl ChannelActor {
             shown: Shown::default(),
             seen: None,
             lost: false,
+            resumed: false,
             pinned_zero,
             unsaved: None,
             offer_at,
@@ -613,15 +616,21 @@ impl ChannelActor {
         }
     }
 
-    fn write_down(&self, now: Now, event: StreamEvent, face: &Face) {
+    fn write_down(&mut self, now: Now, event: StreamEvent, face: &Face) {
         // What a restart brings back is no news.
         let is_news = self.stream.evidence_at().is_some();
         let what = match event {
-            StreamEvent::Started if is_news => Happening::Started,
+            StreamEvent::Started => {
+                self.resumed = !is_news;
+                if self.resumed {
+                    return;
+                }
+                Happening::Started
+            }
             StreamEvent::Stopped => Happening::Stopped,
             StreamEvent::TrackChanged if is_news => {
                 let listeners = face.listeners_known.then_some(face.listeners);
-                Happening::Track { track: face.track.clone(), listeners }
+                Happening::Track { track: face.track.clone(), listeners, resumed: std::mem::take(&mut self.resumed) }
             }
             _ => return,
         };

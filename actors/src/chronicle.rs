@@ -31,6 +31,8 @@ pub enum Happening {
     Track {
         track: Option<Arc<Track>>,
         listeners: Option<u32>,
+        /// The first of a stream that a restart brought back: it may have played all along.
+        resumed: bool,
     },
     AutoEnd {
         event: AutoEndEvent,

@@ -39,7 +39,7 @@ impl What {
         match happening {
             Happening::Started => Self::Started,
             Happening::Stopped => Self::Stopped,
-            Happening::Track { track, listeners } => {
+            Happening::Track { track, listeners, .. } => {
                 Self::Track { track: track.as_deref().map(Played::of), listeners: *listeners }
             }
             Happening::AutoEnd { event, phase, reason } => Self::AutoEnd {
@@ -48,6 +48,18 @@ impl What {
                 reason: (*reason).to_owned(),
             },
         }
+    }
+}
+
+impl Event {
+    /// Whether this is what has played since the last of those before it: a restart has it told once more.
+    pub fn tells_again(happening: &Happening, before: &[Self]) -> bool {
+        let Happening::Track { track, resumed: true, .. } = happening else { return false };
+        let last = before.iter().rev().find_map(|event| match &event.what {
+            What::Track { track, .. } => Some(track),
+            _ => None,
+        });
+        last.is_some_and(|last| *last == track.as_deref().map(Played::of))
     }
 }
 

@@ -141,10 +141,12 @@ impl Shelf {
                             let [event, phase, reason] = [event.as_str(), phase.as_str(), reason].map(str::to_owned);
                             happened.push(Kept(at, KeptWhat::AutoEnd(event, phase, reason)));
                         }
-                        Happening::Track { track, listeners } => {
+                        Happening::Track { track, listeners, resumed } => {
                             let text = track.as_deref().map(|track| Played::of(track).as_text());
                             let track = text.map(|text| number_track(&mut tracks, &text)).transpose()?;
-                            played.push(Kept(at, KeptWhat::Track(track, *listeners)));
+                            if !resumed || last_play(&plays, (day, number), &played)? != Some(track) {
+                                played.push(Kept(at, KeptWhat::Track(track, *listeners)));
+                            }
                         }
                     }
                 }
@@ -365,6 +367,27 @@ fn append(days: &mut Days<'_>, key: (u32, u32), events: Vec<Kept>) -> Result<(),
     // Numbers and texts can always be written.
     days.insert(key, postcard::to_stdvec(&kept).unwrap_or_default().as_slice())?;
     Ok(())
+}
+
+/// The number of the track that a channel played last, by what is not kept yet and by what is, of that day and the one
+/// before.
+fn last_play(days: &Days<'_>, (day, channel): (u32, u32), unkept: &[Kept]) -> Result<Option<Option<u32>>, redb::Error> {
+    let last = |kept: &[Kept]| {
+        kept.iter().rev().find_map(|Kept(_, what)| match what {
+            KeptWhat::Track(track, _) => Some(*track),
+            _ => None,
+        })
+    };
+    if let Some(track) = last(unkept) {
+        return Ok(Some(track));
+    }
+    for day in [day, day.saturating_sub(1)] {
+        let kept = days.get((day, channel))?.map(|bytes| decode(bytes.value()));
+        if let Some(track) = kept.and_then(|kept| last(&kept)) {
+            return Ok(Some(track));
+        }
+    }
+    Ok(None)
 }
 
 fn forget_days(days: &mut Days<'_>, oldest: u32) -> Result<(), redb::Error> {

@@ -159,7 +159,13 @@ fn happened(at: i64, what: Happening) -> Entry {
 
 fn track(title: &str, listeners: u32) -> Happening {
     let track = Track { title: title.into(), artist: Some("Miles Davis".into()), ..Track::default() };
-    Happening::Track { track: Some(track.into()), listeners: Some(listeners) }
+    Happening::Track { track: Some(track.into()), listeners: Some(listeners), resumed: false }
+}
+
+/// The same, first told after a restart.
+fn found_to_play(title: &str, listeners: u32) -> Happening {
+    let Happening::Track { track, listeners, .. } = track(title, listeners) else { unreachable!("it is a track") };
+    Happening::Track { track, listeners, resumed: true }
 }
 
 fn stopping(event: AutoEndEvent) -> Happening {
@@ -187,7 +193,7 @@ fn what_happened_is_told_at_once_and_the_same_when_it_is_on_disk_and_after_a_res
         happened(evening, track("So What", 3)),
         happened(evening + 30, stopping(AutoEndEvent::Stopping)),
         happened(evening + 40, stopping(AutoEndEvent::Ended)),
-        happened(evening + 40, Happening::Track { track: None, listeners: None }),
+        happened(evening + 40, Happening::Track { track: None, listeners: None, resumed: false }),
         happened(evening + 40, Happening::Stopped),
     ];
     let sorted = |mut events: Vec<Event>| {
@@ -211,6 +217,49 @@ fn what_happened_is_told_at_once_and_the_same_when_it_is_on_disk_and_after_a_res
     );
     let rock = ChannelId::new("rock").unwrap();
     assert_eq!(shelved.history.events(&rock, 0, evening * 2000).unwrap(), []);
+}
+
+#[test]
+fn a_track_that_plays_through_a_restart_is_one_play() {
+    let shelved = Shelved::new();
+    // The first restart is in the minute in which it began, the second after midnight.
+    let evening = NOON.div_euclid(86_400) * 86_400 + 86_340;
+    shelved.history.happened(vec![
+        happened(evening, Happening::Started),
+        happened(evening, track("So What", 3)),
+        happened(evening + 10, found_to_play("So What", 4)),
+    ]);
+    let played = |shelved: &Shelved| {
+        let events = shelved.events(evening, evening + 600).into_iter();
+        let titles = events.filter_map(|event| match event.what {
+            What::Track { track, .. } => Some((event.at / 1000 - evening, track.unwrap().title)),
+            _ => None,
+        });
+        titles.collect::<Vec<_>>()
+    };
+    let once = |at: i64, title: &str| (at, title.to_owned());
+    assert_eq!(played(&shelved), [once(0, "So What")]);
+    shelved.keep(evening + 55);
+    assert_eq!(played(&shelved), [once(0, "So What")]);
+    let shelved = shelved.again();
+    shelved.history.happened(vec![happened(evening + 70, found_to_play("So What", 2))]);
+    assert_eq!(played(&shelved), [once(0, "So What")]);
+    shelved.keep(evening + 80);
+    assert_eq!(played(&shelved), [once(0, "So What")]);
+    let shelved = shelved.again();
+    // Another one has begun meanwhile; and it ends to begin again, which is a play of its own.
+    shelved.history.happened(vec![
+        happened(evening + 100, found_to_play("Blue in Green", 2)),
+        happened(evening + 400, track("Blue in Green", 2)),
+    ]);
+    let all = [once(0, "So What"), once(100, "Blue in Green"), once(400, "Blue in Green")];
+    assert_eq!(played(&shelved), all);
+    shelved.keep(evening + 500);
+    assert_eq!(played(&shelved), all);
+    let report = shelved.report(By::Track, Some("jazz"), (evening, evening + 500), evening + 500);
+    let Rows::Tracks(tracks) = &report.rows else { panic!("no tracks") };
+    let plays: Vec<_> = tracks.iter().map(|(track, figures)| (track.title.as_str(), figures.plays)).collect();
+    assert_eq!(plays, [("Blue in Green", 2), ("So What", 1)]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn what_happens_to_a_stream_is_written_once_and_in_its_order() {
 }
 
 #[test]
-fn a_restart_is_no_start_of_a_stream_though_what_plays_is_told_anew() {
+fn a_restart_is_no_start_of_a_stream_and_what_plays_after_it_is_found_to_play() {
     let mut story = Story::new();
     let radio = Streamer::new("radio-1", "jazz");
     radio.plays("So What");
@@ -49,8 +49,11 @@ fn a_restart_is_no_start_of_a_stream_though_what_plays_is_told_anew() {
     story.live(async |stage| {
         radio.says(stage, 1).await;
         // It is not known from before: another track may have begun meanwhile.
-        assert_eq!(stage.written(), ["60 jazz: plays So What to 1"]);
+        assert_eq!(stage.written(), ["60 jazz: is found to play So What to 1"]);
         radio.says(stage, 1).await;
         assert_eq!(stage.written(), [""; 0]);
+        radio.plays("Blue in Green");
+        radio.says(stage, 1).await;
+        assert_eq!(stage.written(), ["60 jazz: plays Blue in Green to 1"]);
     });
 }

@@ -318,9 +318,13 @@ impl Stage {
             let what = match entry.what {
                 Happening::Started => "started".to_owned(),
                 Happening::Stopped => "stopped".to_owned(),
-                Happening::Track { track, listeners } => {
+                Happening::Track { track, listeners, resumed } => {
+                    let plays = if resumed { "is found to play" } else { "plays" };
                     let title = track.map_or_else(|| "nothing".to_owned(), |track| track.title.to_string());
-                    format!("plays {title} to {}", listeners.map_or_else(|| "?".to_owned(), |known| known.to_string()))
+                    format!(
+                        "{plays} {title} to {}",
+                        listeners.map_or_else(|| "?".to_owned(), |known| known.to_string())
+                    )
                 }
                 Happening::AutoEnd { event, .. } => format!("auto-end {}", event.as_str()),
             };
