@@ -1,8 +1,11 @@
 //! The JSON shared with browsers and other readers. Fields may be added, never change meaning.
 
-use std::sync::Arc;
+use std::{fmt, marker::PhantomData, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::{
     channel::auto_end::{PhaseName, Reason},
@@ -11,9 +14,24 @@ use crate::{
     protocol::{OnlyIf, Status, StopCommand, StopReason},
 };
 
-/// Whether what may be JSON would be an object: serde also takes a list of the right values for a struct.
-pub fn is_object(text: &[u8]) -> bool {
-    text.trim_ascii_start().starts_with(b"{")
+/// What is read from an object and from nothing else: serde also takes a list of the right values for a struct.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+        d.deserialize_map(Fields(PhantomData))
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

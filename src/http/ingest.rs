@@ -63,8 +63,7 @@ pub async fn ingest(
 ) -> Result<HttpResponse, Problem> {
     let config = front.config.load();
     let events = cloud_events::is_meant(request.headers().get(CONTENT_TYPE));
-    let (request, unknown) =
-        if events { cloud_events::read(&body.0)? } else { request::read::<IngestRequest<'_>>(&body.0)? };
+    let (request, unknown) = if events { cloud_events::read(&body.0)? } else { IngestRequest::read(&body.0)? };
     if request.reports() > config.ingest.max_reports_per_request {
         return Err(Problem::too_large(format!(
             "{} reports in one request; at most {} are taken",

@@ -5,6 +5,7 @@ use actix_web::{
     cookie::{Cookie, SameSite, time::Duration},
     delete, get, post, web,
 };
+use sattva_actors::wire::Object;
 use serde::{Deserialize, Serialize};
 
 use super::{Front, body::Body, gate::COOKIE, problem::Problem, request_id::RequestId};
@@ -46,7 +47,7 @@ impl<'a> Session<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with a token")]
+#[serde(deny_unknown_fields)]
 struct SignIn {
     token: String,
 }
@@ -83,7 +84,7 @@ pub async fn get(front: web::Data<Front>, request: HttpRequest) -> HttpResponse 
 #[post("/api/v1/session")]
 pub async fn sign_in(front: web::Data<Front>, request: HttpRequest, body: Body) -> Result<HttpResponse, Problem> {
     let wrong = || Problem::bad_request("bad_body", "the body is not {\"token\": \"…\"}").field("token");
-    let SignIn { token } = serde_json::from_slice(&body.0).map_err(|_| wrong())?;
+    let Object(SignIn { token }) = serde_json::from_slice(&body.0).map_err(|_| wrong())?;
     let caller = front.gate.sign_in(&request, token.trim(), front.clock.now())?;
     let id = RequestId::current();
     let request_id = id.as_ref().map(RequestId::as_str);

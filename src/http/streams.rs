@@ -16,7 +16,7 @@ use sattva_actors::{
     },
     identity::ChannelId,
     protocol::{Action, ActionError, Describe, Forget, Inspect, Inspection, Operate, ReadJournal},
-    wire::is_object,
+    wire::Object,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -201,7 +201,7 @@ async fn explained(front: &Front, channel: ChannelId) -> Result<Value, Problem> 
 
 /// What an operator wants. A word nobody knows may be a misspelt one, and then the wrong thing would be done.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, expecting = "an object with what is wanted")]
+#[serde(deny_unknown_fields, default)]
 struct Wish {
     seconds: Option<u64>,
     force: bool,
@@ -213,11 +213,8 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(Wish::default());
     }
-    if !is_object(body) {
-        return Err(Problem::bad_request("bad_body", "the body is not a JSON object"));
-    }
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let wish = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let Object(wish) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let what = error.inner().to_string();
         let problem = Problem::bad_request("bad_body", format!("the body is not valid: {what}"));
         let misspelt = what.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::{
     broker::subscriptions::{Filter, FilterError},
-    wire::is_object,
+    wire::Object,
 };
 
 /// What a text says.
@@ -41,10 +41,7 @@ impl Wish {
         let unknown = |why: &dyn std::fmt::Display| {
             format!("not a message this server knows ({why}); there are ping, subscribe, unsubscribe")
         };
-        let message = serde_json::from_slice(text).map_err(|error| unknown(&error))?;
-        if !is_object(text) {
-            return Err(unknown(&"not a JSON object"));
-        }
+        let Object(message) = serde_json::from_slice(text).map_err(|error| unknown(&error))?;
         Ok(match message {
             Message::Ping => Self::Ping,
             Message::Subscribe(names) => Self::Filter(Change { adds: true, names }),

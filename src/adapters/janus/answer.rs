@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sattva_actors::wire::is_object;
+use sattva_actors::wire::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -75,7 +75,7 @@ struct Envelope {
     janus: String,
     data: Option<Value>,
     plugindata: Option<Map<String, Value>>,
-    error: Option<JanusError>,
+    error: Option<Object<JanusError>>,
 }
 
 #[derive(Deserialize)]
@@ -86,17 +86,14 @@ struct JanusError {
 }
 
 fn envelope(body: &[u8]) -> Result<Envelope, Refusal> {
-    let envelope: Envelope =
-        serde_json::from_slice(body).map_err(|error| match error.is_eof() && !body.is_empty() {
+    let Object(envelope) =
+        serde_json::from_slice::<Object<Envelope>>(body).map_err(|error| match error.is_eof() && !body.is_empty() {
             true => Refusal::Unbelievable("it ends in the middle".to_owned()),
             false => Refusal::Foreign(shown(&error)),
         })?;
-    if !is_object(body) {
-        return Err(Refusal::Foreign("it is not a JSON object".to_owned()));
-    }
     match envelope.error {
-        Some(JanusError { code: NO_SUCH_SESSION | NO_SUCH_HANDLE, .. }) => Err(Refusal::Lost),
-        Some(JanusError { code, reason }) => Err(Refusal::Janus { code, reason: shown(&reason) }),
+        Some(Object(JanusError { code: NO_SUCH_SESSION | NO_SUCH_HANDLE, .. })) => Err(Refusal::Lost),
+        Some(Object(JanusError { code, reason })) => Err(Refusal::Janus { code, reason: shown(&reason) }),
         None if envelope.janus == "success" => Ok(envelope),
         None => Err(Refusal::Unbelievable(format!("it is a {:?}", shown(&envelope.janus)))),
     }
@@ -141,23 +138,17 @@ pub fn rooms(body: &[u8]) -> Result<Vec<Id>, Refusal> {
     struct Room {
         room: Id,
     }
-    let rooms: Vec<Room> = objects(&mut bridge(body)?, "list")?;
+    let rooms: Vec<Object<Room>> = list(&mut bridge(body)?, "list")?;
     if rooms.len() > ROOMS_MAX {
         return Err(Refusal::Unbelievable(format!("it lists more than {ROOMS_MAX} rooms")));
     }
-    Ok(rooms.into_iter().map(|room| room.room).collect())
+    Ok(rooms.into_iter().map(|Object(room)| room.room).collect())
 }
 
 /// Who is in a room.
 pub fn participants(body: &[u8]) -> Result<Vec<Participant>, Refusal> {
-    objects(&mut bridge(body)?, "participants")
-}
-
-/// Those of a list, each an object: serde also takes a list of the right values for one.
-fn objects<T: for<'de> Deserialize<'de>>(data: &mut Value, name: &str) -> Result<Vec<T>, Refusal> {
-    let objects: Vec<Map<String, Value>> = list(data, name)?;
-    let read = objects.into_iter().map(|object| serde_json::from_value(object.into()));
-    read.collect::<Result<_, _>>().map_err(|error| Refusal::Unbelievable(shown(&error)))
+    let participants: Vec<Object<Participant>> = list(&mut bridge(body)?, "participants")?;
+    Ok(participants.into_iter().map(|Object(participant)| participant).collect())
 }
 
 /// To how many places a room is forwarded.

@@ -1,6 +1,6 @@
 //! What the original streamer says of a channel: the JSON at `stream:status:{id}`. Pure.
 
-use sattva_actors::wire::is_object;
+use sattva_actors::wire::Object;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -52,10 +52,7 @@ struct Json {
 impl Status {
     /// What is no number of listeners is unknown; what is no status at all is an error in words.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let json: Json = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        if !is_object(text) {
-            return Err("not a JSON object".to_owned());
-        }
+        let Object(json) = serde_json::from_slice::<Object<Json>>(text).map_err(|error| error.to_string())?;
         Ok(Self {
             state: json.status,
             updated_at: match json.updated_at {

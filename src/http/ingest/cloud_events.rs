@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::header::HeaderValue;
+use sattva_actors::wire::Object;
 use serde::Deserialize;
 
 use super::request::{self, Checked, IngestRequest, ReportIn, Text, Unknown};
@@ -13,7 +14,6 @@ pub const CONTENT_TYPE: &str = "application/cloudevents-batch+json";
 pub const REPORT: &str = "sattva.report";
 
 #[derive(Debug, Deserialize)]
-#[serde(expecting = "an event")]
 struct CloudEvent<'a> {
     #[serde(borrow)]
     specversion: Text<'a>,
@@ -27,7 +27,7 @@ struct CloudEvent<'a> {
     #[serde(borrow)]
     time: Option<Text<'a>>,
     #[serde(borrow)]
-    data: ReportIn<'a>,
+    data: Object<ReportIn<'a>>,
     #[serde(rename = "datacontenttype")]
     _content_type: Option<Text<'a>>,
 }
@@ -40,7 +40,7 @@ pub fn is_meant(content_type: Option<&HeaderValue>) -> bool {
 
 /// A batch as a request like any other. One source at a time: the answer holds its commands.
 pub fn read(body: &[u8]) -> Result<(IngestRequest<'_>, Unknown), Problem> {
-    let (events, unknown) = request::read_json::<Vec<CloudEvent<'_>>>(body)?;
+    let (events, unknown) = request::read::<Vec<Object<CloudEvent<'_>>>>(body)?;
     let wrong = |index: usize, field: &str, detail: String| {
         let field = format!("[{index}].{field}");
         Problem::bad_request("bad_report", format!("{field}: {detail}")).field(field)
@@ -48,7 +48,7 @@ pub fn read(body: &[u8]) -> Result<(IngestRequest<'_>, Unknown), Problem> {
     let mut source: Option<Text<'_>> = None;
     let mut reports = Vec::with_capacity(events.len());
     for (index, event) in events.into_iter().enumerate() {
-        let CloudEvent { specversion, source: own, kind, time, mut data, .. } = event;
+        let Object(CloudEvent { specversion, source: own, kind, time, mut data, .. }) = event;
         if specversion.0 != "1.0" {
             let own = request::excerpt(&specversion.0);
             return Err(wrong(index, "specversion", format!("{own:?}; events of version 1.0 are taken")));
@@ -61,7 +61,7 @@ pub fn read(body: &[u8]) -> Result<(IngestRequest<'_>, Unknown), Problem> {
             return Err(wrong(index, "source", "another one than that of the first event; send them apart".into()));
         }
         source.get_or_insert(own);
-        data.observed_at = data.observed_at.or(time);
+        data.0.observed_at = data.0.observed_at.or(time);
         reports.push(data);
     }
     let Some(source) = source else {

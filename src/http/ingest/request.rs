@@ -6,7 +6,7 @@ use sattva_actors::{
     clock::WallTime,
     identity::{ChannelId, SourceId, check_session},
     protocol::{Ack, Identity, QueueOps, Report, Status},
-    wire::{Track, is_object},
+    wire::{Object, Track},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -33,18 +33,16 @@ const UNKNOWN_NAME_MAX: usize = 64;
 const TOLD_MAX: usize = 300;
 
 #[derive(Debug, Deserialize)]
-#[serde(expecting = "an object with source and reports")]
 pub struct IngestRequest<'a> {
     #[serde(borrow)]
     source: Text<'a>,
     #[serde(borrow)]
-    reports: Option<Vec<ReportIn<'a>>>,
-    acks: Option<Vec<Ack>>,
+    reports: Option<Vec<Object<ReportIn<'a>>>>,
+    acks: Option<Vec<Object<Ack>>>,
     wait_seconds: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(expecting = "a report")]
 pub struct ReportIn<'a> {
     #[serde(borrow)]
     channel_id: ChannelIdIn<'a>,
@@ -57,8 +55,8 @@ pub struct ReportIn<'a> {
     listeners: Option<u32>,
     joins: Option<u64>,
     queue_size: Option<u32>,
-    queue_ops: Option<QueueOpsIn>,
-    track: Option<Track>,
+    queue_ops: Option<Object<QueueOpsIn>>,
+    track: Option<Object<Track>>,
     #[serde(borrow)]
     pub observed_at: Option<Text<'a>>,
     interval_seconds: Option<f64>,
@@ -112,14 +110,8 @@ pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 /// The names of fields that nobody here knows, without their places in lists.
 pub type Unknown = BTreeSet<String>;
 
-/// Reads a JSON object, and what of it nobody knows.
+/// Reads JSON, and what of it nobody knows; when it is wrong it is read once more, slowly, to name the field.
 pub fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<(T, Unknown), Problem> {
-    let read = read_json(body)?;
-    if is_object(body) { Ok(read) } else { Err(Problem::bad_request("bad_report", "the body: not a JSON object")) }
-}
-
-/// Reads JSON; when it is wrong it is read once more, slowly, to name the field.
-pub fn read_json<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<(T, Unknown), Problem> {
     let mut unknown = Unknown::new();
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_ignored::deserialize::<_, _, T>(&mut reader, |path| {
@@ -193,7 +185,11 @@ pub struct Checked {
 }
 
 impl<'a> IngestRequest<'a> {
-    pub fn of(source: Text<'a>, reports: Vec<ReportIn<'a>>) -> Self {
+    pub fn read(body: &'a [u8]) -> Result<(Self, Unknown), Problem> {
+        read(body).map(|(Object(request), unknown)| (request, unknown))
+    }
+
+    pub fn of(source: Text<'a>, reports: Vec<Object<ReportIn<'a>>>) -> Self {
         Self { source, reports: Some(reports), acks: None, wait_seconds: None }
     }
 
@@ -214,7 +210,7 @@ impl<'a> IngestRequest<'a> {
         let count = self.reports();
         let source = SourceId::new(&self.source.0)
             .map_err(|error| Problem::bad_request("bad_source", error.to_string()).field("source"))?;
-        let mut acks = self.acks.unwrap_or_default();
+        let mut acks: Vec<Ack> = self.acks.into_iter().flatten().map(|Object(ack)| ack).collect();
         if acks.len() > ACKS_MAX {
             return Err(Problem::too_large(format!("more than {ACKS_MAX} acknowledgements")).field("acks"));
         }
@@ -231,7 +227,7 @@ impl<'a> IngestRequest<'a> {
             }
         }
         let mut reports = Vec::with_capacity(count);
-        for (index, report) in self.reports.into_iter().flatten().enumerate() {
+        for (index, Object(report)) in self.reports.into_iter().flatten().enumerate() {
             let checked = report.check(report_interval).map_err(|(field, detail)| {
                 let field = name(index, field);
                 Problem::bad_request("bad_report", format!("{field}: {detail}")).field(field)
@@ -268,11 +264,13 @@ impl ReportIn<'_> {
         at_most("listeners", self.listeners.map(u64::from), listeners_max)?;
         at_most("joins", self.joins, COUNTER_MAX)?;
         at_most("queue_size", self.queue_size.map(u64::from), listeners_max)?;
-        if let Some(track) = &self.track {
+        if let Some(Object(track)) = &self.track {
             check_track(track)?;
         }
         let interval = interval(self.interval_seconds, default_interval).map_err(|why| ("interval_seconds", why))?;
-        let ops = |o: QueueOpsIn| Box::new(QueueOps([o.add, o.remove, o.r#move, o.clear, o.skip, o.priority_add]));
+        let ops = |Object(o): Object<QueueOpsIn>| {
+            Box::new(QueueOps([o.add, o.remove, o.r#move, o.clear, o.skip, o.priority_add]))
+        };
         let report = Report {
             identity: Identity::Numbered {
                 session: self.session.0.as_ref().into(),
@@ -284,7 +282,7 @@ impl ReportIn<'_> {
             joins: self.joins,
             queue_size: self.queue_size,
             queue_ops: self.queue_ops.map(ops),
-            track: self.track.map(Arc::new),
+            track: self.track.map(|Object(track)| Arc::new(track)),
             observed_at: time("observed_at", self.observed_at)?,
             interval,
             can_stop: true,
@@ -313,7 +311,7 @@ mod tests {
     use super::*;
 
     fn check(body: &str) -> Result<(Checked, Unknown), String> {
-        let (request, unknown) = read::<IngestRequest<'_>>(body.as_bytes()).map_err(|p| p.to_string())?;
+        let (request, unknown) = IngestRequest::read(body.as_bytes()).map_err(|p| p.to_string())?;
         Ok((request.check(Duration::from_secs(5)).map_err(|p| p.to_string())?, unknown))
     }
 
@@ -362,6 +360,29 @@ mod tests {
         ] {
             let told = check(&body).unwrap_err();
             assert!(told.len() < 1000, "{} bytes", told.len());
+        }
+    }
+
+    #[test]
+    fn a_list_of_the_right_values_is_no_object_wherever_it_stands() {
+        let body = |of_report: &str, more: &str| {
+            format!(
+                r#"{{"source":"a","reports":[{{"channel_id":"x","session":"s","seq":1,"state":"live"{of_report}}}]{more}}}"#
+            )
+        };
+        check(&body("", "")).unwrap();
+        for (wrong, named) in [
+            (r#"["a",[],[],0]"#.to_owned(), "the body"),
+            (
+                r#"{"source":"a","reports":[["x","s",null,1,"live",0,null,null,null,null,null,null]]}"#.into(),
+                "reports[0]",
+            ),
+            (body(r#","track":[null,"t",null,null,null,null]"#, ""), "reports[0].track"),
+            (body(r#","queue_ops":[1,0,0,0,0,0]"#, ""), "reports[0].queue_ops"),
+            (body("", r#","acks":[["id","ok",null]]"#), "acks[0]"),
+        ] {
+            let told = check(&wrong).unwrap_err();
+            assert!(told.contains(&format!("{named}: invalid type: sequence, expected an object")), "{wrong}: {told}");
         }
     }
 

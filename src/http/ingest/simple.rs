@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use sattva_actors::protocol::{Identity, Report, Status};
+use sattva_actors::{
+    protocol::{Identity, Report, Status},
+    wire::Object,
+};
 use serde::Deserialize;
 
 use super::request::{self, LISTENERS_MAX, Unknown};
 use crate::http::problem::Problem;
 
 #[derive(Debug, Deserialize)]
-#[serde(expecting = "an object with listeners_count")]
 struct SimpleReport {
     listeners_count: u32,
     state: Option<Status>,
@@ -18,7 +20,7 @@ struct SimpleReport {
 
 /// The report, and the fields of the body that nobody knows.
 pub fn read(body: &[u8], report_interval: Duration) -> Result<(Report, Unknown), Problem> {
-    let (simple, unknown) = request::read::<SimpleReport>(body)?;
+    let (Object(simple), unknown) = request::read::<Object<SimpleReport>>(body)?;
     if simple.listeners_count > LISTENERS_MAX {
         let detail = format!("listeners_count is {}; more than {LISTENERS_MAX} cannot be", simple.listeners_count);
         return Err(Problem::bad_request("bad_report", detail).field("listeners_count"));
