@@ -249,8 +249,7 @@ pub struct Stamp {
 impl Stamp {
     /// Moves a timestamp onto the scale of `here` as if no time had passed between the two readings.
     pub fn at_once(self, at: Timestamp, here: Self) -> Timestamp {
-        let from_stamp = from_to(self.now.at, at);
-        Timestamp::from_micros(here.now.at.as_micros().cast_signed().saturating_add(from_stamp).max(0).cast_unsigned())
+        self.carry_over(at, here, 0)
     }
 
     /// Moves a timestamp taken on this stamp's scale onto the scale of `here`: unchanged within one
@@ -260,8 +259,16 @@ impl Stamp {
             return at;
         }
         let wall_passed = here.now.wall.as_millis().saturating_sub(self.now.wall.as_millis()).saturating_mul(1000);
-        let here = here.now.at.as_micros().cast_signed();
-        let carried = here.saturating_add(from_to(self.now.at, at)).saturating_sub(wall_passed);
+        self.carry_over(at, here, wall_passed)
+    }
+
+    /// As if so many microseconds had passed between the two readings. What never comes does not come later either.
+    fn carry_over(self, at: Timestamp, here: Self, passed: i64) -> Timestamp {
+        if at == Timestamp::NEVER {
+            return at;
+        }
+        let now = here.now.at.as_micros().cast_signed();
+        let carried = now.saturating_add(from_to(self.now.at, at)).saturating_sub(passed);
         Timestamp::from_micros(carried.max(0).cast_unsigned())
     }
 }
@@ -293,6 +300,7 @@ mod tests {
                 for at in points {
                     let carried =
                         [stamp(1, there).carry(at, stamp(2, here)), stamp(1, there).at_once(at, stamp(2, here))];
+                    assert!(at != Timestamp::NEVER || carried == [Timestamp::NEVER; 2], "{there:?} {here:?}");
                     assert!(
                         carried.iter().all(|at| here.wall_of(*at).to_string().len() == 24),
                         "{there:?} {here:?} {at:?}"

@@ -209,6 +209,24 @@ proptest! {
     }
 
     #[test]
+    fn law_15_and_so_it_is_where_the_host_was_started_anew_meanwhile(down in 61u64..1000, uptime in 1u64..100_000) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(299));
+        jazz.say(says(0));
+        let mut copy = jazz.clone();
+        copy.pass(secs(2));
+        jazz.disk = copy.disk;
+        jazz.restart(secs(down), None);
+        // It is known now that it reached nobody; and nobody reports before the host goes down.
+        jazz.wake();
+        jazz.reboot(secs(down), secs(uptime), 0, None);
+        let back = jazz.now;
+        let effects = jazz.keep_saying(&says(0), secs(20));
+        prop_assert_eq!(stops(&effects), 1);
+        prop_assert!(jazz.offered.last().unwrap().0.since(back) <= secs(12));
+    }
+
+    #[test]
     fn law_19_a_dry_runs_end_does_not_outlive_the_dry_run(down in 0u64..100) {
         let mut jazz = Subject::under(Policy { dry_run: true, ..Policy::default() });
         jazz.keep_saying(&says(0), secs(310));
