@@ -9,7 +9,7 @@ pub mod load;
 mod message;
 mod payloads;
 pub mod publisher;
-mod scene;
+pub mod scene;
 pub mod scraped;
 pub mod stuck;
 mod unsent;

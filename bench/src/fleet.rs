@@ -1,7 +1,7 @@
 //! Several daemons on one Redis that share the channels: what a report costs that reaches the wrong one half of the time,
 //! and how soon a browser at a third one sees it.
 
-mod house;
+pub mod house;
 pub mod scale;
 
 use std::{

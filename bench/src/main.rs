@@ -18,6 +18,7 @@ mod ready;
 mod scrape;
 mod server;
 mod service;
+mod soak;
 mod streamer;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
@@ -68,6 +69,8 @@ enum Command {
     Ready(ready::Args),
     /// What it takes of a small host: start, memory, CPU.
     Service(service::Args),
+    /// Everything at once for half an hour: whether anything grows.
+    Soak(soak::Args),
     /// One message to many clients, against Bun, Node, FastAPI and a bare epoll loop.
     Fanout(fanout::Args),
     /// Clients that never read.
@@ -173,6 +176,7 @@ fn group(words: &str, command: &Command) -> Result<Group> {
         Command::Scale(args) => fleet::scale::run(args)?,
         Command::Ready(args) => ready::run(args)?,
         Command::Service(args) => service::run(args)?,
+        Command::Soak(args) => soak::run(args)?,
         Command::Fanout(args) => fanout::run(args)?,
         Command::Stuck(args) => fanout::stuck::run(args)?,
         Command::All(_) | Command::Part { .. } | Command::EpollLoop(_) => Vec::new(),

@@ -36,14 +36,18 @@ fn free_address() -> Result<SocketAddr> {
 }
 
 impl Server {
-    /// The daemon with its default settings, or those in `home`, and its state there: the one beside this program, or
-    /// the one that `SATTVA_MONITOR` names.
-    pub fn daemon(home: &Path) -> Result<Self> {
+    /// The daemon beside this program, or the one that `SATTVA_MONITOR` names.
+    pub fn binary() -> Result<PathBuf> {
         let beside = std::env::current_exe()?.with_file_name("sattva-monitor");
         let binary = std::env::var_os("SATTVA_MONITOR").map_or(beside, PathBuf::from);
         ensure!(binary.exists(), "{} is missing: cargo build --release --workspace", binary.display());
+        Ok(binary)
+    }
+
+    /// The daemon with its default settings, or those in `home`, and its state there.
+    pub fn daemon(home: &Path) -> Result<Self> {
         let address = free_address()?;
-        let mut command = Command::new(binary);
+        let mut command = Command::new(Self::binary()?);
         // Neither the caller's variables nor a configuration of theirs may leak in.
         command.env_clear().current_dir(home);
         command.args(["serve", "--state-dir", "state", "--listen"]).arg(address.to_string());

@@ -76,7 +76,7 @@ fn with_an_audience(args: &Args) -> Result<Figure> {
     let home = tempfile::tempdir()?;
     let server = Contestant::Sattva.start(home.path(), true)?;
     fill(&server, CHANNELS)?;
-    let crowd = Crowd { connections: SESSIONS, stuck: 0, deflate: true, per_tick: PUBLISHED, query: "" };
+    let crowd = Crowd { connections: SESSIONS, stuck: 0, deflate: true, per_tick: PUBLISHED, query: "", hear_all: 0 };
     let mut load = Load::new(&server, crowd)?;
     load.gather(SESSIONS)?;
     // Everybody has the snapshot by then.

@@ -54,7 +54,7 @@ impl Field {
 }
 
 impl Request {
-    fn new(streamer: usize, channels: std::ops::Range<u64>) -> Self {
+    fn new(streamer: usize, channels: std::ops::Range<u64>, audience_every: u64) -> Self {
         let head = |length: usize| {
             format!(
                 "POST /api/v1/ingest HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
@@ -71,7 +71,7 @@ impl Request {
                 bytes.extend_from_slice(format!(r#"{{"channel_id":"-{id}","session":"s1","seq":"#).as_bytes());
                 let seq = Field::append(&mut bytes, FIRST);
                 bytes.extend_from_slice(br#","state":"live","listeners":"#);
-                let has_audience = number % AUDIENCE_EVERY == 0;
+                let has_audience = number % audience_every == 0;
                 let audience = has_audience.then(|| Field::append(&mut bytes, 10));
                 if audience.is_none() {
                     bytes.push(b'0');
@@ -93,7 +93,16 @@ impl Request {
 impl Streamer {
     /// `per_request` divides [`CHANNELS`].
     pub fn new(number: usize, per_request: u64) -> Self {
-        let request = |n: u64| Request::new(number, n * per_request..(n + 1) * per_request);
+        Self::with_audiences(number, per_request, AUDIENCE_EVERY)
+    }
+
+    /// Every channel of it has an audience: everything it reports is broadcast.
+    pub fn heard(number: usize, per_request: u64) -> Self {
+        Self::with_audiences(number, per_request, 1)
+    }
+
+    fn with_audiences(number: usize, per_request: u64, every: u64) -> Self {
+        let request = |n: u64| Request::new(number, n * per_request..(n + 1) * per_request, every);
         Self { requests: (0..CHANNELS / per_request).map(request).collect(), next: 0, reports: 0 }
     }
 

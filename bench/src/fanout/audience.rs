@@ -36,14 +36,17 @@ pub struct Crowd {
     pub deflate: bool,
     /// Messages of one tick, each of a channel of its own.
     pub per_tick: usize,
-    /// What it wants to hear, as a query: all that there is, if it is empty.
+    /// What they want to hear, as a query: all that there is, if it is empty.
     pub query: &'static str,
+    /// The first so many hear all that there is.
+    pub hear_all: usize,
 }
 
 pub struct Audience {
     crowd: Crowd,
     address: SocketAddr,
-    request: Vec<u8>,
+    /// Of those who hear all, and of the others.
+    requests: [Vec<u8>; 2],
     clients: Vec<Client>,
     /// The last tick that each client has had of each channel.
     ticks: Vec<u32>,
@@ -79,14 +82,14 @@ enum Stage {
 impl Audience {
     pub fn new(address: SocketAddr, crowd: Crowd) -> Self {
         let offer = if crowd.deflate { OFFER } else { "" };
-        let query = crowd.query;
-        let request = format!(
+        let requests = ["", crowd.query].map(|query| {
+            format!(
             "GET /ws/stats{query} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{offer}\r\n"
-        );
+        ).into_bytes() });
         Self {
             crowd,
             address,
-            request: request.into_bytes(),
+            requests,
             clients: Vec::with_capacity(crowd.connections),
             ticks: vec![0; crowd.connections * crowd.per_tick],
             payloads: Payloads::new(),
@@ -143,8 +146,9 @@ impl Audience {
     pub fn ready(&mut self, index: usize, event: &Event, registry: &Registry) -> Result<()> {
         let client = &mut self.clients[index];
         if client.stage == Stage::Connecting && event.is_writable() {
-            let written = client.socket.write(&self.request).context("a connection was refused")?;
-            ensure!(written == self.request.len(), "a handshake did not fit into its socket");
+            let request = &self.requests[usize::from(index >= self.crowd.hear_all)];
+            let written = client.socket.write(request).context("a connection was refused")?;
+            ensure!(written == request.len(), "a handshake did not fit into its socket");
             client.stage = Stage::Waiting;
         }
         if event.is_readable() && client.stage != Stage::Stuck {

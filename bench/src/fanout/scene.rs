@@ -61,7 +61,8 @@ impl Scene {
         let home = tempfile::tempdir()?;
         let server = who.start(home.path(), deflate)?;
         let process = server.process();
-        let mut load = Load::new(&server, Crowd { connections, stuck: 0, deflate, per_tick: burst, query: "" })?;
+        let mut load =
+            Load::new(&server, Crowd { connections, stuck: 0, deflate, per_tick: burst, query: "", hear_all: 0 })?;
         load.gather(connections / FIRST)?;
         load.rest(SETTLING)?;
         let (few, memory) = (load.audience.opened(), process.resident()?);

@@ -75,7 +75,7 @@ fn measure(seconds: f64, scraped: bool) -> Result<Outcome> {
     let mut server = Server::daemon_with(home.path(), &config(due, timeout))?;
     server.wait_until_ready()?;
     fill(&server, CHANNELS)?;
-    let crowd = Crowd { connections: CONNECTIONS, stuck: 0, deflate: false, per_tick: 1, query: THE_ONE };
+    let crowd = Crowd { connections: CONNECTIONS, stuck: 0, deflate: false, per_tick: 1, query: THE_ONE, hear_all: 0 };
     let mut load = Load::new(&server, crowd)?;
     load.gather(CONNECTIONS)?;
     // Until each has its snapshot: what is told before is in it.

@@ -82,7 +82,8 @@ impl Case {
         let home = tempfile::tempdir()?;
         let server = who.start(home.path(), false)?;
         let process = server.process();
-        let mut load = Load::new(&server, Crowd { connections, stuck, deflate: false, per_tick: 1, query: "" })?;
+        let mut load =
+            Load::new(&server, Crowd { connections, stuck, deflate: false, per_tick: 1, query: "", hear_all: 0 })?;
         load.gather(connections)?;
         load.begin(&server, Programme { door: who.door(), per_tick: 1, bytes: BYTES })?;
         load.rest(SETTLING)?;
