@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     net::SocketAddr,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -63,9 +64,12 @@ impl Daemon {
     pub fn look(&mut self) -> Result<bool, String> {
         let Some(child) = self.child.as_mut() else { return Ok(true) };
         if let Some(status) = child.try_wait().unwrap() {
+            let held_nothing = self.door.address().is_none();
             self.door.set(None);
             self.child = None;
-            if std::mem::take(&mut self.leaves) && status.success() {
+            // In its first milliseconds, before it listens for signals, the kernel ends it.
+            let by_signal = held_nothing && status.signal() == Some(Signal::TERM.as_raw());
+            if std::mem::take(&mut self.leaves) && (status.success() || by_signal) {
                 return Ok(true);
             }
             let log = fs::read_to_string(self.log()).unwrap_or_default();

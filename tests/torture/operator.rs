@@ -52,6 +52,8 @@ pub struct Operator {
     wishes: VecDeque<(Duration, Wish)>,
     /// With the time when it was asked for.
     promised: Option<(Duration, Promise)>,
+    /// When the pause was last ended.
+    resumed: Option<Duration>,
 }
 
 impl Operator {
@@ -70,7 +72,7 @@ impl Operator {
             }
             _ => Vec::new(),
         };
-        Self { wishes: wishes.into(), promised: None }
+        Self { wishes: wishes.into(), promised: None, resumed: None }
     }
 
     /// What is to be asked for now. It comes again until it is done.
@@ -89,6 +91,13 @@ impl Operator {
         !self.wishes.is_empty() || matches!(self.promised, Some((_, Promise::Held { .. })))
     }
 
+    /// Of all who are left somebody may know of the pause, and nobody of its end: an operator sees that and ends it again.
+    pub fn looks_again(&mut self, now: Duration, is_lost: impl FnOnce(Duration) -> bool) {
+        if self.resumed.take_if(|at| is_lost(*at)).is_some() {
+            self.wishes.push_back((now, Wish::Resume));
+        }
+    }
+
     /// It may be done although nobody says so, and it may be that it is not.
     pub fn takes_back(&mut self) {
         self.promised = None;
@@ -105,7 +114,10 @@ impl Operator {
             Wish::Pause => Some((then, Promise::Held { until_somebody_comes: false })),
             Wish::KeepAlive => Some((then, Promise::Held { until_somebody_comes: true })),
             Wish::Extend { seconds } => Some((then, Promise::Later(before + Duration::from_secs(seconds)))),
-            Wish::Resume => None,
+            Wish::Resume => {
+                self.resumed = Some(then);
+                None
+            }
         };
     }
 

@@ -166,6 +166,7 @@ impl Stream {
     fn live(&mut self, now: Duration) {
         let changes = self.truth.next_change().is_some_and(|at| at <= now);
         self.advance(now);
+        self.operator.looks_again(now, |then| self.progress.has_lost_since(then));
         if let Some(wish) = self.operator.wish(now) {
             self.wish(now, wish);
         }
