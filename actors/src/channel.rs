@@ -594,9 +594,13 @@ impl ChannelActor {
         for event in self.shown.update(read.0.at, &face) {
             let over = Face::default();
             let face = if event == StreamEvent::Stopped { &over } else { &face };
+            let begins = event == StreamEvent::Started;
             let update = StreamUpdate {
                 channel_id: self.stream.id.clone(),
                 event,
+                sources: begins.then(|| self.stream.sources()),
+                session: begins.then(|| self.stream.session()).flatten(),
+                started_at: begins.then(|| self.stream.began()).flatten(),
                 current_track: face.track.clone(),
                 listeners: face.listeners,
                 listeners_known: face.listeners_known,

@@ -8,7 +8,7 @@ use serde::{
 };
 
 use crate::{
-    channel::auto_end::{PhaseName, Reason},
+    channel::auto_end::{AutoEnd, PhaseName, Reason},
     clock::{Timestamp, WallTime},
     identity::{ChannelId, SessionId, SourceId},
     protocol::{OnlyIf, Status, StopCommand, StopReason},
@@ -156,6 +156,16 @@ pub struct StreamUpdate {
     #[cfg_attr(test, ts(as = "String"))]
     pub channel_id: ChannelId,
     pub event: StreamEvent,
+    /// With `started` only, as in a [`StreamState`]: who reports it, and what it is known of its beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
+    pub sources: Option<Vec<SourceId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    #[cfg_attr(test, ts(optional, as = "Option<String>"))]
+    pub started_at: Option<WallTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub current_track: Option<Arc<Track>>,
@@ -314,7 +324,36 @@ pub struct AutoEndState {
     pub remaining_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
-    pub reason: Option<Reason>,
+    pub reason: Option<Why>,
+}
+
+/// Why a countdown runs, or why there is none though nobody may listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Why {
+    NeverJoined,
+    AllLeft,
+    StopFailed,
+    Operator,
+    /// An operator keeps it alive until somebody has joined and left.
+    KeptAlive,
+    /// A dry run came to its end.
+    WouldStop,
+}
+
+impl Why {
+    pub fn of(auto_end: &AutoEnd) -> Option<Self> {
+        match auto_end.countdown_reason() {
+            Some(Reason::NeverJoined) => Some(Self::NeverJoined),
+            Some(Reason::AllLeft) => Some(Self::AllLeft),
+            Some(Reason::StopFailed) => Some(Self::StopFailed),
+            Some(Reason::Operator) => Some(Self::Operator),
+            None if auto_end.is_kept_alive() => Some(Self::KeptAlive),
+            None if auto_end.would_have_stopped() => Some(Self::WouldStop),
+            None => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -213,6 +213,9 @@ fn update(channel: &str, event: StreamEvent, listeners: u32) -> Publication {
     Publication::Update(StreamUpdate {
         channel_id: ChannelId::new(channel).unwrap(),
         event,
+        sources: None,
+        session: None,
+        started_at: None,
         current_track: None,
         listeners,
         listeners_known: true,

@@ -68,7 +68,6 @@ pub struct Rules<'a> {
 /// Why a countdown runs or a stop was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Reason {
     NeverJoined,
     AllLeft,

@@ -16,7 +16,7 @@ use crate::{
     protocol::{
         Ack, Action, ActionError, Inspection, KnownSession, QueueOps, Report, ReporterView, Status, StopCommand,
     },
-    wire::{AutoEndState, StreamState, StreamStatus},
+    wire::{AutoEndState, StreamState, StreamStatus, Why},
 };
 
 /// What holds around a stream when an input arrives.
@@ -416,6 +416,16 @@ impl Stream {
         }
     }
 
+    /// Who reports it.
+    pub fn sources(&self) -> Vec<SourceId> {
+        self.kept.evidences.active().map(|r| r.source.clone()).collect()
+    }
+
+    /// When this session began, as its source or our first sight of it says.
+    pub fn began(&self) -> Option<WallTime> {
+        self.kept.began
+    }
+
     pub fn session(&self) -> Option<String> {
         self.kept.evidences.active().next().map(|r| r.session.to_string())
     }
@@ -430,10 +440,10 @@ impl Stream {
         let auto_end = &self.kept.auto_end;
         StreamState {
             channel_id: self.id.clone(),
-            sources: evidences.active().map(|r| r.source.clone()).collect(),
+            sources: self.sources(),
             session: self.session(),
             state: self.status(lost),
-            started_at: self.kept.began,
+            started_at: self.began(),
             listeners,
             listeners_known,
             evidence_age_seconds: self.evidence_at().map(|at| m.now.at.since(at).as_secs_f64()),
@@ -444,7 +454,7 @@ impl Stream {
                 phase: auto_end.phase(m.rules.policy),
                 ends_at: auto_end.ends_at().map(|at| m.now.wall_of(at)),
                 remaining_seconds: auto_end.remaining(m.now.at).map(|left| left.as_secs_f64()),
-                reason: auto_end.countdown_reason(),
+                reason: Why::of(auto_end),
             },
         }
     }

@@ -24,7 +24,7 @@ fn typescript() -> String {
         AutoEndWarning::decl(&config),
         AutoEndEvent::decl(&config),
         PhaseName::decl(&config),
-        Reason::decl(&config),
+        Why::decl(&config),
         AutoEndChange::decl(&config),
         AutoEndState::decl(&config),
         StreamState::decl(&config),

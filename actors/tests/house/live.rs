@@ -68,6 +68,27 @@ fn a_snapshot_comes_first_and_every_change_after_it_is_told() {
 }
 
 #[test]
+fn of_a_stream_that_begins_it_is_told_who_reports_it_and_since_when() {
+    story(async |stage| {
+        let viewer = stage.viewer().await;
+        let jazz = Streamer::new("radio-1", "jazz");
+        jazz.says(stage, 2).await;
+        jazz.says(stage, 3).await;
+        stage.pass(millis(300)).await;
+        let heard = viewer.heard();
+        let of = |event: &str| {
+            let told = heard.iter().find(|heard| heard.message["data"]["event"] == event).unwrap();
+            ["sources", "session", "started_at"].map(|field| told.message["data"][field].clone())
+        };
+        let state = serde_json::to_value(stage.inspect("jazz").await.unwrap().state).unwrap();
+        assert_eq!(of("started"), ["sources", "session", "started_at"].map(|field| state[field].clone()));
+        assert_eq!(of("started")[0], serde_json::json!(["radio-1"]));
+        assert!(of("started")[1].is_string() && of("started")[2].is_string());
+        assert!(of("listeners_changed").iter().all(serde_json::Value::is_null));
+    });
+}
+
+#[test]
 fn viewers_who_come_at_any_moment_miss_nothing_between_their_snapshot_and_the_live_ones() {
     story(async |stage| {
         let radio = Streamer::new("radio-1", "jazz");

@@ -2,7 +2,7 @@
 
 use sattva_actors::{
     protocol::{Action, ActionError, Outcome, StopReason},
-    wire::StreamStatus,
+    wire::{StreamStatus, Why},
 };
 
 use crate::stage::{Streamer, secs, story};
@@ -74,10 +74,15 @@ fn kept_alive_it_is_not_armed_again_until_somebody_has_joined() {
         let radio = Streamer::new("radio-1", "jazz");
         let _reporting = radio.keeps_reporting(stage);
         stage.until(secs(250)).await;
+        let why = async || stage.inspect("jazz").await.unwrap().state.auto_end.reason;
         stage.operate("jazz", Action::Cancel).await.unwrap();
+        assert_eq!(why().await, Some(Why::KeptAlive));
         assert_eq!(radio.asks(stage, secs(5000)).await, []);
+        assert_eq!(why().await, Some(Why::KeptAlive), "whoever looks later is told why it does not end");
         radio.says(stage, 1).await;
+        assert_eq!(why().await, None);
         let left = radio.says(stage, 0).await;
+        assert_eq!(why().await, Some(Why::AllLeft));
         let (at, _) = radio.is_told_to_stop(stage).await;
         assert!(at >= left + secs(300) && at <= left + secs(302), "left at {left:?}, stopped at {at:?}");
     });

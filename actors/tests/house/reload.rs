@@ -1,6 +1,6 @@
 //! New rules for countdowns that run: they follow, and nobody is ended unwarned.
 
-use sattva_actors::{channel::policy::Policy, protocol::Rulebook};
+use sattva_actors::{channel::policy::Policy, protocol::Rulebook, wire::Why};
 
 use crate::stage::{Streamer, rules, secs, story};
 
@@ -103,6 +103,7 @@ fn a_dry_run_that_becomes_earnest_counts_in_full() {
         assert_eq!(radio.asks(stage, secs(1000)).await, []);
         let would = viewer.heard_of("jazz").into_iter().filter(|line| line.contains("would_stop")).count();
         assert_eq!(would, 1);
+        assert_eq!(stage.inspect("jazz").await.unwrap().state.auto_end.reason, Some(Why::WouldStop));
         stage.apply(Rulebook::default()).await;
         let earnest = stage.time();
         let (at, _) = radio.is_told_to_stop(stage).await;

@@ -90,6 +90,9 @@ impl Message {
         let update = StreamUpdate {
             channel_id: ChannelId::new(&self.channel_id())?,
             event: StreamEvent::TrackChanged,
+            sources: None,
+            session: None,
+            started_at: None,
             current_track: Some(Arc::new(track)),
             listeners: LISTENERS,
             listeners_known: true,

@@ -67,6 +67,12 @@ describe('a stream', () => {
     expect(jazz?.queue_size).toBeUndefined();
   });
 
+  test('that starts is said to be who reports it, and since when', () => {
+    const begun = { sources: ['radio-1'], session: 'morning', started_at: at(-3) };
+    const jazz = story(snapshot(), update('started', begun)).streams.jazz;
+    expect(jazz).toMatchObject(begun);
+  });
+
   test('that starts anew keeps nothing of the session before', () => {
     const track = { current_track: { title: 'So What' } };
     const jazz = jazzAfter(update('track_changed', track), update('started'));

@@ -26,7 +26,12 @@ export function streamAfter(
   // A start is a new session: nothing of the one before may shine through.
   const stream =
     event === 'started'
-      ? { ...blankStream(before.channel_id), sources: before.sources, started_at: timestamp }
+      ? {
+          ...blankStream(before.channel_id),
+          sources: update.sources ?? before.sources,
+          session: update.session,
+          started_at: update.started_at ?? timestamp,
+        }
       : before;
   const trackIsTold = update.current_track !== undefined || event === 'track_changed';
   const queueIsTold = update.queue_size !== undefined || event === 'queue_changed';

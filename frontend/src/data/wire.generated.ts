@@ -16,7 +16,11 @@ export type StreamEvent = "started" | "stopped" | "track_changed" | "listeners_c
 
 export type StreamStatus = "live" | "paused" | "idle" | "stopped" | "lost";
 
-export type StreamUpdate = { channel_id: string, event: StreamEvent, current_track?: Track, listeners: number, listeners_known: boolean, queue_size?: number, state: StreamStatus, };
+export type StreamUpdate = { channel_id: string, event: StreamEvent, 
+/**
+ * With `started` only, as in a [`StreamState`]: who reports it, and what it is known of its beginning.
+ */
+sources?: Array<string>, session?: string, started_at?: string, current_track?: Track, listeners: number, listeners_known: boolean, queue_size?: number, state: StreamStatus, };
 
 export type AutoEndWarning = { channel_id: string, seconds_remaining: number, reason: string, ends_at: string, };
 
@@ -24,7 +28,7 @@ export type AutoEndEvent = "started" | "cancelled" | "extended" | "frozen" | "un
 
 export type PhaseName = "off" | "watching" | "counting" | "frozen" | "paused" | "stopping" | "stop_failed";
 
-export type Reason = "never_joined" | "all_left" | "stop_failed" | "operator";
+export type Why = "never_joined" | "all_left" | "stop_failed" | "operator" | "kept_alive" | "would_stop";
 
 export type AutoEndChange = { channel_id: string, event: AutoEndEvent, ends_at?: string, remaining_seconds?: number, 
 /**
@@ -32,7 +36,7 @@ export type AutoEndChange = { channel_id: string, event: AutoEndEvent, ends_at?:
  */
 reason: string, because: string, phase: PhaseName, };
 
-export type AutoEndState = { phase: PhaseName, ends_at?: string, remaining_seconds?: number, reason?: Reason, };
+export type AutoEndState = { phase: PhaseName, ends_at?: string, remaining_seconds?: number, reason?: Why, };
 
 export type StreamState = { channel_id: string, sources: Array<string>, session: string | null, state: StreamStatus, started_at: string | null, listeners: number, listeners_known: boolean, 
 /**

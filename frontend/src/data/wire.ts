@@ -75,6 +75,10 @@ export const SystemStats = v.object({
 export const StreamUpdate = v.object({
   channel_id: v.string(),
   event: v.string(),
+  /** These three come with `started`. */
+  sources: maybe(v.array(v.string())),
+  session: maybe(v.string()),
+  started_at: maybe(time),
   current_track: maybe(Track),
   listeners: maybe(count),
   listeners_known: v.optional(v.boolean()),
