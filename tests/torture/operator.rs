@@ -54,6 +54,8 @@ pub struct Operator {
     promised: Option<(Duration, Promise)>,
     /// When the pause was last ended.
     resumed: Option<Duration>,
+    /// A daemon was asked for the pause and has not answered: it may yet do it when it wakes.
+    may_come_late: bool,
 }
 
 impl Operator {
@@ -72,7 +74,7 @@ impl Operator {
             }
             _ => Vec::new(),
         };
-        Self { wishes: wishes.into(), promised: None, resumed: None }
+        Self { wishes: wishes.into(), promised: None, resumed: None, may_come_late: false }
     }
 
     /// What is to be asked for now. It comes again until it is done.
@@ -91,11 +93,17 @@ impl Operator {
         !self.wishes.is_empty() || matches!(self.promised, Some((_, Promise::Held { .. })))
     }
 
-    /// Of all who are left somebody may know of the pause, and nobody of its end: an operator sees that and ends it again.
-    pub fn looks_again(&mut self, now: Duration, is_lost: impl FnOnce(Duration) -> bool) {
-        if self.resumed.take_if(|at| is_lost(*at)).is_some() {
+    /// Of all who are left somebody may know of the pause, and nobody of its end; or it was done after its end. An operator
+    /// sees that and ends it again.
+    pub fn looks_again(&mut self, now: Duration, is_lost: impl FnOnce(Duration) -> bool, calm: Option<Duration>) {
+        let late = calm.filter(|_| self.may_come_late);
+        if self.resumed.take_if(|at| is_lost(*at) || late.is_some_and(|calm| *at < calm)).is_some() {
             self.wishes.push_back((now, Wish::Resume));
         }
+    }
+
+    pub fn unanswered(&mut self, wish: Wish) {
+        self.may_come_late |= wish == Wish::Pause;
     }
 
     /// It may be done although nobody says so, and it may be that it is not.

@@ -166,7 +166,7 @@ impl Stream {
     fn live(&mut self, now: Duration) {
         let changes = self.truth.next_change().is_some_and(|at| at <= now);
         self.advance(now);
-        self.operator.looks_again(now, |then| self.progress.has_lost_since(then));
+        self.operator.looks_again(now, |then| self.progress.has_lost_since(then), self.progress.calm());
         if let Some(wish) = self.operator.wish(now) {
             self.wish(now, wish);
         }
@@ -294,9 +294,13 @@ impl Stream {
         for daemon in self.in_any_order() {
             let answer = self.doors[daemon].address().map(|address| self.operate(address, wish));
             let _ = write!(line, "; {daemon} {answer:?}");
-            if answer == Some(Ok(200)) {
-                self.operator.done(now, wish);
-                break;
+            match answer {
+                Some(Ok(200)) => {
+                    self.operator.done(now, wish);
+                    break;
+                }
+                Some(Err(_)) => self.operator.unanswered(wish),
+                _ => {}
             }
         }
         self.ledger.note(now, line);

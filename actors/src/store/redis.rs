@@ -18,7 +18,7 @@ use self::{leases::Leases, link::Line, wishes::Wishes};
 use super::{Committed, Group, Handover, Loaded, Store, StoreError, failed};
 use crate::{
     channel::journal::{DECISIONS_KEPT, Decision},
-    clock::{Stamp, Timestamp},
+    clock::{Clock, Stamp, Timestamp},
     identity::ChannelId,
     territory::{SLOTS, Slot},
 };
@@ -27,6 +27,7 @@ const LEASES: &str = "sattva:leases";
 const PULSES: &str = "sattva:pulses";
 const FENCE: &str = "sattva:fence";
 const BORN: &str = "sattva:born";
+const LIFE: &str = "sattva:life";
 /// The number of the last write in each slot.
 const WRITES: &str = "sattva:writes";
 /// The daemons that share the slots.
@@ -69,6 +70,8 @@ pub struct RedisStore {
     sharing: Sharing,
     line: Option<Line>,
     leases: Leases,
+    /// Since when Redis has had the data that told of them, see `tenure.lua`.
+    life: i64,
     wishes: Wishes,
     pulse: Option<(Stamp, Timestamp)>,
     /// When the next renewal is due is counted from here; `None` = at once.
@@ -99,6 +102,7 @@ impl RedisStore {
             sharing,
             line: None,
             leases: Leases::default(),
+            life: 0,
             wishes: Wishes::default(),
             pulse: None,
             renewed: None,
@@ -191,19 +195,21 @@ impl RedisStore {
         // Right after an outage nobody's lease has been renewed, and whoever held a slot knows it best.
         let settled = self.contact.unbroken(self.started.elapsed()) >= GRACE;
         let mut call = TENURE.prepare_invoke();
-        call.key(LEASES).key(PULSES).key(FENCE).key(BORN).key(WRITES).key(DAEMONS);
+        call.key(LEASES).key(PULSES).key(FENCE).key(BORN).key(WRITES).key(DAEMONS).key(LIFE);
         call.arg(&self.me).arg(self.lease.as_millis() as u64).arg(GRACE.as_millis() as u64);
         call.arg(u8::from(settled)).arg(u8::from(self.is_current()));
         call.arg(u8::from(self.sharing == Sharing::Active)).arg(pulse).arg(SLOTS);
+        call.arg(Clock::System.now().wall.as_millis()).arg(self.life);
         for (slot, fence, tenure, leaving) in self.leases.tenures() {
             call.arg(slot.number()).arg(fence).arg(tenure).arg(u8::from(leaving));
         }
-        let (now, slots, surplus): (i64, Vec<(u16, u64, String)>, usize) = self.call(&call)?;
+        let (now, life, slots, surplus): (i64, i64, Vec<(u16, u64, String)>, usize) = self.call(&call)?;
         self.read_clock(now);
         self.contact.answered(self.started.elapsed());
         self.renewed = Some(began);
         let waits = slots.iter().any(|(_, _, how)| how == "waits");
         if !waits {
+            self.life = life;
             self.held_since = Some(began);
             self.untold.leased = Some(self.lease);
         }

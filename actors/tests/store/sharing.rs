@@ -335,6 +335,26 @@ fn a_redis_that_has_lost_its_data_is_taken_by_others_when_nobody_comes_back_for_
 }
 
 #[test]
+fn whoever_was_cut_off_while_others_took_an_emptied_redis_takes_nothing_back_though_its_clock_was_set_back() {
+    let mut server = RedisServer::start().long_in_use();
+    let mut other = server.connection();
+    // Redis's clock was an hour ahead when the first one came, as its fences say.
+    let (seconds, _): (u64, u64) = redis::cmd("TIME").query(&mut other).unwrap();
+    let ahead = seconds * 1000 + 3_600_000;
+    let _: () = other.set("sattva:fence", ahead).unwrap();
+    let mut first = Hand::at(&server, "first", LEASE).holds_everything();
+    first.commit(&first.record("jazz", b"one")).unwrap();
+    server.kill();
+    server.start_again();
+    let mut second = Hand::at(&server, "second", LEASE).holds_everything();
+    second.commit(&second.record("jazz", b"two")).unwrap();
+    first.finds_redis();
+    visit_for(SETTLED * 2, &mut [&mut first, &mut second]);
+    assert_eq!((first.slots, second.lost.len(), second.slots), (0, 0, usize::from(SLOTS)));
+    assert_eq!(second.store.record(&id("jazz")).unwrap().unwrap(), b"two");
+}
+
+#[test]
 fn an_answer_that_was_lost_changes_nothing_for_whoever_held_everything() {
     let mut server = RedisServer::start().long_in_use();
     let mut first = Hand::at(&server, "first", LEASE).holds_everything();

@@ -4,17 +4,21 @@
 -- Daemons that share the slots each keep to their part of them; a daemon counts while it has been heard of within
 -- the grace, or its lease, and only once it is settled, for only then may it take what another one gives up. One that dies again and
 -- again counts for little more than one; what it holds is kept for it by its leases.
--- KEYS: leases, pulses, fence, born, writes, daemons (of each: when it was last heard of, ms)
+-- KEYS: leases, pulses, fence, born, writes, daemons (of each: when it was last heard of, ms), life (when these data
+--   began, by the wall clock of the daemon that found none, ms)
 -- ARGV: daemon, lease (ms), grace (ms), settled (1: it has spoken with Redis for so long without a break),
 --   current (1: its leases have not run out since it last renewed them), shares (1: with all daemons that do; 0: one
---   has everything), pulse or "", slots, then slot, fence, tenure and leaving (1: its channels
---   have left, and nothing is vouched for) of each slot it believes it holds
--- Answers: now (ms), and of each slot that it holds from here on: slot, fence, how ("kept", "taken", "anew"), or "waits"
+--   has everything), pulse or "", slots, its wall clock (ms), the life in which it was last told what it holds, then slot,
+--   fence, tenure and leaving (1: its channels have left, and nothing is vouched for) of each slot it believes it holds
+-- Answers: now (ms), life, and of each slot that it holds from here on: slot, fence, how ("kept", "taken", "anew"), or "waits"
 --   where it may hold it soon, under the fence it knows, and not yet; and how many slots are more than its part
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local me, lease, grace, settled = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local current, shares, pulse, slots = ARGV[5] == '1', ARGV[6] == '1', ARGV[7], tonumber(ARGV[8])
+local wall, lived = ARGV[9], tonumber(ARGV[10])
+redis.call('SET', KEYS[7], wall, 'NX')
+local life = tonumber(redis.call('GET', KEYS[7]))
 local born = tonumber(redis.call('GET', KEYS[4]) or nil)
 if not born or born > now then
   -- From the future: Redis's clock was set back.
@@ -27,7 +31,7 @@ end
 local rows, mine, since, leaving, highest = {}, {}, {}, {}, 0
 local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do rows[flat[i]] = flat[i + 1] end
-for i = 9, #ARGV, 4 do
+for i = 11, #ARGV, 4 do
   mine[ARGV[i]], since[ARGV[i]], leaving[ARGV[i]] = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3] == '1'
   if tonumber(ARGV[i + 1]) > highest then highest = tonumber(ARGV[i + 1]) end
 end
@@ -53,7 +57,11 @@ local fresh = string.format('%.0f', math.max(now, last + 1, highest + 1))
 -- known by now: it knows best, and comes first. Of several who come, each within the grace, the last holder stays.
 local function knows_best(slot, fence, tenure)
   if not mine[slot] then return false end
-  if not fence or tonumber(fence) < tonumber(mine[slot]) then return true end
+  if not fence then return true end
+  -- Taken since the loss, because nobody came back for it in time. Fences of the life before say nothing against that:
+  -- Redis's clock, of which they are made, may have been set back.
+  if fence == tenure and life > lived then return false end
+  if tonumber(fence) < tonumber(mine[slot]) then return true end
   return tonumber(tenure) < tonumber(since[slot]) and now < tonumber(fence) + grace
 end
 -- What it has comes first: only what its part still lacks is taken.
@@ -101,4 +109,4 @@ for n = 0, slots - 1 do
   end
 end
 if took then redis.call('SET', KEYS[3], string.format('%.0f', last)) end
-return { now, held, math.max(0, count - part) }
+return { now, life, held, math.max(0, count - part) }
