@@ -12,7 +12,7 @@ use actix::{Actor, Message, Recipient};
 use sattva_actors::{
     clock::Clock,
     house::House,
-    protocol::{Batch, Delivered, Doubt, Forget, KnownSessions, RegisterOutlet},
+    protocol::{Batch, Delivered, Doubt, Forget, KnownSession, KnownSessions, RegisterOutlet},
     secret_file::first_line,
 };
 use tokio::sync::oneshot;
@@ -35,6 +35,18 @@ pub struct Outlets {
     pub known_sessions: Recipient<KnownSessions>,
     pub registrations: Recipient<RegisterOutlet>,
     pub delivered: Recipient<Delivered>,
+}
+
+impl Outlets {
+    /// What was last reported by sources whose names begin so; `None` where the supervisor did not say.
+    fn known(&self, source_prefix: String) -> impl Future<Output = Option<Vec<KnownSession>>> + 'static {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.known_sessions.send(KnownSessions { source_prefix, reply });
+        async move {
+            asked.await.ok()?;
+            answer.await.ok()
+        }
+    }
 }
 
 /// The server leaves the configuration, or is configured anew: watch it no longer. What it said stays
