@@ -914,10 +914,6 @@ impl AutoEnd {
         matches!(self.phase, Phase::Stopping(s) if now >= s.expires)
     }
 
-    pub fn is_failed(&self) -> bool {
-        self.failed.is_some()
-    }
-
     pub fn is_held(&self) -> bool {
         self.held
     }
