@@ -304,7 +304,7 @@ impl Default for AutoEnd {
     }
 }
 
-/// The machine's state in the contract's words.
+/// The machine's state in the words of docs/auto-end.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
