@@ -373,7 +373,7 @@ fn every_test_that_a_document_names_exists() {
     for document in documents() {
         let text = read(&document);
         // Outside of those columns only a test has so long a name, and a metric.
-        let mut named: Vec<String> =
+        let mut named: BTreeSet<String> =
             quoted(&text).into_iter().filter(|name| words(name) >= 6 && !name.starts_with("sattva_")).collect();
         let mut column = None;
         for row in rows(&text) {
