@@ -6,7 +6,6 @@ WORKDIR /src/frontend
 COPY frontend/package.json frontend/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY frontend ./
-COPY config /src/config
 RUN npm run build
 
 FROM rust:1.95-bookworm AS daemon

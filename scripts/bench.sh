@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures the daemon and its peers: docs/benchmarks.md tells what and how.
-# usage: bench.sh all [--quick] | ingest | channels | exposition | scrape | polling | history | fleet | scale | ready | fanout | stuck   [--help tells the options]
+# usage: bench.sh all [--quick] | ingest | channels | exposition | scrape | polling | history | fleet | scale | ready | service | soak | fanout | stuck
+# `bench.sh COMMAND --help` tells the options.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/install.sh bench

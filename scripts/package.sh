@@ -37,7 +37,7 @@ gzip -9n "$out/man"/*
 "$binary" completions fish > "$out/sattva-monitor.fish"
 # The monitoring pack, as it is in config/.
 cp -r config/monitoring config/nginx config/sattva-monitor.schema.json "$out/share/"
-find "$out/share" -name node_modules -prune -exec rm -rf {} +
+find "$out/share" -name __pycache__ -prune -exec rm -rf {} +
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 case $kind in
@@ -54,8 +54,8 @@ case $kind in
         name=sattva-monitor-$version-$(uname -m)-linux
         rm -rf "${out:?}/$name"
         mkdir -p "$out/$name"
-        cp "$binary" README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE config/sattva-monitor.toml "$out/$name/"
-        cp -r systemd "$out/share" "$out/$name/"
+        cp "$binary" ./*.md LICENSE-MIT LICENSE-APACHE config/sattva-monitor.toml "$out/$name/"
+        cp -r docs systemd "$out/share" "$out/$name/"
         cp -r "$out/man" "$out/sattva-monitor.bash" "$out/_sattva-monitor" "$out/sattva-monitor.fish" "$out/$name/"
         tar -C "$out" --owner 0 --group 0 --sort name -czf "$out/$name.tar.gz" "$name"
         ls -1 "$out/$name.tar.gz"

@@ -6,16 +6,14 @@ pub mod nginx_rtmp;
 pub mod polled;
 pub mod redis_control;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use actix::{Actor, Message, Recipient};
 use sattva_actors::{
     clock::Clock,
     house::House,
-    protocol::{Batch, Delivered, Doubt, Forget, KnownSessions, RegisterOutlet},
+    protocol::{Batch, Delivered, Doubt, Forget, KnownSession, KnownSessions, RegisterOutlet},
+    secret_file::first_line,
 };
 use tokio::sync::oneshot;
 
@@ -37,6 +35,18 @@ pub struct Outlets {
     pub known_sessions: Recipient<KnownSessions>,
     pub registrations: Recipient<RegisterOutlet>,
     pub delivered: Recipient<Delivered>,
+}
+
+impl Outlets {
+    /// What was last reported by sources whose names begin so; `None` where the supervisor did not say.
+    fn known(&self, source_prefix: String) -> impl Future<Output = Option<Vec<KnownSession>>> + 'static {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.known_sessions.send(KnownSessions { source_prefix, reply });
+        async move {
+            asked.await.ok()?;
+            answer.await.ok()
+        }
+    }
 }
 
 /// The server leaves the configuration, or is configured anew: watch it no longer. What it said stays
@@ -258,15 +268,5 @@ impl Adapters {
         }
         self.tidied = false;
         self.health.set(Vec::new());
-    }
-}
-
-pub(crate) fn first_line(path: &Path, what: &str) -> Result<String, String> {
-    let path_shown = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|error| format!("the file {path_shown} cannot be read: {error}; its first line must be {what}"))?;
-    match text.lines().next().map(str::trim_end) {
-        Some(line) if !line.is_empty() => Ok(line.to_owned()),
-        _ => Err(format!("the file {path_shown} is empty; its first line must be {what}")),
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use awc::Client;
-use sattva_actors::clock::Clock;
+use sattva_actors::{clock::Clock, secret_file::first_line};
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
@@ -66,9 +66,7 @@ pub async fn run(args: Args) -> std::io::Result<()> {
     let channels = args.channels as usize;
     let mut client = Client::builder().timeout(PATIENCE);
     if let Some(file) = &args.token_file {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
-        client = client.bearer_auth(text.lines().next().unwrap_or_default().trim());
+        client = client.bearer_auth(first_line(file, "a streamer's token").map_err(std::io::Error::other)?);
     }
     let mut stage = Stage {
         client: client.finish(),

@@ -1,4 +1,4 @@
-//! Texts from outside, on a terminal.
+//! What a person at a terminal is shown: texts from outside, harmless, and lengths of time.
 
 /// One line in which nothing can move the cursor, change colours or turn the direction of writing.
 pub fn plain(text: &str) -> String {

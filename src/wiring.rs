@@ -423,8 +423,9 @@ impl Daemon {
         self.manager.ready(&totals);
     }
 
-    /// In the reverse order: no new reports, sessions closed, HTTP, and the store last. A shared one is first: from
-    /// here on nothing is taken, so another daemon is to have the channels at once.
+    /// In the reverse order: no new reports, sessions closed, HTTP, the store, and what only looks on. A shared store is
+    /// first: from here on nothing is taken, so another daemon is to have the channels at once. How long each may
+    /// take is added up in the unit (`TimeoutStopSec=`).
     async fn stop(mut self) {
         if self.port_is_kept {
             self.server.pause().await;

@@ -24,6 +24,7 @@ pub mod house;
 pub mod identity;
 pub mod mailbox;
 pub mod protocol;
+pub mod secret_file;
 pub mod session;
 mod source_clock;
 pub mod stats;

@@ -1,4 +1,5 @@
-//! Every message that crosses a boundary between rooms. Ticks and timers stay private to their actor.
+//! The messages that several rooms share. What one actor alone is told stands beside that actor; ticks and timers are
+//! private to it.
 
 use std::{
     sync::{

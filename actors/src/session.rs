@@ -231,7 +231,7 @@ impl SessionActor {
         let unsubscribe = &self.outlets.unsubscribe;
         if let Err(SendError::Full(message)) = unsubscribe.try_send(Unsubscribe { session: self.id }) {
             // It must not be forgotten, and the session does not live to see it.
-            actix_web::rt::spawn(unsubscribe.send(message));
+            actix::spawn(unsubscribe.send(message));
         }
     }
 

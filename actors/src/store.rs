@@ -26,6 +26,7 @@ use crate::{
     identity::ChannelId,
     mailbox::deliver,
     protocol::{Action, Durable, Erase, Flush, GiveBack, Operate, Pulse, ReadJournal, ReadRecord, Save, Tally},
+    supervisor::EXIT_BROKEN,
     territory::{SLOTS, Slot, Territory},
     vitals::SignOfLife,
     world::World,
@@ -434,7 +435,7 @@ impl StoreActor {
                 // The store itself is lost with the panic: nothing can be kept any more.
                 tracing::error!(%error, "the store panicked; ending, so that the service manager starts the daemon anew");
                 actor.health.set(Some(&StoreError::Failed(error.to_string())));
-                actix::System::current().stop_with_code(70);
+                actix::System::current().stop_with_code(EXIT_BROKEN);
             }
         });
         ctx.spawn(finish);

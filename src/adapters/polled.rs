@@ -19,17 +19,15 @@ use std::time::Duration;
 
 use actix::{
     Actor, ActorContext, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture, fut::ActorFutureExt,
-    prelude::SendError,
 };
 use sattva_actors::{
     clock::{Clock, Now, Timestamp},
     identity::{ChannelId, SourceId},
+    mailbox::deliver,
     protocol::{
-        Ack, Batch, Instruction, KnownSession, KnownSessions, Outcome, RegisterOutlet, Report, SourcePattern,
-        StopCommand, Tally,
+        Ack, Batch, Instruction, KnownSession, Outcome, RegisterOutlet, Report, SourcePattern, StopCommand, Tally,
     },
 };
-use tokio::sync::oneshot;
 
 use self::{
     broadcast::Broadcast,
@@ -126,20 +124,12 @@ impl<S: Server> Polled<S> {
     fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
         let owner = names::source_prefix(S::KIND.name, &self.settings.name);
         let register = RegisterOutlet { sources: SourcePattern::BeginsWith(owner.clone()), owner, outlet };
-        if let Err(SendError::Full(register)) = self.outlets.registrations.try_send(register) {
-            ctx.spawn(self.outlets.registrations.send(register).into_actor(self).map(|_, _, _| ()));
-        }
+        deliver(ctx, &self.outlets.registrations, register);
     }
 
     /// Nothing is reported before it is known what was reported last.
     fn ask_known_sessions(&mut self, ctx: &mut Context<Self>) {
-        let (reply, answer) = oneshot::channel();
-        let source_prefix = names::source_prefix(S::KIND.name, &self.settings.name);
-        let asked = self.outlets.known_sessions.send(KnownSessions { source_prefix, reply });
-        let known = async move {
-            asked.await.ok()?;
-            answer.await.ok()
-        };
+        let known = self.outlets.known(names::source_prefix(S::KIND.name, &self.settings.name));
         ctx.spawn(known.into_actor(self).map(|known, adapter, ctx| match known {
             Some(known) => {
                 adapter.server.recall(&known);
@@ -274,9 +264,7 @@ impl<S: Server> Polled<S> {
         tracing::info!(server = %self.settings.name, command = %ack.id, outcome = ?ack.outcome, detail = ack.detail.as_deref().unwrap_or("-"), "a stop command is answered");
         let batch = batch(source, self.clock.now().at, Vec::new(), vec![ack]);
         // Tried at once, so that the answer goes before the reports that follow from it.
-        if let Err(SendError::Full(batch)) = self.outlets.batches.try_send(batch) {
-            ctx.spawn(self.outlets.batches.send(batch).into_actor(self).map(|_, _, _| ()));
-        }
+        deliver(ctx, &self.outlets.batches, batch);
     }
 }
 

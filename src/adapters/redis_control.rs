@@ -16,12 +16,10 @@ use sattva_actors::{
     identity::{ChannelId, SourceId},
     mailbox::deliver,
     protocol::{
-        Ack, Batch, Delivered, Instruction, KnownSessions, Outcome, RegisterOutlet, Report, SourcePattern, StopCommand,
-        Tally,
+        Ack, Batch, Delivered, Instruction, Outcome, RegisterOutlet, Report, SourcePattern, StopCommand, Tally,
     },
 };
 use serde::Serialize;
-use tokio::sync::oneshot;
 
 use self::{
     server::{Failure, Server},
@@ -125,13 +123,7 @@ impl RedisControlAdapter {
 
     /// Nothing is reported before it is known what was reported last.
     fn ask_known_sessions(&mut self, ctx: &mut Context<Self>) {
-        let (reply, answer) = oneshot::channel();
-        let source_prefix = source_prefix(&self.settings.name);
-        let asked = self.outlets.known_sessions.send(KnownSessions { source_prefix, reply });
-        let known = async move {
-            asked.await.ok()?;
-            answer.await.ok()
-        };
+        let known = self.outlets.known(source_prefix(&self.settings.name));
         ctx.spawn(known.into_actor(self).map(|known, adapter, ctx| match known {
             Some(known) => {
                 adapter.watch.restore(known);

@@ -1,8 +1,9 @@
 //! Asks a running daemon, as its operator at a terminal would.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use awc::http::{StatusCode, header::ACCEPT};
+use sattva_actors::secret_file::first_line;
 use serde_json::Value;
 use url::Url;
 
@@ -49,8 +50,8 @@ pub struct Said {
 pub enum AskError {
     #[error("{0}")]
     Config(#[from] config::ConfigError),
-    #[error("{path}: {error}; it is to hold a token on its first line")]
-    Token { path: PathBuf, error: std::io::Error },
+    #[error("--token-file: {0}")]
+    Token(String),
     #[error(
         "{url} does not answer: {error}; is the daemon running there? (systemctl status sattva-monitor, or give --url)"
     )]
@@ -82,14 +83,8 @@ impl Asker {
                 url_of(&loaded.config).map_err(wrong)?
             }
         };
-        let token = match &args.token_file {
-            Some(path) => {
-                let text = fs::read_to_string(path).map_err(|error| AskError::Token { path: path.clone(), error })?;
-                Some(text.lines().next().unwrap_or_default().trim().to_owned())
-            }
-            None => None,
-        };
-        Ok(Self { url, client: outbound::client(PATIENCE), token })
+        let token = args.token_file.as_deref().map(|path| first_line(path, "a token")).transpose();
+        Ok(Self { url, client: outbound::client(PATIENCE), token: token.map_err(AskError::Token)? })
     }
 
     /// Whatever it answers, as long as it is JSON.

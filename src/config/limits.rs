@@ -36,12 +36,10 @@ pub const REDIS_LEASE: Durations = seconds(2, MINUTE);
 pub const SETTLE: Durations = seconds(0, 10 * MINUTE);
 
 pub const CHANNEL_ID_PATTERN: &str = "^[A-Za-z0-9_.:@-]{1,64}$";
-pub const CHANNEL_ID_LENGTH: usize = 64;
 pub const CHANNEL_PREFIX_PATTERN: &str = "^[A-Za-z0-9_.:@-]{0,32}$";
 pub const CHANNEL_PREFIX_LENGTH: usize = 32;
 pub const SERVER_NAME_PATTERN: &str = "^[A-Za-z0-9_.-]{1,32}$";
 pub const SERVER_NAME_LENGTH: usize = 32;
-pub const SOURCE_LENGTH: usize = 128;
 
 const fn seconds(least: u64, most: u64) -> Durations {
     Duration::from_secs(least)..=Duration::from_secs(most)

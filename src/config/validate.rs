@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
+use sattva_actors::identity::{ChannelId, SourceId};
+
 use super::{
     AutoEnd, Config, Icecast, Ingest, Janus, NginxRtmp, RedisControl, Webhook,
     duration::show,
@@ -42,7 +44,7 @@ pub fn validate(config: &Config) -> Vec<Problem> {
     checks.auto_end(&config.auto_end);
     for (id, channel) in &config.channels {
         let key = Key::from("channels").name(id);
-        if !is_name(id, limits::CHANNEL_ID_LENGTH, ".:@") {
+        if ChannelId::new(id).is_err() {
             checks.0.push(
                 Problem::new(key.clone(), format!("`{}` is not a channel id", id.escape_debug()))
                     .expected("1 to 64 of A-Z a-z 0-9 _ . : @ -, in quotes: [channels.\"-1001234567890\"]"),
@@ -195,10 +197,7 @@ impl Checks {
         self.count("ingest.max_reports_per_request", ingest.max_reports_per_request, limits::MAX_REPORTS_PER_REQUEST);
         self.count("ingest.max_channels", ingest.max_channels, limits::MAX_CHANNELS);
         for (index, source) in ingest.retired_sources.iter().enumerate() {
-            let fine = !source.trim().is_empty()
-                && source.len() <= limits::SOURCE_LENGTH
-                && !source.chars().any(char::is_control);
-            let verdict = if fine { Ok(()) } else { Err(format!("`{}` is not a source", source.escape_debug())) };
+            let verdict = SourceId::new(source).map(|_| ()).map_err(|wrong| wrong.to_string());
             self.that(Key::from("ingest.retired_sources").index(index), verdict);
         }
     }
@@ -208,9 +207,7 @@ impl Checks {
         self.file(key, "secret_file", Some(&webhook.secret_file));
         for (index, pattern) in webhook.stops_for.iter().enumerate() {
             let name = pattern.strip_suffix('*').unwrap_or(pattern);
-            let fine = (1..=limits::SOURCE_LENGTH).contains(&name.len())
-                && name.bytes().all(|b| b.is_ascii_graphic())
-                && !name.contains('*');
+            let fine = SourceId::new(name).is_ok() && !name.contains('*');
             let verdict = if fine {
                 Ok(())
             } else {

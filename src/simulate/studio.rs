@@ -278,5 +278,4 @@ pub const fn is_worth_a_line(what: Happening) -> bool {
 }
 
 #[cfg(test)]
-#[path = "studio_tests.rs"]
 mod tests;

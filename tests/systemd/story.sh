@@ -51,6 +51,7 @@ soon "it sees the host's memory" sees_the_host
 check "its state is its own" [ "$(stat -c %a /var/lib/private/sattva-monitor)" = 700 ]
 check "the manual page is there" test -s /usr/share/man/man1/sattva-monitor.1.gz
 check "the monitoring pack is there" test -s /usr/share/sattva-monitor/monitoring/prometheus/alerts.yml
+check "and so are the runbooks that its alerts name" test -s /usr/share/doc/sattva-monitor/docs/runbooks/DaemonDown.md
 check "bash completes it" test -s /usr/share/bash-completion/completions/sattva-monitor
 exposure=$(systemd-analyze security --no-pager $unit 2>/dev/null | sed -n 's/.*exposure level for [^:]*: \([0-9.]*\).*/\1/p')
 check "systemd-analyze security says at most 1.2 (it says $exposure)" awk "BEGIN {exit !($exposure <= 1.2)}"

@@ -303,7 +303,7 @@ impl Default for AutoEnd {
     }
 }
 
-/// The machine's state in the contract's words.
+/// The machine's state in the words of docs/auto-end.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -911,10 +911,6 @@ impl AutoEnd {
     /// A stop is open, but no longer valid.
     pub fn is_past_validity(&self, now: Timestamp) -> bool {
         matches!(self.phase, Phase::Stopping(s) if now >= s.expires)
-    }
-
-    pub fn is_failed(&self) -> bool {
-        self.failed.is_some()
     }
 
     pub fn is_held(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Random histories of up to three reporters against a ledger that is kept from the contract alone:
+//! Random histories of up to three reporters against a ledger that is kept from the contract (docs/auto-end.md) alone:
 //! never a wrong stop, never an early one, never two at once, and none missed in the end.
 
 use std::{

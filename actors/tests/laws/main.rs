@@ -1,5 +1,5 @@
-//! The laws of auto-end, each as a property of the pure stream. The expectations are written from the
-//! contract, "Auto-end"; the numbers in the modules are those of its laws.
+//! The laws of auto-end, each as a property of the pure stream. The expectations are written from
+//! docs/auto-end.md, "The laws"; the numbers in the modules are theirs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::unnecessary_to_owned, clippy::collapsible_match, reason = "the story is told in its own order")]
 

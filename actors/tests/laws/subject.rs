@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sattva_actors::{
     channel::{
-        auto_end::{Effect, Effects, Rules},
+        auto_end::{Effect, Effects, PhaseName, Rules},
         policy::Policy,
         stop::Fence,
         stream::{Absence, Moment, Reaction, Stream},
@@ -335,6 +335,10 @@ impl Subject {
             Some(record) => Stream::restore(id, record, pulse, self.stamp(), absence, &self.policy).unwrap().stream,
             None => Stream::new(id),
         };
+    }
+
+    pub fn phase(&self) -> PhaseName {
+        self.stream.auto_end().phase(&self.policy)
     }
 
     pub fn ends_at(&self) -> Option<Timestamp> {

@@ -490,7 +490,8 @@ fn every_refusal_says_what_it_is_and_what_to_do() {
     std::fs::write(file.path(), "wrong\n").unwrap();
     let with_file = Link { password_file: Some(file.path().to_owned()), ..locked };
     assert!(refusal(with_file.clone()).contains("redis_password_file"), "{}", refusal(with_file.clone()));
-    std::fs::write(file.path(), "sesame\n").unwrap();
+    // What stands below it is no part of it.
+    std::fs::write(file.path(), "sesame\n# since may\n").unwrap();
     Hand::by(with_file.clone(), "a", LEASE).commit(&Group::default()).unwrap();
     let gone = Link { password_file: Some("/nowhere".into()), ..with_file };
     assert!(refusal(gone.clone()).contains("/nowhere"), "{}", refusal(gone));

@@ -6,12 +6,11 @@ use std::{
     time::Duration,
 };
 
-use sattva_actors::store::redis::Link;
+use sattva_actors::{secret_file::first_line, store::redis::Link};
 use serde_json::Value;
 
 use super::{Check, Finding, check};
 use crate::{
-    adapters::first_line,
     cli::ask::url_of,
     config::{Config, Icecast, Janus, NginxRtmp, RedisControl, Webhook},
     outbound, webhooks, wiring,

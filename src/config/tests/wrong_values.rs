@@ -101,6 +101,9 @@ fn a_redis_url_must_be_one() {
 fn a_retired_source_must_be_a_name() {
     check("[ingest]\nretired_sources = [\"a\", \"\"]", "2:25", &["ingest.retired_sources[1]"]);
     check("[ingest]\nretired_sources = [\"a\\u0007\"]", "2:20", &["ingest.retired_sources[0]", "\\u{7}"]);
+    // No source can be called so, and none would be retired.
+    check("[ingest]\nretired_sources = [\"old studio\"]", "2:20", &["old studio", "without spaces"]);
+    check("[ingest]\nretired_sources = [\"студия\"]", "2:20", &["printable ASCII"]);
 }
 
 #[test]

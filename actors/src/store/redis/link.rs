@@ -13,7 +13,7 @@ use redis::{
 };
 
 use super::wishes;
-use crate::store::StoreError;
+use crate::{secret_file::first_line, store::StoreError};
 
 /// An answer, or a connection, is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -68,10 +68,8 @@ impl Link {
     pub fn dial(&self) -> Result<Connection, StoreError> {
         let mut settings = self.info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         if let Some(path) = &self.password_file {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                StoreError::Failed(format!("{}: the password cannot be read: {error}", path.display()))
-            })?;
-            settings = settings.set_password(text.trim_end_matches(['\r', '\n']));
+            let password = first_line(path, "the password of the Redis").map_err(StoreError::Failed)?;
+            settings = settings.set_password(password);
         }
         let info = self.info.clone().set_redis_settings(settings);
         let info =
