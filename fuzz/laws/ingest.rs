@@ -25,8 +25,8 @@ const COUNTER_MAX: u64 = 1 << 53;
 pub fn hold(body: &[u8]) {
     let text: Option<Value> = serde_json::from_slice(body).ok();
 
-    let taken = IngestRequest::read(body)
-        .and_then(|(request, unknown)| request.check(EVERY).map(|checked| (checked, unknown)));
+    let taken =
+        IngestRequest::read(body).and_then(|(request, unknown)| request.check(EVERY).map(|checked| (checked, unknown)));
     match taken {
         Ok((checked, unknown)) => {
             is_bounded(&checked, &unknown, body);
