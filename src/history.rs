@@ -341,12 +341,15 @@ impl Sources {
             }
         }
         let (totals, host) = (self.cells.totals(), self.sample.get());
+        // Where nobody's count is known, neither is their sum; after a start that is so until something has been reported.
+        let known = totals.active_streams == 0 || totals.unknown_streams < totals.active_streams;
         for (metric, count) in [
-            (Metric::Listeners, totals.total_listeners),
-            (Metric::Queue, totals.queue_items),
-            (Metric::Streams, totals.active_streams),
+            (Metric::Listeners, known.then_some(totals.total_listeners)),
+            (Metric::Queue, Some(totals.queue_items)),
+            (Metric::Streams, Some(totals.active_streams)),
         ] {
-            measured.push((Series::of_all(metric), Some(hundredths(i64::try_from(count).unwrap_or(i64::MAX)))));
+            let count = count.map(|count| hundredths(i64::try_from(count).unwrap_or(i64::MAX)));
+            measured.push((Series::of_all(metric), count));
         }
         for (metric, percent) in [(Metric::Cpu, host.cpu_percent), (Metric::Memory, host.memory_percent)] {
             measured.extend(percent.map(|percent| (Series::of_all(metric), Some((percent * 100.0).round() as i64))));

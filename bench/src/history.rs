@@ -4,8 +4,11 @@ use std::{path::Path, time::Instant};
 
 use anyhow::{Result, ensure};
 use sattva_actors::{
+    channel::auto_end::PhaseName,
+    chronicle::{Entry, Happening},
     clock::{Clock, WallTime},
     identity::ChannelId,
+    wire::{AutoEndEvent, Track},
 };
 use sattva_monitor::history::{History, Metric, Series};
 
@@ -17,15 +20,21 @@ use crate::{
 const DAY: i64 = 86_400;
 /// Charts that are asked for, each of another channel.
 const CHARTS: usize = 100;
-/// So often what was measured is written, in seconds of the history: forgetting keeps pace.
+/// So often what was measured is written, in seconds of the history: on the last day as the daemon does, before more at a
+/// time.
 const KEPT_EVERY: i64 = 1800;
+const KEPT_EVERY_LAST: i64 = 60;
+/// Seconds that a track plays, and how many tracks a channel has.
+const TRACK: i64 = 240;
+const TRACKS: i64 = 500;
+/// Seconds between two times at which everybody has left a channel for a while.
+const LEFT_EVERY: i64 = 6 * 3600;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[arg(long, default_value_t = 1000)]
     channels: usize,
-    /// Up to now; the last of them in steps of 5 s, the others in steps of a minute, and an hour beyond 15 days, which is
-    /// all that is left of them.
+    /// Up to now, measured every 5 s; every hour beyond 15 days, which is all that is left of them.
     #[arg(long, default_value_t = 15)]
     days: i64,
 }
@@ -94,6 +103,7 @@ pub fn fill(path: &Path, channels: usize, days: i64) -> Result<()> {
     let series = |metric| (0..channels).map(move |n| Ok(Series::of(metric, ChannelId::new(&channel(n))?)));
     let listeners: Vec<Series> = series(Metric::Listeners).collect::<Result<_>>()?;
     let queues: Vec<Series> = series(Metric::Queue).collect::<Result<_>>()?;
+    let ids: Vec<ChannelId> = listeners.iter().filter_map(|series| series.channel.clone()).collect();
     let end = now().div_euclid(KEPT_EVERY) * KEPT_EVERY;
     let mut counts = vec![20_i64; channels];
     let (mut at, mut turn) = (end - days * DAY, 1_u64);
@@ -107,15 +117,36 @@ pub fn fill(path: &Path, channels: usize, days: i64) -> Result<()> {
         let queue = |n: usize| 30 - (at / 240 + n as i64) % 30;
         history.sample(at, listeners.iter().cloned().zip(counts.iter().map(|count| Some(count * 100))));
         history.sample(at, queues.iter().cloned().enumerate().map(|(n, series)| (series, Some(queue(n) * 100))));
+        history.happened(happened(&ids, &counts, at));
         // In the steps that are left of each time.
-        at += match end - at {
-            ago if ago > 15 * DAY => 3600,
-            ago if ago > DAY => 60,
-            _ => 5,
-        };
-        if at % KEPT_EVERY == 0 {
+        at += if end - at > 15 * DAY { 3600 } else { 5 };
+        if at % if end - at > DAY { KEPT_EVERY } else { KEPT_EVERY_LAST } == 0 {
             keep(at)?;
         }
     }
     keep(end)
+}
+
+/// What happens in these seconds: tracks, each channel's a little later than the one's before, and countdowns that somebody
+/// ends by coming back.
+fn happened(ids: &[ChannelId], counts: &[i64], at: i64) -> Vec<Entry> {
+    let moment = WallTime::from_millis(at * 1000);
+    let mut entries = Vec::new();
+    for (number, (id, count)) in (0_i64..).zip(ids.iter().zip(counts)) {
+        let mut note = |what| entries.push(Entry { at: moment, channel: id.clone(), what });
+        if (at + 5 * number) % TRACK == 0 {
+            let title = format!("Track {} of {number}", at / TRACK % TRACKS).into();
+            let track = Track { title, artist: Some(format!("Artist {number}").into()), ..Track::default() };
+            note(Happening::Track { track: Some(track.into()), listeners: Some(*count as u32), resumed: false });
+        }
+        if (at + 5 * number) % LEFT_EVERY == 0 {
+            for (event, phase, reason) in [
+                (AutoEndEvent::Started, PhaseName::Counting, "all_left"),
+                (AutoEndEvent::Cancelled, PhaseName::Watching, "listener"),
+            ] {
+                note(Happening::AutoEnd { event, phase, reason });
+            }
+        }
+    }
+    entries
 }

@@ -38,15 +38,16 @@ impl Tier {
         (chunk as i64 * POINTS + place as i64) * self.step
     }
 
-    /// Chunks before this one hold nothing that is still kept.
+    /// Chunks before this one are forgotten. One more is kept than must be: whoever asks for the whole time does so a moment
+    /// ago.
     pub const fn oldest_chunk(&self, now: i64) -> u32 {
-        self.chunk_at(if now > self.keep { now - self.keep } else { 0 })
+        self.chunk_at(if now > self.keep { now - self.keep } else { 0 }).saturating_sub(1)
     }
 }
 
 /// The coarsest steps that still show `step`, of those that are kept since `from`.
 pub fn tier_for(from: i64, step: i64, now: i64) -> &'static Tier {
-    let reaching: Vec<&Tier> = TIERS.iter().filter(|tier| now - tier.keep <= from).collect();
+    let reaching: Vec<&Tier> = TIERS.iter().filter(|tier| tier.chunk_at(from) >= tier.oldest_chunk(now)).collect();
     let fine_enough = reaching.iter().rfind(|tier| tier.step <= step);
     fine_enough.or(reaching.first()).copied().unwrap_or(&TIERS[TIERS.len() - 1])
 }
@@ -72,9 +73,18 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_finer_than_it_is_kept_comes_in_the_steps_there_are() {
-        assert_eq!(step_for(DAY + 1, 5), 60);
-        assert_eq!(step_for(15 * DAY + 1, 5), 3600);
+        assert_eq!(step_for(DAY + 601, 5), 60);
+        assert_eq!(step_for(15 * DAY + 7201, 5), 3600);
         assert_eq!(step_for(1000 * DAY, 5), 3600);
+    }
+
+    #[test]
+    fn whoever_asked_for_the_whole_time_a_few_minutes_ago_is_answered_in_the_same_steps() {
+        for (ago, step) in [(DAY, 5), (15 * DAY, 60)] {
+            for late in 0..300 {
+                assert_eq!(step_for(ago + late, step), step, "{late} s late");
+            }
+        }
     }
 
     #[test]

@@ -39,6 +39,11 @@ fn what_was_heard_is_in_the_history_and_stays_there_through_a_restart() {
     assert!(known(&daemon, "metric=memory").unwrap()[1].as_f64().unwrap() > 0.0);
     assert_eq!(known(&daemon, "metric=listeners&channel_id=rock"), None, "of what nobody reported nothing is made up");
 
+    let moments = |daemon: &Daemon| -> Vec<String> {
+        let known = points(daemon, "metric=streams").into_iter().filter(|point| point[1] == 1.0);
+        known.map(|point| point[0].as_str().unwrap().to_owned()).collect()
+    };
+    let last = moments(&daemon).pop().unwrap();
     daemon.signal(Signal::TERM);
     daemon.wait_for_its_end();
     daemon.start_again();
@@ -47,6 +52,12 @@ fn what_was_heard_is_in_the_history_and_stays_there_through_a_restart() {
             .then(|| known(&daemon, "metric=listeners&channel_id=jazz").unwrap())
     });
     assert_eq!(again, sampled);
+    // Nobody has reported since: it is not known how many listen, which is not that nobody does.
+    let later = eventually_within(SAMPLED_WITHIN, "a sample after the restart", || {
+        moments(&daemon).pop().filter(|moment| *moment > last)
+    });
+    let heard = points(&daemon, "metric=listeners").into_iter().find(|point| point[0] == *later).unwrap();
+    assert_eq!(heard[1], Value::Null);
 }
 
 #[test]
