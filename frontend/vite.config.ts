@@ -39,7 +39,9 @@ export default defineConfig({
     target: 'es2022',
     // A strict Content-Security-Policy allows neither data: addresses nor inline scripts.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // What is loaded later is loaded before it is wanted, see src/App.tsx: nothing has to be fetched ahead of it.
+    modulePreload: false,
+    cssCodeSplit: false,
     // One file of what several need: many small ones are packed less well.
     rolldownOptions: {
       output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] } },

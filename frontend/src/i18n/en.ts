@@ -42,7 +42,7 @@ export const en = {
     other: '{channel} ends in {count} seconds: nobody is listening.',
   },
   'warnings.retry_in': 'Retry in',
-  'warnings.more': { one: 'and {count} more', other: 'and {count} more' },
+  'warnings.more': 'and {count} more',
 
   'streams.title': 'Streams',
   'streams.count': { one: '{count} stream', other: '{count} streams' },
@@ -166,7 +166,6 @@ export const en = {
   'list.none': 'No stream matches.',
   'list.none_hint': 'There are streams, but none fits the search and the filters.',
   'list.clear': 'Show all streams',
-  'list.held': 'Order held while you are here',
   'condition.all': 'All',
   'condition.failed': 'Stop failed',
   'condition.ending': 'Counting down',
@@ -331,15 +330,11 @@ export const en = {
   'report.minutes_saved': 'Time saved',
   'report.minutes_saved_long':
     'Off the air behind a stop by auto-end, until the channel was back, a day at most',
-  'report.more': { one: 'and {count} more: see the CSV', other: 'and {count} more: see the CSV' },
+  'report.more': 'and {count} more: see the CSV',
 
-  'wall.rest': 'All is well with the rest',
   'wall.leave': 'Leave the wall view',
   'metrics.hour': '{label}, the last hour',
 
-  'list.found': { one: '{count} of {total} streams', other: '{count} of {total} streams' },
-  'wall.more': {
-    one: 'and {count} more',
-    other: 'and {count} more',
-  },
+  'list.found': '{count} of {total} streams',
+  'wall.more': 'and {count} more',
 } satisfies Record<string, Entry>;

@@ -45,12 +45,7 @@ export const ru: Record<Key, Entry> = {
     other: '{channel} завершится через {count} секунды: никто не слушает.',
   },
   'warnings.retry_in': 'Повтор через',
-  'warnings.more': {
-    one: 'и ещё {count}',
-    few: 'и ещё {count}',
-    many: 'и ещё {count}',
-    other: 'и ещё {count}',
-  },
+  'warnings.more': 'и ещё {count}',
 
   'streams.title': 'Эфиры',
   'streams.count': {
@@ -188,7 +183,6 @@ export const ru: Record<Key, Entry> = {
   'list.none': 'Ничего не найдено.',
   'list.none_hint': 'Эфиры есть, но под поиск и фильтры не подходит ни один.',
   'list.clear': 'Показать все эфиры',
-  'list.held': 'Порядок не меняется, пока вы здесь',
   'condition.all': 'Все',
   'condition.failed': 'Не остановлены',
   'condition.ending': 'Идёт отсчёт',
@@ -352,27 +346,11 @@ export const ru: Record<Key, Entry> = {
   'report.minutes_saved': 'Сэкономлено',
   'report.minutes_saved_long':
     'Тишина после автозавершения до следующего эфира канала, не больше суток',
-  'report.more': {
-    one: 'и ещё {count}: см. CSV',
-    few: 'и ещё {count}: см. CSV',
-    many: 'и ещё {count}: см. CSV',
-    other: 'и ещё {count}: см. CSV',
-  },
+  'report.more': 'и ещё {count}: см. CSV',
 
-  'wall.rest': 'С остальными всё в порядке',
   'wall.leave': 'Выйти из режима стены',
   'metrics.hour': '{label}, последний час',
 
-  'list.found': {
-    one: '{count} из {total}',
-    few: '{count} из {total}',
-    many: '{count} из {total}',
-    other: '{count} из {total}',
-  },
-  'wall.more': {
-    one: 'и ещё {count}',
-    few: 'и ещё {count}',
-    many: 'и ещё {count}',
-    other: 'и ещё {count}',
-  },
+  'list.found': '{count} из {total}',
+  'wall.more': 'и ещё {count}',
 };
