@@ -91,7 +91,9 @@ function onMessage(before: Draft, message: { at: number } & Message): Draft {
   };
   switch (message.type) {
     case 'snapshot': {
-      const streams = Object.fromEntries(message.data.streams.map((s) => [s.channel_id, s]));
+      const streams = Object.fromEntries(
+        message.data.streams.map((stream) => [stream.channel_id, asToldAt(message.at, stream)]),
+      );
       return {
         streams,
         warnings: warningsOf(message.data.streams, sent),
@@ -151,6 +153,11 @@ function onActed(state: Draft, { channel_id, action, auto_end }: Acted): Draft {
 function ended(state: Draft, stream: Stream, at: number): Draft {
   const ended_ms = stream.ended_ms ?? at;
   return withoutWarning(withStream(state, { ...stream, ended_ms }), stream.channel_id);
+}
+
+/** A snapshot tells of what has ended a while ago, too: that is shown for a moment, like any end. */
+function asToldAt(at: number, stream: StreamState): Stream {
+  return stream.state === 'stopped' ? { ...stream, ended_ms: at } : stream;
 }
 
 function withStream(state: Draft, stream: Stream): Draft {
