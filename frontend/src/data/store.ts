@@ -4,7 +4,7 @@
  */
 import { create } from 'zustand';
 import { forgetHour, hear } from './hour';
-import { dismissAll, newsOf, notify } from './notices';
+import { dismissAll, newsOf, notify, withdrawSettled } from './notices';
 import { type Action, autoEndAfter, blankStream, streamAfter } from './stream';
 import type { AutoEnd, AutoEndWarning, Fault, Message, StreamState, SystemStats } from './wire';
 
@@ -212,6 +212,7 @@ export function dispatch(...happenings: Happening[]): void {
   useMonitorStore.setState(state, true);
   hear(happenings, state, now);
   for (const each of news) if (each) notify(...each);
+  withdrawSettled(state.streams);
 }
 
 /** For a page whose reader may look no more: nothing of what was seen is left, in figures, lines or notices. */

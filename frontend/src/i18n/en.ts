@@ -177,6 +177,7 @@ export const en = {
   'notice.title': 'Notices',
   'notice.ends_soon': '{channels}: nobody listens, ends soon',
   'notice.ended': '{channels}: ended, nobody listened',
+  'notice.stopped': '{channels}: ended',
   'notice.stop_failed': '{channels}: stop failed, still on air',
   'notice.would_stop': '{channels}: dry run, would have been ended',
   'notice.and_more': '{count} more',

@@ -194,6 +194,7 @@ export const ru: Record<Key, Entry> = {
   'notice.title': 'Уведомления',
   'notice.ends_soon': '{channels}: никто не слушает, скоро завершение',
   'notice.ended': '{channels}: завершено, никто не слушал',
+  'notice.stopped': '{channels}: завершено',
   'notice.stop_failed': '{channels}: остановить не удалось, эфир идёт',
   'notice.would_stop': '{channels}: пробный режим, был бы завершён',
   'notice.and_more': 'ещё {count}',
