@@ -141,6 +141,10 @@ export const en = {
   'page.back': 'All streams',
   'page.close': 'Close',
   'page.loading': 'Loading…',
+  'broken.title': 'This page could not be shown',
+  'broken.text':
+    'Perhaps the daemon has been updated since the page was opened, or does not answer. ({detail})',
+  'broken.reload': 'Reload',
   'page.attention': '({count}) Sattva Monitor',
   'page.offline': 'Offline – Sattva Monitor',
 

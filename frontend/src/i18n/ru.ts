@@ -158,6 +158,10 @@ export const ru: Record<Key, Entry> = {
   'page.back': 'Все эфиры',
   'page.close': 'Закрыть',
   'page.loading': 'Загрузка…',
+  'broken.title': 'Эту страницу не удалось показать',
+  'broken.text':
+    'Возможно, демон обновили с тех пор, как вы её открыли, или он не отвечает. ({detail})',
+  'broken.reload': 'Обновить',
   'page.attention': '({count}) Sattva Monitor',
   'page.offline': 'Нет связи – Sattva Monitor',
 
