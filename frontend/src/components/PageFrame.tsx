@@ -10,6 +10,7 @@ import { Icon } from './Icon';
 import { KeyboardHelp } from './KeyboardHelp';
 import { Logo } from './Logo';
 import { Settings } from './Settings';
+import { StopDialog } from './StopDialog';
 
 interface Props {
   isConnected: boolean;
@@ -87,6 +88,7 @@ export function PageFrame({ isConnected, staleSince, error, children }: Props) {
       >
         {children}
       </main>
+      <StopDialog />
       {open === 'settings' && <Settings onClose={close} />}
       {open === 'keys' && <KeyboardHelp onClose={close} />}
     </div>

@@ -122,6 +122,7 @@ export const en = {
     other: '{count} people hear it and will be cut off.',
   },
   'stop.unknown': 'How many people hear it is unknown. They will be cut off.',
+  'stop.changed': 'This has changed since you were asked.',
   'stop.confirm': 'Stop the stream',
   'stop.confirm_force': 'Stop it anyway',
   'stop.keep': 'Let it play',
