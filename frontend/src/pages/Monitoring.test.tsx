@@ -62,13 +62,20 @@ describe('the page', () => {
   });
 
   test('shows the figures of the system, and how many streams they cannot count', async () => {
-    await page(stream('jazz', { listeners_known: false }));
+    await page(stream('jazz', { listeners_known: false }), stream('rock'));
     say('stats', STATS);
     const system = within(screen.getByRole('region', { name: 'System' }));
     expect(system.getByText('23')).toBeVisible();
     expect(system.getByText('12%')).toBeVisible();
     expect(system.getByText('2 d 5 h')).toBeVisible();
     expect(system.getByText('+ 1 stream with an unknown count')).toBeVisible();
+  });
+
+  test('says that nobody knows where no stream tells its listeners, or no source its queue', async () => {
+    await page(stream('jazz', { listeners_known: false, queue_size: undefined }));
+    say('stats', { ...STATS, total_listeners: 0, queue_items: 0 });
+    expect(screen.getByTitle('Listeners, the last hour')).toHaveTextContent('Listeners?');
+    expect(screen.getByTitle('Queued tracks, the last hour')).toHaveTextContent('Queued tracks–');
   });
 
   test('shows a figure it does not have as none', async () => {
@@ -82,7 +89,7 @@ describe('the page', () => {
     expect(screen.getByRole('status')).toHaveTextContent('Live');
     act(() => FakeWebSocket.latest.breakOff());
     expect(screen.getByRole('status')).toHaveTextContent(/Offline since \d/);
-    expect(screen.getByRole('main')).toHaveClass('opacity-60');
+    expect(screen.getByRole('main')).toHaveClass('stale');
     await pass(30_000);
     expect(card('jazz').getByRole('timer')).toHaveTextContent('3:20');
   });
