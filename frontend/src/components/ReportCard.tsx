@@ -14,6 +14,7 @@ import { useNow } from '@/hooks/useNow';
 import { useText } from '@/i18n';
 import { Icon } from './Icon';
 import { RangeChoice } from './RangeChoice';
+import { Table } from './Table';
 
 const OF_CHANNELS = ['hour', 'day', 'fortnight', 'year'] as const;
 /** Tracks are kept no longer. */
@@ -227,25 +228,9 @@ function Rows({ title, heads, hidden, children }: RowsProps) {
   const { t } = useText();
   return (
     <>
-      <section
-        aria-label={title}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard.
-        tabIndex={0}
-        className="max-h-[32rem] overflow-auto"
-      >
-        <table className="table">
-          <thead className="sticky top-0 bg-card">
-            <tr>
-              {heads.map((head) => (
-                <th key={head} scope="col">
-                  {head}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>{children}</tbody>
-        </table>
-      </section>
+      <Table title={title} heads={heads} height="max-h-[32rem]">
+        {children}
+      </Table>
       {hidden > 0 && (
         <p className="border-t border-line px-4 py-2 text-sm text-soft">
           {t('report.more', { count: hidden })}

@@ -1,10 +1,14 @@
 import { Link, useLocation } from 'wouter';
-import { Commands, Evidence, Journal, Rules, Said } from '@/components/Account';
 import { AutoEndStatus } from '@/components/AutoEndStatus';
+import { Commands } from '@/components/Commands';
+import { Evidence } from '@/components/Evidence';
 import { Icon } from '@/components/Icon';
+import { Journal } from '@/components/Journal';
 import { ListenerCount } from '@/components/ListenerCount';
 import { PageFrame } from '@/components/PageFrame';
 import { StreamReport } from '@/components/ReportCard';
+import { Rules } from '@/components/Rules';
+import { Said } from '@/components/Said';
 import { pressByKey, StreamActions } from '@/components/StreamActions';
 import { EDGES, NowPlaying, QueueSize, StateBadge } from '@/components/StreamCard';
 import { Timeline } from '@/components/Timeline';
