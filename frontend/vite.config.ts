@@ -61,5 +61,7 @@ export default defineConfig({
     setupFiles: ['./vitest.setup.ts'],
     restoreMocks: true,
     unstubGlobals: true,
+    // A machine that compiles meanwhile is slow.
+    testTimeout: 20_000,
   },
 });

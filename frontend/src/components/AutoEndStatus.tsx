@@ -16,20 +16,29 @@ const LOOKS: Record<Phase, [look: string, icon: IconName]> = {
   stop_failed: ['text-white bg-red-solid', 'alert'],
 };
 
+interface Props {
+  autoEnd: AutoEnd;
+  /** Decided and written down, but not done; where that is known. */
+  dryRun?: boolean;
+}
+
 /** What the daemon will do to this stream by itself, and when. */
-export function AutoEndStatus({ autoEnd }: { autoEnd: AutoEnd }) {
+export function AutoEndStatus({ autoEnd, dryRun }: Props) {
   const { t, lookUp } = useText();
   const { phase, ends_at, remaining_seconds, reason } = autoEnd;
   const [look, icon] = LOOKS[phase];
   const failed = phase === 'stop_failed';
+  const plain = lookUp(`phase.${phase}.${reason}`, t(`phase.${phase}`));
   return (
     <div className={`flex min-w-0 grow items-center gap-2 px-3 text-xs ${look}`}>
       <Icon name={icon} />
       <p className="line-clamp-2 grow leading-tight">
         {failed ? (
           <StopFailure reason={reason} />
+        ) : dryRun ? (
+          lookUp(`phase.${phase}.dry`, plain)
         ) : (
-          lookUp(`phase.${phase}.${reason}`, t(`phase.${phase}`))
+          plain
         )}
         {failed && ends_at && `. ${t('warnings.retry_in')}`}
       </p>

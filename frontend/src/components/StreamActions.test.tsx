@@ -61,14 +61,14 @@ describe('an operator', () => {
     );
   });
 
-  test('is told why not, in the words of the daemon', async () => {
-    const problem = { code: 'somebody_listens', title: 'Conflict', detail: 'somebody listens' };
+  test('is told why not, in the words of the daemon where there are no others', async () => {
+    const problem = { code: 'not_today', title: 'Conflict', detail: 'come back tomorrow' };
     daemon.mockResolvedValue(Response.json(problem, { status: 409 }));
     render(<StreamActions stream={stream('jazz')} />);
     render(<Toasts />);
     press('Pause auto-end: jazz');
     await waitFor(() =>
-      expect(screen.getByRole('alert')).toHaveTextContent('jazz: not done: somebody listens'),
+      expect(screen.getByRole('alert')).toHaveTextContent('jazz: not done: come back tomorrow'),
     );
   });
 

@@ -71,9 +71,11 @@ export const en = {
   'phase.watching.kept_alive': 'Kept alive until someone has joined and left',
   'phase.counting.never_joined': 'Nobody came yet. Ends in',
   'phase.counting.all_left': 'Everyone has left. Ends in',
+  'phase.counting.dry': 'Dry run: nobody listens. Would end in',
   'phase.paused': 'Auto-end paused by an operator',
   'phase.stopping': 'Stopping…',
   'phase.stop_failed': 'Stop failed: still on air',
+  'failure.reported': 'the streamer reported an error',
   'failure.unconfirmed': 'nothing confirmed it',
   'phase.unknown': 'Auto-end: a state this page does not know',
 
@@ -102,6 +104,17 @@ export const en = {
   'role.metrics': 'metrics',
   'refused.wrong_role': 'your token is for looking, not for operating',
 
+  'refused.stream_is_over': 'the stream is over',
+  'refused.no_countdown': 'no countdown is running',
+  'refused.somebody_listens': 'somebody listens',
+  'refused.count_unknown': 'nobody knows how many listen',
+  'refused.already_stopping': 'it is already being stopped',
+  'refused.store_failing': 'the daemon cannot store it now. Try again soon.',
+  'refused.not_kept':
+    'the store failed in the middle; it may have been done. Look before you try again.',
+  'refused.busy': 'the daemon is too busy. Try again soon.',
+  'refused.elsewhere': 'the daemon that has this stream does not answer. Try again soon.',
+  'refused.not_found': 'it is not there any more',
   'action.pause': 'Pause auto-end',
   'action.pause_long': 'Let it play until auto-end is resumed, heard or not',
   'action.resume': 'Resume auto-end',
@@ -229,6 +242,11 @@ export const en = {
   'detail.most': 'most {most}',
   'detail.not_recorded':
     'What was recorded could not be read ({detail}). What this page itself has heard is shown.',
+  'detail.left_out': {
+    one: '{count} event is not shown: there were too many.',
+    other: '{count} events are not shown: there were too many.',
+  },
+  'detail.no_line': 'No known count in this time. The line begins with the streamer’s reports.',
   'detail.tracks': 'Tracks',
   'detail.auto_end': 'Auto-end',
   'detail.chart': '{channel}: listeners now {now}, most {most} in the time shown',
@@ -266,7 +284,7 @@ export const en = {
   'detail.gone': 'There is no stream {channel} any more',
   'detail.never': 'There is no stream {channel}',
   'detail.gone_hint':
-    'It has ended or was forgotten. It appears here again with its streamer’s next report.',
+    'It has ended or was forgotten; what was recorded of it is below. It appears here again with its streamer’s next report.',
   'detail.unexplained':
     'The daemon could not be asked ({detail}). What is below is from before; trying again.',
   'detail.on_air': 'On air for {duration}',
@@ -309,11 +327,14 @@ export const en = {
   'report.by_channel': 'By stream',
   'report.by_track': 'By track',
   'report.csv_channel': 'CSV by stream',
-  'report.csv_day': 'CSV by day',
+  'report.csv_day': 'CSV by day (UTC)',
   'report.csv_track': 'CSV by track',
   'report.channel': 'Stream',
   'report.track': 'Track',
   'report.none': 'No stream was on the air in this time.',
+  'report.no_tracks':
+    'No track in this time. They are counted as soon as the streamer’s reports name them in "track".',
+  'report.unread': 'The report could not be read ({detail}). Trying again.',
   'report.unnamed': 'A track without a name',
   'report.plays': 'Plays',
   'report.minutes': 'Played',
@@ -323,6 +344,8 @@ export const en = {
   'report.listener_minutes_long': 'One listener for an hour is 60',
   'report.average': 'Average',
   'report.average_long': 'Listeners on average, while the count was known',
+  'report.average_total_long':
+    'Listeners of all streams together, on average while the daemon ran; unknown counts are left out',
   'report.peak': 'Peak',
   'report.peak_long': 'Most listeners at one time',
   'report.minutes_without_listeners': 'Nobody listening',
@@ -342,5 +365,4 @@ export const en = {
   'metrics.hour': '{label}, the last hour',
 
   'list.found': '{count} of {total} streams',
-  'wall.more': 'and {count} more',
 } satisfies Record<string, Entry>;

@@ -84,9 +84,11 @@ export const ru: Record<Key, Entry> = {
   'phase.watching.kept_alive': 'Оставлен, пока кто-нибудь не придёт и не уйдёт',
   'phase.counting.never_joined': 'Никто ещё не пришёл. До завершения',
   'phase.counting.all_left': 'Все ушли. До завершения',
+  'phase.counting.dry': 'Пробный режим: никто не слушает. Был бы завершён через',
   'phase.paused': 'Автозавершение приостановлено оператором',
   'phase.stopping': 'Останавливается…',
   'phase.stop_failed': 'Остановить не удалось: эфир идёт',
+  'failure.reported': 'стример сообщил об ошибке',
   'failure.unconfirmed': 'никто не подтвердил',
   'phase.unknown': 'Автозавершение: неизвестное этой странице состояние',
 
@@ -117,6 +119,16 @@ export const ru: Record<Key, Entry> = {
   'role.metrics': 'метрики',
   'refused.wrong_role': 'ваш токен позволяет смотреть, но не управлять',
 
+  'refused.stream_is_over': 'эфир уже закончился',
+  'refused.no_countdown': 'отсчёт не идёт',
+  'refused.somebody_listens': 'кто-то слушает',
+  'refused.count_unknown': 'сколько слушает — неизвестно',
+  'refused.already_stopping': 'эфир уже останавливается',
+  'refused.store_failing': 'демон не может это записать. Повторите чуть позже.',
+  'refused.not_kept': 'запись прервалась; возможно, всё сделано. Проверьте, прежде чем повторять.',
+  'refused.busy': 'демон перегружен. Повторите чуть позже.',
+  'refused.elsewhere': 'демон, у которого этот эфир, не отвечает. Повторите чуть позже.',
+  'refused.not_found': 'этого уже нет',
   'action.pause': 'Пауза отсчёта',
   'action.pause_long': 'Не завершать, пока автозавершение не возобновят',
   'action.resume': 'Вернуть отсчёт',
@@ -246,6 +258,13 @@ export const ru: Record<Key, Entry> = {
   'detail.most': 'больше всего {most}',
   'detail.not_recorded':
     'Записанное не удалось прочитать ({detail}). Показано то, что слышала сама эта страница.',
+  'detail.left_out': {
+    one: '{count} событие не показано: их слишком много.',
+    few: '{count} события не показаны: их слишком много.',
+    many: '{count} событий не показано: их слишком много.',
+    other: '{count} события не показаны: их слишком много.',
+  },
+  'detail.no_line': 'За это время нет известных чисел. Линия начнётся с отчётами стримера.',
   'detail.tracks': 'Треки',
   'detail.auto_end': 'Автозавершение',
   'detail.chart': '{channel}: слушателей сейчас {now}, больше всего за период — {most}',
@@ -282,7 +301,7 @@ export const ru: Record<Key, Entry> = {
   'detail.gone': 'Эфира {channel} больше нет',
   'detail.never': 'Эфира {channel} нет',
   'detail.gone_hint':
-    'Он завершился или забыт. Он появится здесь снова с первым сообщением стримера.',
+    'Он завершился или забыт; записанное о нём — ниже. Он появится здесь снова с первым сообщением стримера.',
   'detail.unexplained':
     'Демона не удалось спросить ({detail}). Ниже — прежние данные; пробуем ещё.',
   'detail.on_air': 'В эфире {duration}',
@@ -325,11 +344,14 @@ export const ru: Record<Key, Entry> = {
   'report.by_channel': 'По эфирам',
   'report.by_track': 'По трекам',
   'report.csv_channel': 'CSV по эфирам',
-  'report.csv_day': 'CSV по дням',
+  'report.csv_day': 'CSV по дням (UTC)',
   'report.csv_track': 'CSV по трекам',
   'report.channel': 'Эфир',
   'report.track': 'Трек',
   'report.none': 'За это время в эфире ничего не было.',
+  'report.no_tracks':
+    'За это время треков нет. Они считаются, как только стример называет их в поле "track".',
+  'report.unread': 'Отчёт не удалось прочитать ({detail}). Пробуем ещё.',
   'report.unnamed': 'Трек без названия',
   'report.plays': 'Раз',
   'report.minutes': 'Звучал',
@@ -339,6 +361,8 @@ export const ru: Record<Key, Entry> = {
   'report.listener_minutes_long': 'Один слушатель за час — это 60',
   'report.average': 'В среднем',
   'report.average_long': 'Слушателей в среднем, пока число было известно',
+  'report.average_total_long':
+    'Слушателей всех эфиров вместе, в среднем за работу демона; неизвестные числа не учтены',
   'report.peak': 'Максимум',
   'report.peak_long': 'Больше всего слушателей одновременно',
   'report.minutes_without_listeners': 'Никто не слушал',
@@ -358,5 +382,4 @@ export const ru: Record<Key, Entry> = {
   'metrics.hour': '{label}, последний час',
 
   'list.found': '{count} из {total}',
-  'wall.more': 'и ещё {count}',
 };

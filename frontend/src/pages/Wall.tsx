@@ -120,7 +120,7 @@ export function Wall() {
           ))}
           {hidden > 0 && (
             <li className="flex items-center justify-center rounded-2xl border border-dashed border-line text-2xl text-soft">
-              {t('wall.more', { count: hidden })}
+              {t('warnings.more', { count: hidden })}
             </li>
           )}
         </ul>
