@@ -13,11 +13,10 @@ import { Monitoring } from '@/pages/Monitoring';
 import { SignIn } from '@/pages/SignIn';
 import { Wall } from '@/pages/Wall';
 
-// With its charts it is a third of the whole: the list is there sooner without it.
-const streamPage = () => import('@/pages/Stream').then(({ Stream }) => ({ default: Stream }));
-const reportsPage = () => import('@/pages/Reports').then(({ Reports }) => ({ default: Reports }));
-const Stream = lazy(streamPage);
-const Reports = lazy(reportsPage);
+// With their charts they are a third of the whole: the list is there sooner without them.
+const later = () => import('@/pages/later');
+const Stream = lazy(() => later().then(({ Stream }) => ({ default: Stream })));
+const Reports = lazy(() => later().then(({ Reports }) => ({ default: Reports })));
 const FETCH_WITHIN_MS = 2_000;
 
 export function App() {
@@ -75,7 +74,7 @@ function Pages() {
 
 /** Before anybody asks for them: later the daemon may be away, or newer and without these very files. */
 function fetchPages(): () => void {
-  const fetch = () => void Promise.all([streamPage(), reportsPage()]).catch(() => {});
+  const fetch = () => void later().catch(() => {});
   if (!('requestIdleCallback' in window)) {
     const timer = setTimeout(fetch, FETCH_WITHIN_MS);
     return () => clearTimeout(timer);

@@ -242,10 +242,7 @@ export const en = {
   'detail.most': 'most {most}',
   'detail.not_recorded':
     'What was recorded could not be read ({detail}). What this page itself has heard is shown.',
-  'detail.left_out': {
-    one: '{count} event is not shown: there were too many.',
-    other: '{count} events are not shown: there were too many.',
-  },
+  'detail.left_out': 'Events not shown, there were too many: {count}.',
   'detail.no_line': 'No known count in this time. The line begins with the streamer’s reports.',
   'detail.tracks': 'Tracks',
   'detail.auto_end': 'Auto-end',

@@ -62,7 +62,7 @@ describe('the page of a stream', () => {
     daemonSays();
     render(<Stream channelId="jazz" />);
     expect(await screen.findByText(/^No known count in this time/)).toBeVisible();
-    expect(await screen.findByText('7 events are not shown: there were too many.')).toBeVisible();
+    expect(await screen.findByText('Events not shown, there were too many: 7.')).toBeVisible();
   });
 
   test('says in a dry run that it would end, not that it ends', async () => {
