@@ -1,4 +1,5 @@
 import type { AutoEnd, Phase } from '@/data/wire';
+import { useDryRun } from '@/hooks/useDryRun';
 import { useText } from '@/i18n';
 import { Countdown, Duration } from './Countdown';
 import { Icon, type IconName } from './Icon';
@@ -17,28 +18,27 @@ const LOOKS: Record<Phase, [look: string, icon: IconName]> = {
 };
 
 interface Props {
+  channelId: string;
   autoEnd: AutoEnd;
-  /** Decided and written down, but not done; where that is known. */
-  dryRun?: boolean;
 }
 
 /** What the daemon will do to this stream by itself, and when. */
-export function AutoEndStatus({ autoEnd, dryRun }: Props) {
+export function AutoEndStatus({ channelId, autoEnd }: Props) {
   const { t, lookUp } = useText();
   const { phase, ends_at, remaining_seconds, reason } = autoEnd;
   const [look, icon] = LOOKS[phase];
+  const isDry = useDryRun(channelId, phase === 'counting');
   const failed = phase === 'stop_failed';
-  const plain = lookUp(`phase.${phase}.${reason}`, t(`phase.${phase}`));
   return (
     <div className={`flex min-w-0 grow items-center gap-2 px-3 text-xs ${look}`}>
       <Icon name={icon} />
       <p className="line-clamp-2 grow leading-tight">
         {failed ? (
           <StopFailure reason={reason} />
-        ) : dryRun ? (
-          lookUp(`phase.${phase}.dry`, plain)
+        ) : isDry ? (
+          t('phase.counting.dry')
         ) : (
-          plain
+          lookUp(`phase.${phase}.${reason}`, t(`phase.${phase}`))
         )}
         {failed && ends_at && `. ${t('warnings.retry_in')}`}
       </p>

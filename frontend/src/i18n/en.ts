@@ -193,7 +193,7 @@ export const en = {
   'condition.ended': 'Ended',
 
   'notice.title': 'Notices',
-  'notice.ends_soon': '{channels}: nobody listens, ends soon',
+  'notice.ends_soon': '{channels}: nobody listens, the time is nearly up',
   'notice.ended': '{channels}: ended, nobody listened',
   'notice.stopped': '{channels}: ended',
   'notice.stop_failed': '{channels}: stop failed, still on air',

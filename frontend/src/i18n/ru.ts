@@ -209,7 +209,7 @@ export const ru: Record<Key, Entry> = {
   'condition.ended': 'Завершены',
 
   'notice.title': 'Уведомления',
-  'notice.ends_soon': '{channels}: никто не слушает, скоро завершение',
+  'notice.ends_soon': '{channels}: никто не слушает, время почти вышло',
   'notice.ended': '{channels}: завершено, никто не слушал',
   'notice.stopped': '{channels}: завершено',
   'notice.stop_failed': '{channels}: остановить не удалось, эфир идёт',

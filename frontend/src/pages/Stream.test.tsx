@@ -1,9 +1,12 @@
-import { act, render, screen } from '@testing-library/react';
+import { act, render, screen, waitFor } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { AutoEndWarnings } from '@/components/AutoEndWarnings';
 import { OPEN, useSession } from '@/data/session';
 import { dispatch, initialState, useMonitorStore } from '@/data/store';
+import { FakeWebSocket } from '@/testing/FakeWebSocket';
 import { at, NOON, stream } from '@/testing/messages';
 import { Stream } from './Stream';
+import { Wall } from './Wall';
 
 // It draws on a canvas, which is not here.
 vi.mock('@/components/ListenerChart', () => ({ AXIS_WIDTH: 44, ListenerChart: () => null }));
@@ -21,11 +24,12 @@ const nothing = { channel_id: 'jazz', events: [], left_out: 7 };
 const noPoints = { metric: 'listeners', step_seconds: 60, points: [] };
 
 /** A daemon that answers `/explain` with this, or with a 404. */
-function daemonSays(explanation?: object): void {
+function daemonSays(explanation?: ReturnType<typeof explained>): void {
   vi.stubGlobal('fetch', async (path: string) => {
     if (path.endsWith('/explain')) {
       return explanation ? Response.json(explanation) : new Response(null, { status: 404 });
     }
+    if (path.endsWith('/auto-end')) return Response.json(explanation?.auto_end);
     return Response.json(path.includes('/events') ? nothing : noPoints);
   });
 }
@@ -34,6 +38,7 @@ const isTold = (...streams: ReturnType<typeof stream>[]) =>
   act(() => dispatch({ type: 'snapshot', timestamp: at(0), at: NOON, data: { streams } }));
 
 beforeEach(() => {
+  vi.stubGlobal('WebSocket', FakeWebSocket);
   useMonitorStore.setState(initialState, true);
   useSession.setState(OPEN, true);
 });
@@ -65,15 +70,28 @@ describe('the page of a stream', () => {
     expect(await screen.findByText('Events not shown, there were too many: 7.')).toBeVisible();
   });
 
-  test('says in a dry run that it would end, not that it ends', async () => {
+  test('says in a dry run that it would end, not that it ends, wherever it counts', async () => {
     const counting = stream('jazz', {
       listeners: 0,
       auto_end: { phase: 'counting', ends_at: at(200), reason: 'all_left' },
     });
+    const warning = {
+      channel_id: 'jazz',
+      seconds_remaining: 30,
+      reason: 'all_left',
+      ends_at: at(30),
+    };
     daemonSays(explained(counting, true));
-    render(<Stream channelId="jazz" />);
+    render(
+      <>
+        <Stream channelId="jazz" />
+        <Wall />
+        <AutoEndWarnings warnings={[warning]} streams={[counting]} />
+      </>,
+    );
     isTold(counting);
-    expect(await screen.findByText(/Would end in/)).toBeVisible();
-    expect(screen.queryByText(/\. Ends in/)).toBeNull();
+    // On the page, on the wall, in the warning, and as it is spoken.
+    await waitFor(() => expect(screen.getAllByText(/would end in/i)).toHaveLength(4));
+    expect(screen.queryByText(/[ ,]ends in/i)).toBeNull();
   });
 });

@@ -69,8 +69,8 @@ export function Stream({ channelId }: { channelId: string }) {
       <div
         className={`grid items-start gap-4 ${shown ? 'lg:grid-cols-[minmax(0,24rem)_minmax(0,1fr)]' : ''}`}
       >
-        <div className="flex min-w-0 flex-col gap-4">
-          {shown && <Now stream={shown} now={now} dryRun={explanation?.auto_end.policy.dry_run} />}
+        <div className="flex min-w-0 flex-col gap-4 empty:hidden">
+          {shown && <Now stream={shown} now={now} />}
           {explanation && (
             <section aria-labelledby="why-title" className="card flex flex-col gap-2 p-4">
               <h2 id="why-title" className="font-semibold">
@@ -108,7 +108,7 @@ function lastKnown(state: StreamState | undefined, isConnected: boolean): Known 
   return isConnected && state ? { ...state, state: 'stopped' } : state;
 }
 
-function Now({ stream, now, dryRun }: { stream: Known; now: number; dryRun?: boolean }) {
+function Now({ stream, now }: { stream: Known; now: number }) {
   const { t, uptime } = useText();
   const { channel_id, started_at, sources, session, auto_end } = stream;
   const ended = isOver(stream);
@@ -149,7 +149,7 @@ function Now({ stream, now, dryRun }: { stream: Known; now: number; dryRun?: boo
       </div>
       {!ended && (
         <div className="flex min-h-12 border-t border-line py-1.5">
-          <AutoEndStatus autoEnd={auto_end} dryRun={dryRun} />
+          <AutoEndStatus channelId={channel_id} autoEnd={auto_end} />
         </div>
       )}
       {!ended && (

@@ -19,6 +19,7 @@ import {
 } from '@/data/listing';
 import type { Stream } from '@/data/store';
 import { behind } from '@/data/totals';
+import { useDryRun } from '@/hooks/useDryRun';
 import { useKeys } from '@/hooks/useKeys';
 import { useMonitoringWebSocket } from '@/hooks/useMonitoringWebSocket';
 import { useNow } from '@/hooks/useNow';
@@ -152,6 +153,7 @@ function Tile({ stream }: { stream: Stream }) {
   const { t, number, lookUp } = useText();
   const { channel_id, listeners, listeners_known, current_track: track, auto_end } = stream;
   const condition = conditionOf(stream);
+  const isDry = useDryRun(channel_id, auto_end.phase === 'counting');
   const known = listeners_known && listeners !== undefined;
   const quiet = condition === 'failed' ? '' : 'text-soft';
   return (
@@ -182,7 +184,8 @@ function Tile({ stream }: { stream: Stream }) {
             <StopFailure reason={auto_end.reason} />
           </p>
         ) : auto_end.phase === 'counting' && auto_end.ends_at ? (
-          <span className="text-4xl leading-none">
+          <span className="text-right text-4xl leading-none">
+            {isDry && <span className="block text-sm">{t('phase.counting.dry')}</span>}
             <Countdown endsAt={auto_end.ends_at} />
           </span>
         ) : condition === 'heard' ? null : (
