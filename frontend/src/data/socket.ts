@@ -101,8 +101,8 @@ function open(address: string): () => void {
     if (askedAt === undefined) {
       if (now - lastHeard < deadAfter / 2) return;
       askedAt = now;
+      // Asked before it is given up: this page may have slept, and not the daemon.
       socket.send('{"type":"ping"}');
-      // Asked in any case: this page may have slept, and not the daemon.
     } else if (now - askedAt >= deadAfter / 2) giveUp();
   }, CHECK_EVERY_MS);
 
@@ -113,14 +113,11 @@ function open(address: string): () => void {
     socket.reconnect();
   }
   const offline = () => socket.readyState === WebSocket.OPEN && giveUp();
-  const online = () => mayView() && socket.readyState !== WebSocket.OPEN && socket.reconnect();
   window.addEventListener('offline', offline);
-  window.addEventListener('online', online);
 
   return () => {
     clearInterval(watchdog);
     window.removeEventListener('offline', offline);
-    window.removeEventListener('online', online);
     watching();
     socket.close();
     heard.draw();

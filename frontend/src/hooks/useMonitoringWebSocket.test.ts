@@ -137,15 +137,17 @@ describe('useMonitoringWebSocket', () => {
     expect(FakeWebSocket.latest.sent).toContain('{"type":"ping"}');
   });
 
-  test('is offline as soon as the browser says so, and knocks as soon as it is not', async () => {
+  test('is offline as soon as the browser says so, and comes back by itself', async () => {
     const { result } = await connected();
+    const first = FakeWebSocket.latest;
     act(() => void window.dispatchEvent(new Event('offline')));
     expect(result.current).toMatchObject({ isConnected: false, staleSince: NOON });
-    await pass(60_000);
-    const knocked = FakeWebSocket.all.length;
-    act(() => void window.dispatchEvent(new Event('online')));
-    await pass(0);
-    expect(FakeWebSocket.all).toHaveLength(knocked + 1);
+    // Perhaps the daemon is on this very machine: it is tried all the same.
+    await pass(2_000);
+    expect(FakeWebSocket.latest).not.toBe(first);
+    FakeWebSocket.latest.accept();
+    say(wire('snapshot', { streams: [] }));
+    expect(result.current.isConnected).toBe(true);
   });
 
   test('asks who it is when the connection opens: what renews a token that is about to expire', async () => {
