@@ -4,6 +4,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# What a command has left half done is not there.
+.DELETE_ON_ERROR:
 
 LISTEN ?= 127.0.0.1:8080
 STATE_DIR ?= .state
@@ -34,7 +36,8 @@ frontend/node_modules/.package-lock.json: frontend/package.json frontend/package
 	cd frontend && npm ci --no-audit --no-fund
 	@touch $@
 
-frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend/src frontend/public -type f) frontend/index.html frontend/vite.config.ts frontend/sources.ts frontend/size.mjs
+# The folders, too: one is newer once a file in it has been deleted.
+frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend/src frontend/public) frontend/index.html frontend/vite.config.ts frontend/sources.ts frontend/size.mjs
 	cd frontend && npm run build
 	@touch $@
 

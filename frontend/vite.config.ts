@@ -35,11 +35,15 @@ export default defineConfig({
   base: BASE,
   plugins: [react(), tailwindcss(), stamped(new URL('.', import.meta.url).pathname), fetchedAtOnce],
   resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
+  // Every browser has one: what a library says to others is left out.
+  define: { 'typeof WebSocket': '"function"' },
   build: {
     target: 'es2022',
     // A strict Content-Security-Policy allows neither data: addresses nor inline scripts.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // What is loaded later is loaded before it is wanted, see src/App.tsx: nothing has to be fetched ahead of it.
+    modulePreload: false,
+    cssCodeSplit: false,
     // One file of what several need: many small ones are packed less well.
     rolldownOptions: {
       output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] } },
@@ -59,5 +63,7 @@ export default defineConfig({
     setupFiles: ['./vitest.setup.ts'],
     restoreMocks: true,
     unstubGlobals: true,
+    // A machine that compiles meanwhile is slow.
+    testTimeout: 20_000,
   },
 });

@@ -7,6 +7,9 @@ import { dispatch, initialState, useMonitorStore } from '@/data/store';
 import { FakeWebSocket } from '@/testing/FakeWebSocket';
 import { at, NOON, stream } from '@/testing/messages';
 
+const pages = vi.hoisted(() => ({ stream: vi.fn() }));
+vi.mock('@/pages/Stream', () => ({ Stream: pages.stream }));
+
 const outside = { ...UNKNOWN, required: true };
 
 beforeEach(() => {
@@ -16,6 +19,7 @@ beforeEach(() => {
   useNotices.setState({ notices: [], last: 0 });
   useSession.setState(UNKNOWN, true);
   window.history.replaceState(null, '', '/monitoring');
+  pages.stream.mockReset().mockImplementation(({ channelId }) => <main>{`of ${channelId}`}</main>);
 });
 
 describe('the page', () => {
@@ -61,5 +65,40 @@ describe('the page', () => {
     // Nor for whoever comes next, before anything has been told to them.
     act(() => useSession.setState(OPEN, true));
     expect(screen.queryByText(/jazz/)).toBeNull();
+  });
+});
+
+describe('an address', () => {
+  const visit = (path: string) => {
+    window.history.replaceState(null, '', path);
+    useSession.setState(OPEN, true);
+    render(<App />);
+  };
+
+  test.each([
+    ['studio%3A1', 'studio:1'],
+    ['%25', '%'],
+    ['%', '%'],
+  ])('of a stream may be any: %s', async (id, channel) => {
+    visit(`/monitoring/streams/${id}`);
+    expect(await screen.findByText(`of ${channel}`)).toBeVisible();
+  });
+});
+
+describe('a page that cannot be shown', () => {
+  test('says so and offers to load it anew; the others are well', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    pages.stream.mockImplementation(() => {
+      throw new TypeError('Failed to fetch dynamically imported module');
+    });
+    window.history.replaceState(null, '', '/monitoring/streams/jazz');
+    useSession.setState(OPEN, true);
+    render(<App />);
+    expect(await screen.findByText('This page could not be shown')).toBeVisible();
+    expect(screen.getByText(/Failed to fetch dynamically/)).toBeVisible();
+    expect(screen.getByRole('button', { name: 'Reload' })).toBeVisible();
+    act(() => window.history.pushState(null, '', '/monitoring'));
+    expect(await screen.findByRole('region', { name: 'System' })).toBeVisible();
+    expect(screen.queryByText('This page could not be shown')).toBeNull();
   });
 });

@@ -1,7 +1,8 @@
 import { lazy, Suspense, useEffect, useMemo } from 'react';
-import { Route, Router, Switch } from 'wouter';
+import { Route, Router, Switch, useLocation } from 'wouter';
+import { Breakdown } from '@/components/Breakdown';
 import { Toasts } from '@/components/Toasts';
-import { BASE, REPORTS, STREAM, WALL } from '@/data/address';
+import { BASE, channelIn, REPORTS, STREAM, WALL } from '@/data/address';
 import { toneOf, useNotices } from '@/data/notices';
 import { usePreferences } from '@/data/preferences';
 import { UNKNOWN, useSession } from '@/data/session';
@@ -12,9 +13,11 @@ import { Monitoring } from '@/pages/Monitoring';
 import { SignIn } from '@/pages/SignIn';
 import { Wall } from '@/pages/Wall';
 
-// With its charts it is a third of the whole: the list is there sooner without it.
-const Stream = lazy(() => import('@/pages/Stream').then(({ Stream }) => ({ default: Stream })));
-const Reports = lazy(() => import('@/pages/Reports').then(({ Reports }) => ({ default: Reports })));
+// With their charts they are a third of the whole: the list is there sooner without them.
+const later = () => import('@/pages/later');
+const Stream = lazy(() => later().then(({ Stream }) => ({ default: Stream })));
+const Reports = lazy(() => later().then(({ Reports }) => ({ default: Reports })));
+const FETCH_WITHIN_MS = 2_000;
 
 export function App() {
   const { theme, language, zone } = usePreferences();
@@ -38,26 +41,46 @@ export function App() {
       <Title />
       <Sound />
       <Router base={BASE}>
-        <Suspense fallback={<Loading />}>
-          <Switch>
-            <Route path={WALL}>
-              <Wall />
-            </Route>
-            <Route path={REPORTS}>
-              <Reports />
-            </Route>
-            <Route path={STREAM}>
-              {({ id }) => <Stream key={id} channelId={decodeURIComponent(id)} />}
-            </Route>
-            <Route>
-              <Monitoring />
-            </Route>
-          </Switch>
-        </Suspense>
+        <Pages />
         <Toasts />
       </Router>
     </TextContext>
   );
+}
+
+function Pages() {
+  const [location] = useLocation();
+  useEffect(fetchPages, []);
+  return (
+    // Another page may be well.
+    <Breakdown key={location}>
+      <Suspense fallback={<Loading />}>
+        <Switch>
+          <Route path={WALL}>
+            <Wall />
+          </Route>
+          <Route path={REPORTS}>
+            <Reports />
+          </Route>
+          <Route path={STREAM}>{({ id }) => <Stream channelId={channelIn(id)} />}</Route>
+          <Route>
+            <Monitoring />
+          </Route>
+        </Switch>
+      </Suspense>
+    </Breakdown>
+  );
+}
+
+/** Before anybody asks for them: later the daemon may be away, or newer and without these very files. */
+function fetchPages(): () => void {
+  const fetch = () => void later().catch(() => {});
+  if (!('requestIdleCallback' in window)) {
+    const timer = setTimeout(fetch, FETCH_WITHIN_MS);
+    return () => clearTimeout(timer);
+  }
+  const idle = window.requestIdleCallback(fetch, { timeout: FETCH_WITHIN_MS });
+  return () => window.cancelIdleCallback(idle);
 }
 
 /** How many streams want a person, for a page that is one tab of many; offline nobody knows. */

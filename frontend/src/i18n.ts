@@ -19,6 +19,8 @@ export function pickLanguage(tag: string): Language {
 
 export interface Text {
   language: Language;
+  /** Whose clocks are meant; this browser's where it is not said. */
+  zone?: string;
   t(key: Key, params?: Params): string;
   /** For keys made from what the daemon says: `fallback` where this page has no word for it. */
   lookUp(key: string, fallback: string): string;
@@ -70,6 +72,7 @@ export function textIn(language: Language, tag: string = language, zone?: string
 
   return {
     language,
+    zone: timeZone,
     t,
     lookUp: (key, fallback) => (Object.hasOwn(dictionary, key) ? t(key as Key) : fallback),
     number: (value) => numbers.format(value),

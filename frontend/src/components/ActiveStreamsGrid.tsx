@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState } from 'react';
+import { type FocusEvent, type PointerEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { arrange, asItStood, EVERYTHING, type Section, type View } from '@/data/listing';
 import { usePreferences } from '@/data/preferences';
 import type { Stream } from '@/data/store';
@@ -20,22 +20,22 @@ interface Props {
 export function ActiveStreamsGrid({ streams, isKnown, view, typed, onView }: Props) {
   const { t } = useText();
   const layout = usePreferences((preferences) => preferences.layout);
-  const [isHeld, setHeld] = useState(false);
-  const sections = useHeldSections(streams, view, isHeld);
+  const hold = useHold();
+  const { wanted, sections } = useHeldSections(streams, view, hold.isHeld);
   if (!isKnown) return <p className="py-16 text-center text-soft">{t('streams.waiting')}</p>;
   if (streams.length === 0) return <FirstStreamer />;
-  const found = sections.reduce((sum, section) => sum + section.streams.length, 0);
+  const count = (of: Section[]) => of.reduce((sum, section) => sum + section.streams.length, 0);
   return (
     <section aria-labelledby="streams-title" className="flex flex-col gap-3">
       <StreamToolbar
         streams={streams}
         view={view}
         typed={typed}
-        found={found}
+        found={count(wanted)}
         layout={layout}
         onView={onView}
       />
-      {found === 0 ? (
+      {count(sections) === 0 ? (
         <div className="card flex flex-col items-center gap-3 px-6 py-14 text-center">
           <p className="font-medium">{t('list.none')}</p>
           <p className="text-sm text-soft">{t('list.none_hint')}</p>
@@ -44,10 +44,7 @@ export function ActiveStreamsGrid({ streams, isKnown, view, typed, onView }: Pro
           </button>
         </div>
       ) : (
-        <div
-          onPointerEnter={(event) => setHeld(event.pointerType === 'mouse')}
-          onPointerLeave={() => setHeld(false)}
-        >
+        <div {...hold.handlers}>
           <StreamList sections={sections} layout={layout} group={view.group} />
         </div>
       )}
@@ -55,8 +52,29 @@ export function ActiveStreamsGrid({ streams, isKnown, view, typed, onView }: Pro
   );
 }
 
-/** While a pointer is over the list, nothing in it moves away: who aims at one stream must not hit another. */
-function useHeldSections(streams: Stream[], view: View, isHeld: boolean): Section[] {
+/** A hand on the list: a mouse over it, or the keyboard's focus in it. */
+function useHold() {
+  const [isPointed, setPointed] = useState(false);
+  const [focused, setFocused] = useState<Element>();
+  // A card that is taken away takes the focus along and says nothing.
+  useEffect(() => {
+    if (focused && !focused.isConnected) setFocused(undefined);
+  });
+  return {
+    isHeld: isPointed || focused !== undefined,
+    handlers: {
+      onPointerEnter: ({ pointerType }: PointerEvent) => setPointed(pointerType === 'mouse'),
+      onPointerLeave: () => setPointed(false),
+      // What a mouse has pressed keeps the focus, but no hand is there once the mouse has left.
+      onFocus: ({ target }: FocusEvent) =>
+        setFocused(target.matches(':focus-visible') ? target : undefined),
+      onBlur: () => setFocused(undefined),
+    },
+  };
+}
+
+/** While a hand is on the list, nothing in it moves away: who aims at one stream must not hit another. */
+function useHeldSections(streams: Stream[], view: View, isHeld: boolean) {
   const wanted = useMemo(() => arrange(streams, view), [streams, view]);
   const last = useRef<{ view: View; sections: Section[] }>({ view, sections: wanted });
   // Plainly by name nothing changes places, and a filter or group is what moves a card then.
@@ -67,5 +85,5 @@ function useHeldSections(streams: Stream[], view: View, isHeld: boolean): Sectio
     return asItStood(wanted, before.sections, known);
   }, [wanted, isHeld, streams, view]);
   last.current = { view, sections };
-  return sections;
+  return { wanted, sections };
 }

@@ -1,4 +1,5 @@
 import type { AutoEnd, Phase } from '@/data/wire';
+import { useDryRun } from '@/hooks/useDryRun';
 import { useText } from '@/i18n';
 import { Countdown, Duration } from './Countdown';
 import { Icon, type IconName } from './Icon';
@@ -16,11 +17,17 @@ const LOOKS: Record<Phase, [look: string, icon: IconName]> = {
   stop_failed: ['text-white bg-red-solid', 'alert'],
 };
 
+interface Props {
+  channelId: string;
+  autoEnd: AutoEnd;
+}
+
 /** What the daemon will do to this stream by itself, and when. */
-export function AutoEndStatus({ autoEnd }: { autoEnd: AutoEnd }) {
+export function AutoEndStatus({ channelId, autoEnd }: Props) {
   const { t, lookUp } = useText();
   const { phase, ends_at, remaining_seconds, reason } = autoEnd;
   const [look, icon] = LOOKS[phase];
+  const isDry = useDryRun(channelId, phase === 'counting');
   const failed = phase === 'stop_failed';
   return (
     <div className={`flex min-w-0 grow items-center gap-2 px-3 text-xs ${look}`}>
@@ -28,6 +35,8 @@ export function AutoEndStatus({ autoEnd }: { autoEnd: AutoEnd }) {
       <p className="line-clamp-2 grow leading-tight">
         {failed ? (
           <StopFailure reason={reason} />
+        ) : isDry ? (
+          t('phase.counting.dry')
         ) : (
           lookUp(`phase.${phase}.${reason}`, t(`phase.${phase}`))
         )}

@@ -1,6 +1,7 @@
 import { Link } from 'wouter';
 import { FROM_HERE, streamAddress } from '@/data/address';
 import type { Stream, Warning } from '@/data/store';
+import { useDryRun } from '@/hooks/useDryRun';
 import { useText } from '@/i18n';
 import { StopFailure } from './AutoEndStatus';
 import { Countdown } from './Countdown';
@@ -59,10 +60,8 @@ function Spoken({ warnings, failed }: { warnings: Warning[]; failed: Stream[] })
   return (
     <div className="sr-only">
       <div role="log" aria-live="polite" aria-relevant="additions text">
-        {warnings.map(({ channel_id, seconds_remaining }) => (
-          <p key={channel_id}>
-            {t('warnings.spoken', { channel: channel_id, count: seconds_remaining })}
-          </p>
+        {warnings.map((warning) => (
+          <SpokenWarning key={warning.channel_id} warning={warning} />
         ))}
       </div>
       <div aria-live="assertive">
@@ -74,14 +73,27 @@ function Spoken({ warnings, failed }: { warnings: Warning[]; failed: Stream[] })
   );
 }
 
+function SpokenWarning({ warning: { channel_id, seconds_remaining } }: { warning: Warning }) {
+  const { t, duration } = useText();
+  const isDry = useDryRun(channel_id, true);
+  return (
+    <p>
+      {isDry
+        ? `${channel_id}: ${t('phase.counting.dry')} ${duration(seconds_remaining)}`
+        : t('warnings.spoken', { channel: channel_id, count: seconds_remaining })}
+    </p>
+  );
+}
+
 function EndsSoon({ warning }: { warning: Warning }) {
   const { t } = useText();
+  const isDry = useDryRun(warning.channel_id, true);
   return (
     <li className="flex max-w-sm min-w-60 flex-1 items-center gap-3 rounded-xl border border-amber-line bg-amber-wash px-3.5 text-sm leading-tight text-amber">
       <Icon name="clock" />
       <div className="min-w-0 grow">
         <ToStream channelId={warning.channel_id} />
-        <p className="truncate">{t('warnings.ends_in')}</p>
+        <p className="truncate">{t(isDry ? 'phase.counting.dry' : 'warnings.ends_in')}</p>
       </div>
       <span className="text-xl">
         <Countdown endsAt={warning.ends_at} />

@@ -10,7 +10,8 @@ interface Props {
   no: string;
   yes: string;
   onClose: () => void;
-  onConfirm: () => void;
+  /** False where it has to be asked again: the dialog stays. */
+  onConfirm: () => unknown;
 }
 
 /** Asks before something is done that cannot be undone. */
@@ -21,7 +22,11 @@ export function ConfirmDialog(props: Props) {
     <Dialog title={title} describedBy={textId} onClose={onClose}>
       {(close) => (
         <>
-          <p id={textId} className={`mt-2 leading-relaxed ${isGrave ? 'text-red' : 'text-soft'}`}>
+          <p
+            id={textId}
+            aria-live="assertive"
+            className={`mt-2 leading-relaxed ${isGrave ? 'text-red' : 'text-soft'}`}
+          >
             {consequence}
           </p>
           <div className="mt-6 flex flex-wrap justify-end gap-2">
@@ -32,10 +37,8 @@ export function ConfirmDialog(props: Props) {
             <button
               type="button"
               className="button button-solid-danger"
-              onClick={() => {
-                onConfirm();
-                close();
-              }}
+              // The second press of two may answer a question that nobody has read.
+              onClick={({ detail }) => detail < 2 && onConfirm() !== false && close()}
             >
               {yes}
             </button>

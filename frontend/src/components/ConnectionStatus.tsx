@@ -37,7 +37,7 @@ export function ConnectionNotice({ isConnected, staleSince }: Props) {
   if (isConnected) return null;
   const lost = staleSince !== undefined;
   return (
-    <p
+    <aside
       className={`flex items-start gap-2.5 rounded-xl border px-4 py-3 text-sm leading-relaxed ${lost ? 'border-red-line bg-red-wash text-red' : 'border-line bg-sunk text-soft'}`}
     >
       <span className="mt-0.5">
@@ -46,6 +46,6 @@ export function ConnectionNotice({ isConnected, staleSince }: Props) {
       {lost
         ? t('connection.stale', { time: clock(staleSince) })
         : t('connection.never', { host: window.location.host })}
-    </p>
+    </aside>
   );
 }

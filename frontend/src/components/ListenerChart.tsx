@@ -98,6 +98,12 @@ function optionsOf(box: HTMLElement, latest: { readonly current: Latest }): uPlo
   return {
     width: box.clientWidth,
     height: HEIGHT,
+    // Days and hours begin where they do for whoever reads it.
+    tzDate: (seconds) => {
+      const { zone } = latest.current.text;
+      const date = new Date(seconds * 1000);
+      return zone ? uPlot.tzDate(date, zone) : date;
+    },
     padding: [10, EDGE_WIDTH, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false },

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { EVERYTHING } from '@/data/listing';
 import { OPEN, useSession } from '@/data/session';
 import { stream } from '@/testing/messages';
-import { Evidence } from './Account';
+import { Evidence } from './Evidence';
 import { PageFrame } from './PageFrame';
 import { StreamActions } from './StreamActions';
 import { StreamToolbar } from './StreamToolbar';

@@ -10,6 +10,7 @@ import { Icon } from './Icon';
 import { KeyboardHelp } from './KeyboardHelp';
 import { Logo } from './Logo';
 import { Settings } from './Settings';
+import { StopDialog } from './StopDialog';
 
 interface Props {
   isConnected: boolean;
@@ -82,11 +83,8 @@ export function PageFrame({ isConnected, staleSince, error, children }: Props) {
       {error && <FaultNotice fault={error} />}
 
       {/* Dimmed when offline: an old number must not look like a fresh one. */}
-      <main
-        className={`flex flex-col gap-4 transition-opacity sm:gap-5 ${isStale ? 'opacity-60 grayscale' : ''}`}
-      >
-        {children}
-      </main>
+      <main className={`flex flex-col gap-4 sm:gap-5 ${isStale ? 'stale' : ''}`}>{children}</main>
+      <StopDialog />
       {open === 'settings' && <Settings onClose={close} />}
       {open === 'keys' && <KeyboardHelp onClose={close} />}
     </div>

@@ -14,6 +14,7 @@ import { useNow } from '@/hooks/useNow';
 import { useText } from '@/i18n';
 import { Icon } from './Icon';
 import { RangeChoice } from './RangeChoice';
+import { Table } from './Table';
 
 const OF_CHANNELS = ['hour', 'day', 'fortnight', 'year'] as const;
 /** Tracks are kept no longer. */
@@ -32,6 +33,11 @@ const FIGURES = [
   'minutes_saved',
 ] as const satisfies readonly (keyof Figures)[];
 
+interface Weighed {
+  listener_minutes: number;
+}
+const byWeight = (a: Weighed, b: Weighed) => b.listener_minutes - a.listener_minutes;
+
 /** What a stretch of time amounts to, of every stream. */
 export function AllReport() {
   const { t } = useText();
@@ -43,6 +49,7 @@ export function AllReport() {
     ASK_AGAIN_MS,
   );
   const say = useFigures();
+  const rows = answer?.rows.toSorted(byWeight) ?? [];
   return (
     <Card
       title={t('report.title')}
@@ -55,21 +62,21 @@ export function AllReport() {
       ]}
       failure={failure}
     >
-      {answer && <Totals figures={answer.total} />}
+      {answer && <Totals figures={answer.total} ofAll />}
       {answer && (
         <Rows
           title={t('report.by_channel')}
           heads={[t('report.channel'), ...FIGURES.map((figure) => t(`report.${figure}`))]}
-          hidden={answer.rows.length - ROWS_SHOWN}
+          hidden={rows.length - ROWS_SHOWN}
         >
-          {answer.rows.length === 0 && (
+          {rows.length === 0 && (
             <tr>
               <td colSpan={FIGURES.length + 1} className="text-soft">
                 {t('report.none')}
               </td>
             </tr>
           )}
-          {answer.rows.slice(0, ROWS_SHOWN).map((row) => (
+          {rows.slice(0, ROWS_SHOWN).map((row) => (
             <tr key={row.channel_id}>
               <td className="font-medium wrap-anywhere">
                 <Link
@@ -104,7 +111,7 @@ export function StreamReport({ channelId }: { channelId: string }) {
     ASK_AGAIN_MS,
   );
   const say = useFigures();
-  const rows = answer?.rows.toSorted((a, b) => b.listener_minutes - a.listener_minutes) ?? [];
+  const rows = answer?.rows.toSorted(byWeight) ?? [];
   return (
     <Card
       title={t('report.title')}
@@ -118,7 +125,10 @@ export function StreamReport({ channelId }: { channelId: string }) {
       failure={failure}
     >
       {answer && <Totals figures={answer.total} />}
-      {answer && rows.length > 0 && (
+      {answer && rows.length === 0 && (
+        <p className="px-4 py-3 text-sm text-soft">{t('report.no_tracks')}</p>
+      )}
+      {rows.length > 0 && (
         <Rows
           title={t('report.by_track')}
           heads={(['track', 'plays', 'minutes', 'average', 'peak', 'gained', 'lost'] as const).map(
@@ -158,13 +168,19 @@ function useFigures() {
   };
 }
 
-function Totals({ figures }: { figures: Figures }) {
+function Totals({ figures, ofAll }: { figures: Figures; ofAll?: boolean }) {
   const { t } = useText();
   const say = useFigures();
   return (
     <dl className="grid grid-cols-2 gap-px border-y border-line bg-line sm:grid-cols-4">
       {FIGURES.map((figure) => (
-        <div key={figure} className="bg-card px-4 py-2.5" title={t(`report.${figure}_long`)}>
+        <div
+          key={figure}
+          className="bg-card px-4 py-2.5"
+          title={t(
+            ofAll && figure === 'average' ? 'report.average_total_long' : `report.${figure}_long`,
+          )}
+        >
           <dt className="text-sm text-soft">{t(`report.${figure}`)}</dt>
           <dd className="text-lg font-semibold tabular-nums">{say(figure, figures[figure])}</dd>
         </div>
@@ -208,7 +224,7 @@ function Card({ title, range, ranges, onRange, downloads, failure, children }: C
       </div>
       {failure !== undefined && (
         <p role="alert" className="px-4 pb-3 text-sm text-amber">
-          {t('detail.not_recorded', { detail: failure || t('action.unreachable') })}
+          {t('report.unread', { detail: failure || t('action.unreachable') })}
         </p>
       )}
       {children}
@@ -227,25 +243,9 @@ function Rows({ title, heads, hidden, children }: RowsProps) {
   const { t } = useText();
   return (
     <>
-      <section
-        aria-label={title}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard.
-        tabIndex={0}
-        className="max-h-[32rem] overflow-auto"
-      >
-        <table className="table">
-          <thead className="sticky top-0 bg-card">
-            <tr>
-              {heads.map((head) => (
-                <th key={head} scope="col">
-                  {head}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>{children}</tbody>
-        </table>
-      </section>
+      <Table title={title} heads={heads} height="max-h-[32rem]">
+        {children}
+      </Table>
       {hidden > 0 && (
         <p className="border-t border-line px-4 py-2 text-sm text-soft">
           {t('report.more', { count: hidden })}

@@ -1,10 +1,12 @@
-import { fireEvent, render, screen, waitFor } from '@testing-library/react';
+import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { useNotices } from '@/data/notices';
 import { OPEN, useSession } from '@/data/session';
 import { dispatch, initialState, useMonitorStore } from '@/data/store';
+import type { StreamState } from '@/data/wire';
 import { TextContext, textIn } from '@/i18n';
 import { at, NOON, stream } from '@/testing/messages';
+import { StopDialog } from './StopDialog';
 import { StreamActions } from './StreamActions';
 import { Toasts } from './Toasts';
 
@@ -59,14 +61,14 @@ describe('an operator', () => {
     );
   });
 
-  test('is told why not, in the words of the daemon', async () => {
-    const problem = { code: 'somebody_listens', title: 'Conflict', detail: 'somebody listens' };
+  test('is told why not, in the words of the daemon where there are no others', async () => {
+    const problem = { code: 'not_today', title: 'Conflict', detail: 'come back tomorrow' };
     daemon.mockResolvedValue(Response.json(problem, { status: 409 }));
     render(<StreamActions stream={stream('jazz')} />);
     render(<Toasts />);
     press('Pause auto-end: jazz');
     await waitFor(() =>
-      expect(screen.getByRole('alert')).toHaveTextContent('jazz: not done: somebody listens'),
+      expect(screen.getByRole('alert')).toHaveTextContent('jazz: not done: come back tomorrow'),
     );
   });
 
@@ -108,9 +110,20 @@ describe('an operator', () => {
 });
 
 describe('stopping', () => {
-  test('asks first, and does nothing when told to let it play', () => {
-    render(<StreamActions stream={stream('jazz')} />);
+  const isTold = (rest: Partial<StreamState>, channel = 'jazz') => {
+    const streams = [stream(channel, rest)];
+    act(() => dispatch({ type: 'snapshot', timestamp: at(0), at: NOON, data: { streams } }));
+  };
+  function shown(rest: Partial<StreamState> = {}) {
+    isTold(rest);
+    const buttons = render(<StreamActions stream={stream('jazz', rest)} />);
+    render(<StopDialog />);
     press('Stop: jazz');
+    return buttons;
+  }
+
+  test('asks first, and does nothing when told to let it play', () => {
+    shown();
     expect(screen.getByRole('dialog', { name: 'Stop jazz?' })).toHaveTextContent(
       '3 people hear it',
     );
@@ -134,17 +147,44 @@ describe('stopping', () => {
       { force: true },
     ],
   ])('%s', async (_, rest, button, body) => {
-    render(<StreamActions stream={stream('jazz', rest)} />);
-    press('Stop: jazz');
+    shown(rest);
     press(button);
     await waitFor(() => expect(asked()).toEqual([['/api/v1/streams/jazz/stop', body]]));
+    expect(screen.queryByRole('dialog')).toBeNull();
   });
 
-  test('is never forced by a listener who came while the question stood', async () => {
-    const view = render(<StreamActions stream={stream('jazz', { listeners: 0 })} />);
-    press('Stop: jazz');
-    view.rerender(<StreamActions stream={stream('jazz', { listeners: 1 })} />);
-    press('Stop the stream');
-    await waitFor(() => expect(asked()).toEqual([['/api/v1/streams/jazz/stop', {}]]));
+  test.each([
+    ['a first listener', { listeners: 0 }, { listeners: 1 }, 'Stop the stream', '1 person hears'],
+    ['more listeners', { listeners: 2 }, { listeners: 3 }, 'Stop it anyway', '3 people hear'],
+    ['nobody knows who', { listeners: 2 }, { listeners_known: false }, 'Stop it anyway', 'unknown'],
+  ])('asks again when there is %s since the question', async (_, before, now, yes, words) => {
+    shown(before);
+    isTold(now);
+    press(yes);
+    expect(daemon).not.toHaveBeenCalled();
+    expect(screen.getByRole('dialog')).toHaveTextContent('This has changed since you were asked.');
+    expect(screen.getByRole('dialog')).toHaveTextContent(words);
+    // The second of two quick presses was meant for the question before.
+    fireEvent.click(screen.getByRole('button', { name: 'Stop it anyway' }), { detail: 2 });
+    expect(daemon).not.toHaveBeenCalled();
+    press('Stop it anyway');
+    await waitFor(() => expect(asked()).toEqual([['/api/v1/streams/jazz/stop', { force: true }]]));
+  });
+
+  test('does not ask again because somebody has left', async () => {
+    shown({ listeners: 3 });
+    isTold({ listeners: 1 });
+    press('Stop it anyway');
+    await waitFor(() => expect(asked()).toHaveLength(1));
+  });
+
+  test('goes on asking when the card goes, and no more when the page does', () => {
+    const buttons = shown();
+    buttons.unmount();
+    isTold({}, 'rock');
+    expect(screen.getByRole('dialog', { name: 'Stop jazz?' })).toBeVisible();
+    cleanup();
+    render(<StopDialog />);
+    expect(screen.queryByRole('dialog')).toBeNull();
   });
 });

@@ -1,12 +1,11 @@
-import { useState } from 'react';
 import type { Wish } from '@/data/actions';
 import { useSession } from '@/data/session';
+import { askToStop } from '@/data/stopping';
 import type { Stream } from '@/data/store';
 import { type Action, actionsFor } from '@/data/stream';
 import { useOperator } from '@/hooks/useOperator';
 import { useText } from '@/i18n';
 import { Icon } from './Icon';
-import { StopDialog } from './StopDialog';
 
 /** What `e` and the button of a card give; a stream's own page offers more. */
 const LONGER_SECONDS = 1_800;
@@ -27,13 +26,12 @@ interface Props {
 // pause and resume are one button to React.
 export function StreamActions({ stream, compact = false }: Props) {
   const { run, busy } = useOperator(stream.channel_id);
-  const [asking, setAsking] = useState(false);
   const mayOperate = useSession((session) => session.may_operate);
   const offered = actionsFor(stream.auto_end.phase);
 
   function press(wish: Wish) {
     if (busy) return;
-    if (wish.action === 'stop') setAsking(true);
+    if (wish.action === 'stop') askToStop(stream);
     else void run(wish);
   }
 
@@ -58,13 +56,6 @@ export function StreamActions({ stream, compact = false }: Props) {
           channelId={stream.channel_id}
           disabled={busy}
           onPress={() => press({ action: 'extend', seconds: LONGER_SECONDS })}
-        />
-      )}
-      {asking && (
-        <StopDialog
-          stream={stream}
-          onClose={() => setAsking(false)}
-          onConfirm={(force) => void run({ action: 'stop', force })}
         />
       )}
     </div>

@@ -14,7 +14,7 @@ import { CONDITION_DOTS } from './StreamToolbar';
 /** In rem. Every line has its height from here, so nothing has to be measured. */
 const CARD = { least: 20, gap: 0.75, height: 11 };
 const HEADING_HEIGHT = 2.75;
-const ROW_HEIGHT = { wide: 3.25, narrow: 4.75 };
+const ROW_HEIGHT = { wide: 3.25, narrow: 6 };
 /** Narrower than this a row is told in two lines. */
 const WIDE = 56;
 /** Lines drawn beyond what is seen, so that scrolling meets no gap. */

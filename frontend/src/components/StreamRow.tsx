@@ -24,7 +24,7 @@ export const StreamRow = memo(function StreamRow({ stream, place, total }: Place
         </h3>
         <StateBadge stream={stream} />
       </div>
-      <div className="hidden min-w-0 wide:block">
+      <div className="order-1 col-span-full min-w-0 pr-3 wide:order-none wide:col-span-1 wide:pr-0">
         <NowPlaying track={stream.current_track} />
       </div>
       <div className="flex min-w-0 items-center gap-3 pr-3 wide:pr-0">
@@ -36,8 +36,8 @@ export const StreamRow = memo(function StreamRow({ stream, place, total }: Place
       <div className="hidden justify-self-end wide:block">
         <QueueSize size={stream.queue_size} />
       </div>
-      <div className="col-span-full flex h-9 min-w-0 border-t border-line wide:col-span-1 wide:h-full wide:border-t-0 wide:border-l">
-        {!ended && <AutoEndStatus autoEnd={stream.auto_end} />}
+      <div className="order-1 col-span-full flex h-9 min-w-0 border-t border-line wide:order-none wide:col-span-1 wide:h-full wide:border-t-0 wide:border-l">
+        {!ended && <AutoEndStatus channelId={channel_id} autoEnd={stream.auto_end} />}
         {!ended && <StreamActions stream={stream} compact />}
       </div>
     </article>

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import { type Metric as Measured, useHistory } from '@/data/hour';
+import type { Behind } from '@/data/totals';
 import type { SystemStats } from '@/data/wire';
 import { useRecordedHour } from '@/hooks/useRecordedHour';
 import { useText } from '@/i18n';
@@ -8,14 +9,13 @@ import { pathOf, Sparkline } from './Sparkline';
 interface Props {
   stats?: SystemStats;
   isConnected: boolean;
-  /** Streams whose listeners the totals cannot count. */
-  unknownCounts: number;
+  behind: Behind;
 }
 
 /** From here on a machine has too little left to spare. */
 const TIGHT_PERCENT = 85;
 
-export function SystemMetricsCard({ stats, isConnected, unknownCounts }: Props) {
+export function SystemMetricsCard({ stats, isConnected, behind }: Props) {
   useRecordedHour(isConnected);
   const { t, number, percent, uptime } = useText();
   const whole = (value?: number) => (value === undefined ? '–' : number(value));
@@ -35,12 +35,16 @@ export function SystemMetricsCard({ stats, isConnected, unknownCounts }: Props) 
         />
         <Metric
           label={t('metrics.listeners')}
-          value={whole(stats?.total_listeners)}
+          value={stats && behind.noCount ? '?' : whole(stats?.total_listeners)}
           of="total_listeners"
         >
-          {unknownCounts > 0 && t('metrics.unknown_streams', { count: unknownCounts })}
+          {behind.unknown > 0 && t('metrics.unknown_streams', { count: behind.unknown })}
         </Metric>
-        <Metric label={t('metrics.queue')} value={whole(stats?.queue_items)} of="queue_items" />
+        <Metric
+          label={t('metrics.queue')}
+          value={behind.noQueue ? '–' : whole(stats?.queue_items)}
+          of="queue_items"
+        />
         <Metric
           label={t('metrics.cpu')}
           value={share(stats?.cpu_percent)}

@@ -85,6 +85,7 @@ export function Timeline({ channelId, stream, decisions }: Props) {
   const marked = useMemo(() => within(all, axis).slice(-MARKS_SHOWN), [all, axis]);
   const phases = useMemo(() => phaseSpans(all, axis), [all, axis]);
   const tracks = trackSpans(tracksOf(events ?? [], history.playing(channelId)), axis);
+  const leftOut = happened.answer?.left_out ?? 0;
   const failure = recorded.failure ?? happened.failure;
 
   const count = (value?: number | null) =>
@@ -112,6 +113,9 @@ export function Timeline({ channelId, stream, decisions }: Props) {
         </p>
         <RangeChoice range={range} onChoose={setRange} />
       </div>
+      {recorded.answer && seen.length === 0 && (
+        <p className="text-sm text-soft">{t('detail.no_line')}</p>
+      )}
       <ListenerChart line={line} marks={marked} axis={axis} label={label} onPoint={setPoint} />
       <Lane name={t('detail.tracks')}>
         {tracks.map(({ track, ...span }) => {
@@ -153,6 +157,9 @@ export function Timeline({ channelId, stream, decisions }: Props) {
           />
         ))}
       </Lane>
+      {leftOut > 0 && (
+        <p className="text-sm text-soft">{t('detail.left_out', { count: leftOut })}</p>
+      )}
       {failure !== undefined && (
         <p role="alert" className="text-sm text-amber">
           {t('detail.not_recorded', { detail: failure || t('action.unreachable') })}

@@ -10,6 +10,15 @@ export const STREAM = '/streams/:id';
 
 export const streamAddress = (channelId: string) => `/streams/${encodeURIComponent(channelId)}`;
 
+/** The channel in an address, which anybody may have typed. */
+export function channelIn(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
+  }
+}
+
 /** What a link of ours leaves in the browser's history: there is a page to go back to. */
 export const FROM_HERE = { from: 'here' } as const;
 export const cameFromHere = () => window.history.state?.from === FROM_HERE.from;

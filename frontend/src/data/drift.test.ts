@@ -95,6 +95,27 @@ describe('what the daemon calls things', () => {
   });
 });
 
+describe('what the daemon refuses, and what fails', () => {
+  const streams = source('src/http/streams.rs');
+  const gate = source('src/http/gate.rs');
+  const failures = source('actors/src/channel/words.rs').split('impl From<&StopFailure>')[1] ?? '';
+  const all = (text: string, pattern: RegExp) =>
+    [...text.matchAll(pattern)].map(([, code = '']) => code);
+
+  test.each([
+    ['refused', all(streams, /Problem::(?:conflict|busy)\("(\w+)"/g), 9],
+    ['refused', [...all(gate, /Problem::forbidden\("(wrong_\w+)"/g), 'not_found'], 2],
+    ['failure', all(failures, /Self::new\("(\w+)"/g), 2],
+  ])('has words in every language: %s %o', (kind, codes, least) => {
+    expect(new Set(codes).size).toBeGreaterThanOrEqual(least);
+    for (const dictionary of Object.values(DICTIONARIES)) {
+      expect(Object.keys(dictionary)).toEqual(
+        expect.arrayContaining(codes.map((code) => `${kind}.${code}`)),
+      );
+    }
+  });
+});
+
 /** The sentences in a stretch of Rust, with something in the place of what is filled in. */
 function sentencesOf(path: string, from: string, to: string): string[] {
   const text = source(path);

@@ -51,6 +51,13 @@ describe('the last hour', () => {
     expect(line.values).toEqual([1, null, null, 4]);
   });
 
+  test('has no line of a stream that was over before we came', () => {
+    const page = new Page();
+    page.hears('snapshot', { streams: [stream('jazz', { state: 'stopped', listeners: 0 })] }, 0);
+    for (let second = 1; second <= 20; second += 1) page.hears('stats', STATS, second);
+    expect(page.hour.listeners('jazz').values).toEqual([]);
+  });
+
   test('holds no more than an hour, and forgets streams that are gone for so long', () => {
     const page = new Page();
     page.hears('snapshot', { streams: [stream('jazz')] }, 0);

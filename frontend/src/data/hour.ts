@@ -140,9 +140,10 @@ export class Hour implements History {
     }
     if (live) {
       for (const id in state.streams) {
-        const heard = this.#of(id, now);
         const stream = state.streams[id];
-        if (!heard || !stream || stream.ended_ms !== undefined) continue;
+        if (!stream || stream.ended_ms !== undefined) continue;
+        const heard = this.#of(id, now);
+        if (!heard) continue;
         heard.last = now;
         if (stream.listeners_known) heard.listeners[slot] = stream.listeners ?? Number.NaN;
       }
@@ -156,9 +157,10 @@ export class Hour implements History {
 
   #noteTrack(id: string, state: MonitorState, now: number): void {
     const stream = state.streams[id];
-    const heard = this.#of(id, now);
+    const isOver = stream?.ended_ms !== undefined;
+    const heard = isOver ? this.#streams.get(id) : this.#of(id, now);
     if (!stream || !heard) return;
-    const track = stream.ended_ms === undefined ? stream.current_track : undefined;
+    const track = isOver ? undefined : stream.current_track;
     const before = heard.playing;
     if (before ? isSame(before.track, track) : !track) return;
     const began = track?.started_at ? Date.parse(track.started_at) - this.#offset : now;

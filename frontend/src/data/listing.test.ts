@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { at, stream } from '@/testing/messages';
 import { paramsOf, viewOf } from './address';
-import { arrange, asItStood, conditionOf, EVERYTHING, type View } from './listing';
+import { arrange, asItStood, conditionOf, EVERYTHING, isOver, type View } from './listing';
 
 const counting = (second: number) => ({ phase: 'counting' as const, ends_at: at(second) });
 const track = (title: string) => ({
@@ -83,6 +83,15 @@ describe('a list of streams', () => {
       stood.find((section) => section.key === key)?.streams.map((s) => s.channel_id);
     expect(ids('ending')).toEqual(['blues', 'dub']);
     expect(ids('heard')).toEqual(['ambient', 'jazz']);
+  });
+
+  test('leaves what has gone in its place, ended, while a hand is there', () => {
+    const before = arrange(RADIO, EVERYTHING);
+    const later = RADIO.filter((s) => s.channel_id !== 'blues');
+    const known = new Map(later.map((s) => [s.channel_id, s]));
+    const [stood] = asItStood(arrange(later, EVERYTHING), before, known);
+    expect(stood?.streams.map((s) => s.channel_id)).toEqual(RADIO.map((s) => s.channel_id));
+    expect(stood?.streams.filter(isOver).map((s) => s.channel_id)).toEqual(['blues']);
   });
 });
 

@@ -89,7 +89,7 @@ export function arrange(streams: readonly Stream[], view: View): Section[] {
 
 /**
  * The same streams, but each where it stood in `last`: nothing moves away under a hand. What is new
- * comes at the end of its section; what has gone leaves.
+ * comes at the end of its section; what has gone is shown as ended, for what is behind it would move up.
  */
 export function asItStood(
   sections: readonly Section[],
@@ -99,7 +99,7 @@ export function asItStood(
   const placed = new Set(last.flatMap((section) => section.streams.map((s) => s.channel_id)));
   const stood = last.map(({ key, streams: before }) => ({
     key,
-    streams: before.flatMap(({ channel_id }) => streams.get(channel_id) ?? []),
+    streams: before.map((stream) => streams.get(stream.channel_id) ?? gone(stream)),
   }));
   for (const { key, streams: members } of sections) {
     const fresh = members.filter((stream) => !placed.has(stream.channel_id));
@@ -108,8 +108,11 @@ export function asItStood(
     if (home) home.streams.push(...fresh);
     else stood.push({ key, streams: fresh });
   }
-  return stood.filter((section) => section.streams.length > 0);
+  return stood;
 }
+
+/** The same each time, so that its card is not drawn anew. */
+const gone = (stream: Stream) => (isOver(stream) ? stream : { ...stream, state: 'stopped' });
 
 /** The lowest comes first; by name there is nothing left to rank. */
 const RANKS: Record<Sort, ((stream: Stream) => number) | undefined> = {

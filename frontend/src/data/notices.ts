@@ -1,15 +1,16 @@
 /** What is told in passing: what became of an action, and what happened to streams elsewhere on the page. */
 import { create } from 'zustand';
-import type { Happening, MonitorState } from './store';
+import { isOver } from './listing';
+import type { Happening, MonitorState, Stream } from './store';
 import type { Action } from './stream';
 
-/** The oldest makes room. */
+/** More of them would fill the page; what passes by itself makes room for what stays. */
 export const NOTICES_SHOWN = 4;
 
 export type Tone = 'good' | 'warning' | 'bad';
 
 export type News =
-  | { kind: 'ends_soon' | 'ended' | 'stop_failed' | 'would_stop' }
+  | { kind: 'ends_soon' | 'ended' | 'stopped' | 'stop_failed' | 'would_stop' }
   | { kind: 'done'; action: Action; endsAt?: string; durable: boolean }
   /** `code` is the daemon's name of the reason, for those that have words here; `detail` is its own. */
   | { kind: 'not_done'; action: Action; code?: string; detail?: string };
@@ -23,6 +24,7 @@ export type Notice = News & {
 const TONES: Record<News['kind'], Tone> = {
   ends_soon: 'warning',
   ended: 'good',
+  stopped: 'good',
   stop_failed: 'bad',
   would_stop: 'warning',
   done: 'good',
@@ -49,6 +51,25 @@ export function dismiss(id: number): void {
   useNotices.setState(({ notices }) => ({ notices: notices.filter((n) => n.id !== id) }));
 }
 
+/** Nobody is to look for a stream that failed to stop and has gone since. */
+export function withdrawSettled(streams: MonitorState['streams']): void {
+  const { notices } = useNotices.getState();
+  const left = notices.flatMap((notice) => {
+    if (notice.kind !== 'stop_failed') return [notice];
+    const channels = notice.channels.filter((id) => stillFails(streams[id]));
+    if (channels.length === notice.channels.length) return [notice];
+    return channels.length > 0 ? [{ ...notice, channels }] : [];
+  });
+  if (left.length < notices.length || left.some((notice, at) => notice !== notices[at])) {
+    useNotices.setState({ notices: left });
+  }
+}
+
+/** Also while the next try is on its way. */
+const UNSETTLED = new Set(['stop_failed', 'counting', 'frozen', 'stopping', 'unknown']);
+const stillFails = (stream?: Stream) =>
+  stream !== undefined && !isOver(stream) && UNSETTLED.has(stream.auto_end.phase);
+
 export function dismissAll(): void {
   useNotices.setState({ notices: [] });
 }
@@ -61,8 +82,19 @@ export function noticed({ notices, last }: Board, news: News, channelId: string)
   );
   const others = notices.filter((n) => n !== same);
   const channels = [...(same?.channels ?? []).filter((c) => c !== channelId), channelId];
-  return { notices: [...others, { ...news, id, channels }].slice(-NOTICES_SHOWN), last: id };
+  return { notices: withRoom([...others, { ...news, id, channels }]), last: id };
 }
+
+/** Bad news is not pushed out by good; what has just been told is seen in any case. */
+function withRoom(notices: Notice[]): Notice[] {
+  const sticky = notices.filter(isSticky).slice(-NOTICES_SHOWN);
+  const passing = notices.filter((notice) => !isSticky(notice));
+  const shown = new Set([...sticky, ...passing.slice(-Math.max(1, NOTICES_SHOWN - sticky.length))]);
+  return notices.filter((notice) => shown.has(notice));
+}
+
+/** Why a stop was decided where nobody listened. */
+const UNHEARD = new Set(['never_joined', 'all_left', 'stop_failed']);
 
 /** What a happening is worth telling, given what was known before it. */
 export function newsOf(happening: Happening, before: MonitorState): [News, string] | undefined {
@@ -75,9 +107,11 @@ export function newsOf(happening: Happening, before: MonitorState): [News, strin
     }
     case 'auto_end': {
       const { channel_id, event } = happening.data;
-      if (event === 'ended' || event === 'stop_failed' || event === 'would_stop') {
-        return [{ kind: event }, channel_id];
+      if (event === 'ended') {
+        const why = before.streams[channel_id]?.auto_end.reason ?? '';
+        return [{ kind: UNHEARD.has(why) ? 'ended' : 'stopped' }, channel_id];
       }
+      if (event === 'stop_failed' || event === 'would_stop') return [{ kind: event }, channel_id];
       return undefined;
     }
     default:

@@ -1,7 +1,6 @@
 /** How this browser likes the page; kept in the browser, never sent. */
 import * as v from 'valibot';
 import { create } from 'zustand';
-import { persist } from 'zustand/middleware';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export const LANGUAGES = ['browser', 'en', 'ru'] as const;
@@ -26,17 +25,27 @@ export const defaultPreferences: Preferences = {
   sound: false,
 };
 
-export const usePreferences = create<Preferences>()(
-  persist(() => defaultPreferences, {
-    name: 'sattva-monitor',
-    merge: (kept, current) => {
-      const read = v.safeParse(Preferences, { ...current, ...(kept as object) });
-      return read.success ? read.output : current;
-    },
-  }),
-);
+const KEPT_AS = 'sattva-monitor';
 
-export const prefer = (change: Partial<Preferences>) => usePreferences.setState(change);
+export const usePreferences = create<Preferences>(kept);
+
+export function prefer(change: Partial<Preferences>): void {
+  usePreferences.setState(change);
+  try {
+    localStorage.setItem(KEPT_AS, JSON.stringify({ state: usePreferences.getState() }));
+  } catch {
+    // A browser that keeps nothing still does as it is told, until it is closed.
+  }
+}
+
+function kept(): Preferences {
+  try {
+    const { state } = JSON.parse(localStorage.getItem(KEPT_AS) ?? '{}');
+    return v.parse(Preferences, { ...defaultPreferences, ...state });
+  } catch {
+    return defaultPreferences;
+  }
+}
 
 function isZone(zone: string): boolean {
   if (zone === '') return true;

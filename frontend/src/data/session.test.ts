@@ -82,6 +82,15 @@ describe('who looks', () => {
   });
 });
 
+test('whoever stays signed in for weeks is asked for each day', async () => {
+  vi.useFakeTimers();
+  daemon.mockImplementation(async () => Response.json(anna));
+  keepAskingWhoIAm();
+  await vi.advanceTimersByTimeAsync(3 * 86_400_000);
+  expect(methods()).toEqual(['GET', 'GET', 'GET', 'GET']);
+  vi.useRealTimers();
+});
+
 describe('signing in', () => {
   test('is not undone by an answer from before it', async () => {
     const before = later();

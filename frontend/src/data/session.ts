@@ -42,9 +42,13 @@ export type Refusal =
   | { why: 'too_many'; seconds: number }
   | { why: 'other'; detail: string };
 
-/** At the start, and when somebody comes back to this tab: in another one they may have signed in or out. */
+/** Often enough to renew a token that lasts for weeks, on a screen that nobody touches. */
+const ASK_EVERY_MS = 86_400_000;
+
+/** At the start, each day, and when somebody comes back to this tab: in another one they may have signed in or out. */
 export function keepAskingWhoIAm(): void {
   void askWhoIAm();
+  setInterval(askWhoIAm, ASK_EVERY_MS);
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') void askWhoIAm();
   });

@@ -9,10 +9,12 @@ import { readMessage } from './wire';
 
 const RECONNECT_AFTER_MS = { min: 500, jitter: 1_000, max: 15_000, factor: 1.7 };
 const CONNECT_WITHIN_MS = 10_000;
-/** Silence after which the daemon is asked, and after which the connection counts as dead. */
-export const PING_AFTER_MS = 20_000;
+/** Silence after which the connection counts as dead: where it is not known yet how often the daemon speaks, and at least. */
 export const DEAD_AFTER_MS = 40_000;
-const CHECK_EVERY_MS = 5_000;
+export const DEAD_AFTER_LEAST_MS = 10_000;
+/** So many figures that do not come are no accident. */
+const MISSED_MAX = 3;
+const CHECK_EVERY_MS = 1_000;
 /** What comes within this after something was drawn is drawn together: nobody reads faster. */
 export const DRAW_EVERY_MS = 200;
 /** More waits for no timer: a page in the background has slow ones. */
@@ -51,16 +53,28 @@ function open(address: string): () => void {
     startClosed: !mayView(),
   });
   let lastHeard = Date.now();
+  let lastStats: number | undefined;
+  /** When the daemon was asked for a sign of life, in this silence. */
+  let askedAt: number | undefined;
+  let deadAfter = DEAD_AFTER_MS;
   const heard = together();
 
   socket.addEventListener('open', () => {
     lastHeard = Date.now();
+    lastStats = askedAt = undefined;
+    // Whoever stays for weeks has a token that is renewed by asking, and rights that may have changed.
+    void askWhoIAm();
   });
   socket.addEventListener('message', ({ data }) => {
     lastHeard = Date.now();
+    askedAt = undefined;
     try {
       const message = readMessage(String(data));
       if (message) heard.add({ ...message, at: lastHeard });
+      if (message?.type === 'stats') {
+        if (lastStats !== undefined) deadAfter = patience(lastHeard - lastStats);
+        lastStats = lastHeard;
+      }
     } catch (problem) {
       const detail = problem instanceof Error ? problem.message : String(problem);
       heard.add({ type: 'unreadable', detail, at: lastHeard });
@@ -83,21 +97,36 @@ function open(address: string): () => void {
   // A cable that is pulled closes nothing: a browser would show old figures as live for minutes.
   const watchdog = setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN) return;
-    const silence = Date.now() - lastHeard;
-    if (silence >= DEAD_AFTER_MS) {
-      // What is shown is from then, not from now.
-      heard.add({ type: 'disconnected', at: lastHeard });
-      socket.reconnect();
-    } else if (silence >= PING_AFTER_MS) socket.send('{"type":"ping"}');
+    const now = Date.now();
+    if (askedAt === undefined) {
+      if (now - lastHeard < deadAfter / 2) return;
+      askedAt = now;
+      // Asked before it is given up: this page may have slept, and not the daemon.
+      socket.send('{"type":"ping"}');
+    } else if (now - askedAt >= deadAfter / 2) giveUp();
   }, CHECK_EVERY_MS);
+
+  function giveUp() {
+    // What is shown is from then, not from now.
+    heard.add({ type: 'disconnected', at: lastHeard });
+    heard.draw();
+    socket.reconnect();
+  }
+  const offline = () => socket.readyState === WebSocket.OPEN && giveUp();
+  window.addEventListener('offline', offline);
 
   return () => {
     clearInterval(watchdog);
+    window.removeEventListener('offline', offline);
     watching();
     socket.close();
     heard.draw();
   };
 }
+
+/** An interval is whatever the daemon's operator likes; the answers to our asking come in any case. */
+const patience = (interval: number) =>
+  Math.min(DEAD_AFTER_MS, Math.max(DEAD_AFTER_LEAST_MS, interval * MISSED_MAX));
 
 /** The first is drawn at once, what follows closely is drawn together. */
 function together() {

@@ -1,7 +1,7 @@
 /** Two soft tones for a warning, three low ones for what has gone wrong. Made here: no file to load. */
 import type { Tone } from './notices';
 
-/** More often than this a sound tells nothing new. */
+/** More often than this a sound tells nothing new, unless it is worse news than the one before. */
 const QUIET_MS = 3_000;
 const TONES: Record<Exclude<Tone, 'good'>, readonly number[]> = {
   warning: [660, 880],
@@ -11,6 +11,7 @@ const TONE_SECONDS = 0.18;
 
 let context: AudioContext | undefined;
 let quietUntil = 0;
+let lastPlayed: Tone = 'good';
 
 /** A browser plays nothing before somebody has touched the page: call this from a press. */
 export function allowSound(): void {
@@ -19,8 +20,10 @@ export function allowSound(): void {
 }
 
 export function play(tone: Tone, now: number): void {
-  if (tone === 'good' || now < quietUntil) return;
+  const isWorse = tone === 'bad' && lastPlayed !== 'bad';
+  if (tone === 'good' || (now < quietUntil && !isWorse)) return;
   quietUntil = now + QUIET_MS;
+  lastPlayed = tone;
   allowSound();
   if (!context) return;
   for (const [index, pitch] of TONES[tone].entries()) {

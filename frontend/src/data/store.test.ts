@@ -46,6 +46,13 @@ describe('a snapshot', () => {
     expect(state.warnings).toEqual({});
   });
 
+  test('shows what had ended before we came for a moment, not for as long as the page is open', () => {
+    const seconds = ENDED_SHOWN_MS / 1000;
+    const told = snapshot(stream('jazz', { state: 'stopped', listeners: 0 }), stream('rock'));
+    expect(story(told).streams.jazz?.ended_ms).toBe(NOON);
+    expect(Object.keys(story(told, said('stats', STATS, seconds)).streams)).toEqual(['rock']);
+  });
+
   test('warns of a stream whose warning was sent before we came', () => {
     const counting = (seconds: number) => ({ phase: 'counting' as const, ends_at: at(seconds) });
     const state = story(

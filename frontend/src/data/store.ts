@@ -4,7 +4,7 @@
  */
 import { create } from 'zustand';
 import { forgetHour, hear } from './hour';
-import { dismissAll, newsOf, notify } from './notices';
+import { dismissAll, newsOf, notify, withdrawSettled } from './notices';
 import { type Action, autoEndAfter, blankStream, streamAfter } from './stream';
 import type { AutoEnd, AutoEndWarning, Fault, Message, StreamState, SystemStats } from './wire';
 
@@ -91,7 +91,9 @@ function onMessage(before: Draft, message: { at: number } & Message): Draft {
   };
   switch (message.type) {
     case 'snapshot': {
-      const streams = Object.fromEntries(message.data.streams.map((s) => [s.channel_id, s]));
+      const streams = Object.fromEntries(
+        message.data.streams.map((stream) => [stream.channel_id, asToldAt(message.at, stream)]),
+      );
       return {
         streams,
         warnings: warningsOf(message.data.streams, sent),
@@ -153,6 +155,11 @@ function ended(state: Draft, stream: Stream, at: number): Draft {
   return withoutWarning(withStream(state, { ...stream, ended_ms }), stream.channel_id);
 }
 
+/** A snapshot tells of what has ended a while ago, too: that is shown for a moment, like any end. */
+function asToldAt(at: number, stream: StreamState): Stream {
+  return stream.state === 'stopped' ? { ...stream, ended_ms: at } : stream;
+}
+
 function withStream(state: Draft, stream: Stream): Draft {
   state.streams[stream.channel_id] = stream;
   return state;
@@ -205,6 +212,7 @@ export function dispatch(...happenings: Happening[]): void {
   useMonitorStore.setState(state, true);
   hear(happenings, state, now);
   for (const each of news) if (each) notify(...each);
+  withdrawSettled(state.streams);
 }
 
 /** For a page whose reader may look no more: nothing of what was seen is left, in figures, lines or notices. */

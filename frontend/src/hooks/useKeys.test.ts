@@ -34,6 +34,17 @@ describe('the keys of a page', () => {
     expect([j.mock.calls.length, e.mock.calls.length]).toEqual([2, 1]);
   });
 
+  test('are left alone while a dialog is open, wherever the focus is', () => {
+    const { e, press } = page();
+    const dialog = document.body.appendChild(document.createElement('dialog'));
+    dialog.open = true;
+    press('e');
+    expect(e).not.toHaveBeenCalled();
+    dialog.remove();
+    press('e');
+    expect(e).toHaveBeenCalledOnce();
+  });
+
   test('are left alone with a modifier', () => {
     const { e, press } = page();
     press('e', { ctrlKey: true });

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'react';
 /** What goes on while its key is held down: steps. Nobody means to extend a countdown thirty times a second. */
 const HELD = new Set(['j', 'k']);
 
-/** What each key does on a page. Keys typed into a field, into a dialog or with a modifier are left alone. */
+/** What each key does on a page. Keys typed into a field, under an open dialog or with a modifier are left alone. */
 export function useKeys(keys: Readonly<Record<string, () => void>>): void {
   const latest = useRef(keys);
   useEffect(() => {
@@ -17,7 +17,8 @@ function listen(latest: { readonly current: Readonly<Record<string, () => void>>
   function press(event: KeyboardEvent) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target as Element | null;
-    if (target?.closest('input, select, textarea, dialog')) return;
+    if (target?.closest('input, select, textarea') || document.querySelector('dialog[open]'))
+      return;
     const key = keyOf(event);
     const action = latest.current[key];
     if (!action || (event.repeat && !HELD.has(key))) return;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { useHistory } from '@/data/hour';
 import { notify, useNotices } from '@/data/notices';
 import { OPEN, UNKNOWN, useSession } from '@/data/session';
-import { DEAD_AFTER_MS, DRAW_EVERY_MS, PING_AFTER_MS, statsAddress } from '@/data/socket';
+import { DEAD_AFTER_LEAST_MS, DEAD_AFTER_MS, DRAW_EVERY_MS, statsAddress } from '@/data/socket';
 import { initialState, useMonitorStore } from '@/data/store';
 import { FakeWebSocket } from '@/testing/FakeWebSocket';
 import { NOON, STATS, stream, wire } from '@/testing/messages';
@@ -96,13 +96,63 @@ describe('useMonitoringWebSocket', () => {
   test('asks a silent daemon for a sign of life, then gives the connection up', async () => {
     const { result } = await connected();
     const first = FakeWebSocket.latest;
-    await pass(PING_AFTER_MS);
+    await pass(DEAD_AFTER_MS / 2);
     expect(first.sent).toContain('{"type":"ping"}');
-    await pass(DEAD_AFTER_MS - PING_AFTER_MS);
+    await pass(DEAD_AFTER_MS / 2 - 2_000);
+    expect(result.current.isConnected).toBe(true);
+    await pass(2_000);
     // Since it was last heard, not since that was noticed.
     expect(result.current).toMatchObject({ isConnected: false, staleSince: NOON });
     await pass(2_000);
     expect(FakeWebSocket.latest).not.toBe(first);
+  });
+
+  test.each([
+    ['when three figures are missing', 5, 15_000],
+    ['soon, but not at once, where figures come each second', 1, DEAD_AFTER_LEAST_MS],
+    ['no later than ever where they come each hour', 3_600, DEAD_AFTER_MS],
+  ])('gives a dead connection up %s', async (_, interval, late) => {
+    const { result } = await connected();
+    const alive = FakeWebSocket.latest;
+    // A daemon that answers is there, however seldom it speaks by itself.
+    const answers = vi
+      .spyOn(alive, 'send')
+      .mockImplementation(() => alive.say(JSON.stringify({ type: 'pong' })));
+    say(wire('stats', STATS));
+    await pass(interval * 1000 - DRAW_EVERY_MS);
+    say(wire('stats', STATS, interval));
+    expect(result.current.isConnected).toBe(true);
+    answers.mockImplementation(() => {});
+    await pass(late - 2_000);
+    expect(result.current.isConnected).toBe(true);
+    await pass(4_000);
+    expect(result.current.isConnected).toBe(false);
+  });
+
+  test('does not take its own sleep for the daemon’s silence', async () => {
+    const { result } = await connected();
+    vi.setSystemTime(NOON + 3_600_000);
+    await pass(1_000);
+    expect(result.current.isConnected).toBe(true);
+    expect(FakeWebSocket.latest.sent).toContain('{"type":"ping"}');
+  });
+
+  test('is offline as soon as the browser says so, and comes back by itself', async () => {
+    const { result } = await connected();
+    const first = FakeWebSocket.latest;
+    act(() => void window.dispatchEvent(new Event('offline')));
+    expect(result.current).toMatchObject({ isConnected: false, staleSince: NOON });
+    // Perhaps the daemon is on this very machine: it is tried all the same.
+    await pass(2_000);
+    expect(FakeWebSocket.latest).not.toBe(first);
+    FakeWebSocket.latest.accept();
+    say(wire('snapshot', { streams: [] }));
+    expect(result.current.isConnected).toBe(true);
+  });
+
+  test('asks who it is when the connection opens: what renews a token that is about to expire', async () => {
+    await connected();
+    expect(fetch).toHaveBeenCalledOnce();
   });
 
   test('holds one connection for all who use it, and closes it with the last', async () => {

@@ -42,7 +42,7 @@ export const en = {
     other: '{channel} ends in {count} seconds: nobody is listening.',
   },
   'warnings.retry_in': 'Retry in',
-  'warnings.more': { one: 'and {count} more', other: 'and {count} more' },
+  'warnings.more': 'and {count} more',
 
   'streams.title': 'Streams',
   'streams.count': { one: '{count} stream', other: '{count} streams' },
@@ -71,9 +71,11 @@ export const en = {
   'phase.watching.kept_alive': 'Kept alive until someone has joined and left',
   'phase.counting.never_joined': 'Nobody came yet. Ends in',
   'phase.counting.all_left': 'Everyone has left. Ends in',
+  'phase.counting.dry': 'Dry run: nobody listens. Would end in',
   'phase.paused': 'Auto-end paused by an operator',
   'phase.stopping': 'Stopping…',
   'phase.stop_failed': 'Stop failed: still on air',
+  'failure.reported': 'the streamer reported an error',
   'failure.unconfirmed': 'nothing confirmed it',
   'phase.unknown': 'Auto-end: a state this page does not know',
 
@@ -102,6 +104,17 @@ export const en = {
   'role.metrics': 'metrics',
   'refused.wrong_role': 'your token is for looking, not for operating',
 
+  'refused.stream_is_over': 'the stream is over',
+  'refused.no_countdown': 'no countdown is running',
+  'refused.somebody_listens': 'somebody listens',
+  'refused.count_unknown': 'nobody knows how many listen',
+  'refused.already_stopping': 'it is already being stopped',
+  'refused.store_failing': 'the daemon cannot store it now. Try again soon.',
+  'refused.not_kept':
+    'the store failed in the middle; it may have been done. Look before you try again.',
+  'refused.busy': 'the daemon is too busy. Try again soon.',
+  'refused.elsewhere': 'the daemon that has this stream does not answer. Try again soon.',
+  'refused.not_found': 'it is not there any more',
   'action.pause': 'Pause auto-end',
   'action.pause_long': 'Let it play until auto-end is resumed, heard or not',
   'action.resume': 'Resume auto-end',
@@ -122,6 +135,7 @@ export const en = {
     other: '{count} people hear it and will be cut off.',
   },
   'stop.unknown': 'How many people hear it is unknown. They will be cut off.',
+  'stop.changed': 'This has changed since you were asked.',
   'stop.confirm': 'Stop the stream',
   'stop.confirm_force': 'Stop it anyway',
   'stop.keep': 'Let it play',
@@ -141,6 +155,10 @@ export const en = {
   'page.back': 'All streams',
   'page.close': 'Close',
   'page.loading': 'Loading…',
+  'broken.title': 'This page could not be shown',
+  'broken.text':
+    'Perhaps the daemon has been updated since the page was opened, or does not answer. ({detail})',
+  'broken.reload': 'Reload',
   'page.attention': '({count}) Sattva Monitor',
   'page.offline': 'Offline – Sattva Monitor',
 
@@ -166,7 +184,6 @@ export const en = {
   'list.none': 'No stream matches.',
   'list.none_hint': 'There are streams, but none fits the search and the filters.',
   'list.clear': 'Show all streams',
-  'list.held': 'Order held while you are here',
   'condition.all': 'All',
   'condition.failed': 'Stop failed',
   'condition.ending': 'Counting down',
@@ -176,8 +193,9 @@ export const en = {
   'condition.ended': 'Ended',
 
   'notice.title': 'Notices',
-  'notice.ends_soon': '{channels}: nobody listens, ends soon',
+  'notice.ends_soon': '{channels}: nobody listens, the time is nearly up',
   'notice.ended': '{channels}: ended, nobody listened',
+  'notice.stopped': '{channels}: ended',
   'notice.stop_failed': '{channels}: stop failed, still on air',
   'notice.would_stop': '{channels}: dry run, would have been ended',
   'notice.and_more': '{count} more',
@@ -224,6 +242,8 @@ export const en = {
   'detail.most': 'most {most}',
   'detail.not_recorded':
     'What was recorded could not be read ({detail}). What this page itself has heard is shown.',
+  'detail.left_out': 'Events not shown, there were too many: {count}.',
+  'detail.no_line': 'No known count in this time. The line begins with the streamer’s reports.',
   'detail.tracks': 'Tracks',
   'detail.auto_end': 'Auto-end',
   'detail.chart': '{channel}: listeners now {now}, most {most} in the time shown',
@@ -261,7 +281,7 @@ export const en = {
   'detail.gone': 'There is no stream {channel} any more',
   'detail.never': 'There is no stream {channel}',
   'detail.gone_hint':
-    'It has ended or was forgotten. It appears here again with its streamer’s next report.',
+    'It has ended or was forgotten; what was recorded of it is below. It appears here again with its streamer’s next report.',
   'detail.unexplained':
     'The daemon could not be asked ({detail}). What is below is from before; trying again.',
   'detail.on_air': 'On air for {duration}',
@@ -304,11 +324,14 @@ export const en = {
   'report.by_channel': 'By stream',
   'report.by_track': 'By track',
   'report.csv_channel': 'CSV by stream',
-  'report.csv_day': 'CSV by day',
+  'report.csv_day': 'CSV by day (UTC)',
   'report.csv_track': 'CSV by track',
   'report.channel': 'Stream',
   'report.track': 'Track',
   'report.none': 'No stream was on the air in this time.',
+  'report.no_tracks':
+    'No track in this time. They are counted as soon as the streamer’s reports name them in "track".',
+  'report.unread': 'The report could not be read ({detail}). Trying again.',
   'report.unnamed': 'A track without a name',
   'report.plays': 'Plays',
   'report.minutes': 'Played',
@@ -318,6 +341,8 @@ export const en = {
   'report.listener_minutes_long': 'One listener for an hour is 60',
   'report.average': 'Average',
   'report.average_long': 'Listeners on average, while the count was known',
+  'report.average_total_long':
+    'Listeners of all streams together, on average while the daemon ran; unknown counts are left out',
   'report.peak': 'Peak',
   'report.peak_long': 'Most listeners at one time',
   'report.minutes_without_listeners': 'Nobody listening',
@@ -331,15 +356,10 @@ export const en = {
   'report.minutes_saved': 'Time saved',
   'report.minutes_saved_long':
     'Off the air behind a stop by auto-end, until the channel was back, a day at most',
-  'report.more': { one: 'and {count} more: see the CSV', other: 'and {count} more: see the CSV' },
+  'report.more': 'and {count} more: see the CSV',
 
-  'wall.rest': 'All is well with the rest',
   'wall.leave': 'Leave the wall view',
   'metrics.hour': '{label}, the last hour',
 
-  'list.found': { one: '{count} of {total} streams', other: '{count} of {total} streams' },
-  'wall.more': {
-    one: 'and {count} more',
-    other: 'and {count} more',
-  },
+  'list.found': '{count} of {total} streams',
 } satisfies Record<string, Entry>;

@@ -45,12 +45,7 @@ export const ru: Record<Key, Entry> = {
     other: '{channel} завершится через {count} секунды: никто не слушает.',
   },
   'warnings.retry_in': 'Повтор через',
-  'warnings.more': {
-    one: 'и ещё {count}',
-    few: 'и ещё {count}',
-    many: 'и ещё {count}',
-    other: 'и ещё {count}',
-  },
+  'warnings.more': 'и ещё {count}',
 
   'streams.title': 'Эфиры',
   'streams.count': {
@@ -89,9 +84,11 @@ export const ru: Record<Key, Entry> = {
   'phase.watching.kept_alive': 'Оставлен, пока кто-нибудь не придёт и не уйдёт',
   'phase.counting.never_joined': 'Никто ещё не пришёл. До завершения',
   'phase.counting.all_left': 'Все ушли. До завершения',
+  'phase.counting.dry': 'Пробный режим: никто не слушает. Был бы завершён через',
   'phase.paused': 'Автозавершение приостановлено оператором',
   'phase.stopping': 'Останавливается…',
   'phase.stop_failed': 'Остановить не удалось: эфир идёт',
+  'failure.reported': 'стример сообщил об ошибке',
   'failure.unconfirmed': 'никто не подтвердил',
   'phase.unknown': 'Автозавершение: неизвестное этой странице состояние',
 
@@ -122,6 +119,16 @@ export const ru: Record<Key, Entry> = {
   'role.metrics': 'метрики',
   'refused.wrong_role': 'ваш токен позволяет смотреть, но не управлять',
 
+  'refused.stream_is_over': 'эфир уже закончился',
+  'refused.no_countdown': 'отсчёт не идёт',
+  'refused.somebody_listens': 'кто-то слушает',
+  'refused.count_unknown': 'сколько слушает — неизвестно',
+  'refused.already_stopping': 'эфир уже останавливается',
+  'refused.store_failing': 'демон не может это записать. Повторите чуть позже.',
+  'refused.not_kept': 'запись прервалась; возможно, всё сделано. Проверьте, прежде чем повторять.',
+  'refused.busy': 'демон перегружен. Повторите чуть позже.',
+  'refused.elsewhere': 'демон, у которого этот эфир, не отвечает. Повторите чуть позже.',
+  'refused.not_found': 'этого уже нет',
   'action.pause': 'Пауза отсчёта',
   'action.pause_long': 'Не завершать, пока автозавершение не возобновят',
   'action.resume': 'Вернуть отсчёт',
@@ -138,12 +145,13 @@ export const ru: Record<Key, Entry> = {
   'stop.title': 'Остановить {channel}?',
   'stop.nobody': 'Никто не слушает. Эфир завершится сразу.',
   'stop.heard': {
-    one: 'Его слышит {count} человек, для него эфир оборвётся.',
-    few: 'Его слышат {count} человека, для них эфир оборвётся.',
-    many: 'Его слышат {count} человек, для них эфир оборвётся.',
-    other: 'Его слышат {count} человека, для них эфир оборвётся.',
+    one: 'Его слышит {count} человек, эфир оборвётся.',
+    few: 'Его слышат {count} человека, эфир оборвётся.',
+    many: 'Его слышат {count} человек, эфир оборвётся.',
+    other: 'Его слышат {count} человека, эфир оборвётся.',
   },
-  'stop.unknown': 'Сколько человек его слышит — неизвестно. Для них эфир оборвётся.',
+  'stop.unknown': 'Сколько человек его слышит — неизвестно. Эфир оборвётся.',
+  'stop.changed': 'С момента вопроса это изменилось.',
   'stop.confirm': 'Остановить эфир',
   'stop.confirm_force': 'Всё равно остановить',
   'stop.keep': 'Пусть играет',
@@ -163,6 +171,10 @@ export const ru: Record<Key, Entry> = {
   'page.back': 'Все эфиры',
   'page.close': 'Закрыть',
   'page.loading': 'Загрузка…',
+  'broken.title': 'Эту страницу не удалось показать',
+  'broken.text':
+    'Возможно, демон обновили с тех пор, как вы её открыли, или он не отвечает. ({detail})',
+  'broken.reload': 'Обновить',
   'page.attention': '({count}) Sattva Monitor',
   'page.offline': 'Нет связи – Sattva Monitor',
 
@@ -188,7 +200,6 @@ export const ru: Record<Key, Entry> = {
   'list.none': 'Ничего не найдено.',
   'list.none_hint': 'Эфиры есть, но под поиск и фильтры не подходит ни один.',
   'list.clear': 'Показать все эфиры',
-  'list.held': 'Порядок не меняется, пока вы здесь',
   'condition.all': 'Все',
   'condition.failed': 'Не остановлены',
   'condition.ending': 'Идёт отсчёт',
@@ -198,8 +209,9 @@ export const ru: Record<Key, Entry> = {
   'condition.ended': 'Завершены',
 
   'notice.title': 'Уведомления',
-  'notice.ends_soon': '{channels}: никто не слушает, скоро завершение',
+  'notice.ends_soon': '{channels}: никто не слушает, время почти вышло',
   'notice.ended': '{channels}: завершено, никто не слушал',
+  'notice.stopped': '{channels}: завершено',
   'notice.stop_failed': '{channels}: остановить не удалось, эфир идёт',
   'notice.would_stop': '{channels}: пробный режим, был бы завершён',
   'notice.and_more': 'ещё {count}',
@@ -246,6 +258,8 @@ export const ru: Record<Key, Entry> = {
   'detail.most': 'больше всего {most}',
   'detail.not_recorded':
     'Записанное не удалось прочитать ({detail}). Показано то, что слышала сама эта страница.',
+  'detail.left_out': 'Событий слишком много, не показано: {count}.',
+  'detail.no_line': 'За это время нет известных чисел. Линия начнётся с отчётами стримера.',
   'detail.tracks': 'Треки',
   'detail.auto_end': 'Автозавершение',
   'detail.chart': '{channel}: слушателей сейчас {now}, больше всего за период — {most}',
@@ -282,7 +296,7 @@ export const ru: Record<Key, Entry> = {
   'detail.gone': 'Эфира {channel} больше нет',
   'detail.never': 'Эфира {channel} нет',
   'detail.gone_hint':
-    'Он завершился или забыт. Он появится здесь снова с первым сообщением стримера.',
+    'Он завершился или забыт; записанное о нём — ниже. Он появится здесь снова с первым сообщением стримера.',
   'detail.unexplained':
     'Демона не удалось спросить ({detail}). Ниже — прежние данные; пробуем ещё.',
   'detail.on_air': 'В эфире {duration}',
@@ -325,11 +339,14 @@ export const ru: Record<Key, Entry> = {
   'report.by_channel': 'По эфирам',
   'report.by_track': 'По трекам',
   'report.csv_channel': 'CSV по эфирам',
-  'report.csv_day': 'CSV по дням',
+  'report.csv_day': 'CSV по дням (UTC)',
   'report.csv_track': 'CSV по трекам',
   'report.channel': 'Эфир',
   'report.track': 'Трек',
   'report.none': 'За это время в эфире ничего не было.',
+  'report.no_tracks':
+    'За это время треков нет. Они считаются, как только стример называет их в поле "track".',
+  'report.unread': 'Отчёт не удалось прочитать ({detail}). Пробуем ещё.',
   'report.unnamed': 'Трек без названия',
   'report.plays': 'Раз',
   'report.minutes': 'Звучал',
@@ -339,6 +356,8 @@ export const ru: Record<Key, Entry> = {
   'report.listener_minutes_long': 'Один слушатель за час — это 60',
   'report.average': 'В среднем',
   'report.average_long': 'Слушателей в среднем, пока число было известно',
+  'report.average_total_long':
+    'Слушателей всех эфиров вместе, в среднем за работу демона; неизвестные числа не учтены',
   'report.peak': 'Максимум',
   'report.peak_long': 'Больше всего слушателей одновременно',
   'report.minutes_without_listeners': 'Никто не слушал',
@@ -352,27 +371,10 @@ export const ru: Record<Key, Entry> = {
   'report.minutes_saved': 'Сэкономлено',
   'report.minutes_saved_long':
     'Тишина после автозавершения до следующего эфира канала, не больше суток',
-  'report.more': {
-    one: 'и ещё {count}: см. CSV',
-    few: 'и ещё {count}: см. CSV',
-    many: 'и ещё {count}: см. CSV',
-    other: 'и ещё {count}: см. CSV',
-  },
+  'report.more': 'и ещё {count}: см. CSV',
 
-  'wall.rest': 'С остальными всё в порядке',
   'wall.leave': 'Выйти из режима стены',
   'metrics.hour': '{label}, последний час',
 
-  'list.found': {
-    one: '{count} из {total}',
-    few: '{count} из {total}',
-    many: '{count} из {total}',
-    other: '{count} из {total}',
-  },
-  'wall.more': {
-    one: 'и ещё {count}',
-    few: 'и ещё {count}',
-    many: 'и ещё {count}',
-    other: 'и ещё {count}',
-  },
+  'list.found': '{count} из {total}',
 };

@@ -2,7 +2,7 @@ import { act, fireEvent, render, screen, within } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { OPEN, useSession } from '@/data/session';
 import { DRAW_EVERY_MS } from '@/data/socket';
-import { initialState, useMonitorStore } from '@/data/store';
+import { ENDED_SHOWN_MS, initialState, useMonitorStore } from '@/data/store';
 import { TextContext, textIn } from '@/i18n';
 import { FakeWebSocket } from '@/testing/FakeWebSocket';
 import { at, NOON, STATS, stream, wire } from '@/testing/messages';
@@ -62,13 +62,20 @@ describe('the page', () => {
   });
 
   test('shows the figures of the system, and how many streams they cannot count', async () => {
-    await page(stream('jazz', { listeners_known: false }));
+    await page(stream('jazz', { listeners_known: false }), stream('rock'));
     say('stats', STATS);
     const system = within(screen.getByRole('region', { name: 'System' }));
     expect(system.getByText('23')).toBeVisible();
     expect(system.getByText('12%')).toBeVisible();
     expect(system.getByText('2 d 5 h')).toBeVisible();
     expect(system.getByText('+ 1 stream with an unknown count')).toBeVisible();
+  });
+
+  test('says that nobody knows where no stream tells its listeners, or no source its queue', async () => {
+    await page(stream('jazz', { listeners_known: false, queue_size: undefined }));
+    say('stats', { ...STATS, total_listeners: 0, queue_items: 0 });
+    expect(screen.getByTitle('Listeners, the last hour')).toHaveTextContent('Listeners?');
+    expect(screen.getByTitle('Queued tracks, the last hour')).toHaveTextContent('Queued tracks–');
   });
 
   test('shows a figure it does not have as none', async () => {
@@ -82,7 +89,7 @@ describe('the page', () => {
     expect(screen.getByRole('status')).toHaveTextContent('Live');
     act(() => FakeWebSocket.latest.breakOff());
     expect(screen.getByRole('status')).toHaveTextContent(/Offline since \d/);
-    expect(screen.getByRole('main')).toHaveClass('opacity-60');
+    expect(screen.getByRole('main')).toHaveClass('stale');
     await pass(30_000);
     expect(card('jazz').getByRole('timer')).toHaveTextContent('3:20');
   });
@@ -106,6 +113,45 @@ describe('the page', () => {
     FakeWebSocket.latest.accept();
     say('snapshot', { streams: [stream('jazz', { listeners: 21 })] });
     expect(card('jazz').getByText('слушатель')).toBeVisible();
+  });
+});
+
+describe('the list', () => {
+  const names = () => [...document.querySelectorAll('article')].map((each) => each.dataset.channel);
+  const ends = (channel: string) => {
+    say('stream_update', { channel_id: channel, event: 'stopped', listeners: 0 });
+    vi.setSystemTime(Date.now() + ENDED_SHOWN_MS);
+    say('stats', STATS);
+  };
+  const radio = ['alto', 'bass', 'cello'].map((name) => stream(name));
+
+  test('closes the gap of a stream that has gone', async () => {
+    await page(...radio);
+    ends('alto');
+    expect(names()).toEqual(['bass', 'cello']);
+  });
+
+  test('keeps the gap while a mouse is over it', async () => {
+    await page(...radio);
+    const list = screen.getByText('alto').closest('article')?.parentElement?.parentElement;
+    fireEvent.pointerEnter(list as Element, { pointerType: 'mouse' });
+    ends('alto');
+    expect(names()).toEqual(['alto', 'bass', 'cello']);
+    expect(document.querySelector('article')).toHaveTextContent('Ended');
+    expect(document.querySelector('article button')).toHaveAccessibleName('Pause auto-end: bass');
+    expect(screen.getByText('2 streams')).toBeVisible();
+    fireEvent.pointerLeave(list as Element);
+    expect(names()).toEqual(['bass', 'cello']);
+  });
+
+  test('keeps the gap while the keyboard is in it', async () => {
+    await page(...radio);
+    const link = screen.getByText('bass');
+    act(() => link.focus());
+    ends('alto');
+    expect(names()).toEqual(['alto', 'bass', 'cello']);
+    act(() => link.blur());
+    expect(names()).toEqual(['bass', 'cello']);
   });
 });
 

@@ -6,6 +6,7 @@ import { PageFrame } from '@/components/PageFrame';
 import { SystemMetricsCard } from '@/components/SystemMetricsCard';
 import { paramsOf, viewOf } from '@/data/address';
 import type { View } from '@/data/listing';
+import { behind } from '@/data/totals';
 import { useMonitoringWebSocket } from '@/hooks/useMonitoringWebSocket';
 
 export function Monitoring() {
@@ -17,14 +18,11 @@ export function Monitoring() {
   const shown = useDeferredValue(view);
   const show = (change: Partial<View>) =>
     setParams(paramsOf({ ...view, ...change }), { replace: true });
-  const unknownCounts = streams.filter(
-    (s) => !s.listeners_known && s.ended_ms === undefined,
-  ).length;
 
   return (
     <PageFrame {...live}>
       <AutoEndWarnings warnings={warnings} streams={streams} />
-      <SystemMetricsCard stats={stats} isConnected={isConnected} unknownCounts={unknownCounts} />
+      <SystemMetricsCard stats={stats} isConnected={isConnected} behind={behind(streams)} />
       <ActiveStreamsGrid
         streams={streams}
         isKnown={isConnected || staleSince !== undefined}

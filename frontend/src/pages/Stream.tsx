@@ -1,16 +1,21 @@
 import { Link, useLocation } from 'wouter';
-import { Commands, Evidence, Journal, Rules, Said } from '@/components/Account';
 import { AutoEndStatus } from '@/components/AutoEndStatus';
+import { Commands } from '@/components/Commands';
+import { Evidence } from '@/components/Evidence';
 import { Icon } from '@/components/Icon';
+import { Journal } from '@/components/Journal';
 import { ListenerCount } from '@/components/ListenerCount';
 import { PageFrame } from '@/components/PageFrame';
 import { StreamReport } from '@/components/ReportCard';
+import { Rules } from '@/components/Rules';
+import { Said } from '@/components/Said';
 import { pressByKey, StreamActions } from '@/components/StreamActions';
 import { EDGES, NowPlaying, QueueSize, StateBadge } from '@/components/StreamCard';
 import { Timeline } from '@/components/Timeline';
 import { cameFromHere, LIST } from '@/data/address';
 import { isOver } from '@/data/listing';
 import { type Stream as Known, useMonitorStore } from '@/data/store';
+import type { StreamState } from '@/data/wire';
 import { useExplanation } from '@/hooks/useExplanation';
 import { useKeys } from '@/hooks/useKeys';
 import { useNow } from '@/hooks/useNow';
@@ -32,8 +37,7 @@ export function Stream({ channelId }: { channelId: string }) {
     a: press('a'),
     s: press('s'),
   });
-  // Live messages are newer than an answer; what they do not know of, an answer may.
-  const shown: Known | undefined = stream ?? (isConnected ? undefined : explanation?.state);
+  const shown = stream ?? lastKnown(explanation?.state, isConnected);
   const decisions = explanation?.decisions ?? [];
 
   return (
@@ -51,51 +55,57 @@ export function Stream({ channelId }: { channelId: string }) {
           {t('page.back')}
         </Link>
       </nav>
-      {!shown && gone && !explanation ? (
-        <Missing title={t('detail.never', { channel: channelId })} />
-      ) : (
-        <>
-          {!shown && gone && <Missing title={t('detail.gone', { channel: channelId })} />}
-          {failure !== undefined && (
-            <p
-              role="alert"
-              className="rounded-xl border border-amber-line bg-amber-wash px-4 py-3 text-sm text-amber"
-            >
-              {t('detail.unexplained', { detail: failure })}
+      {gone && !stream && (
+        <Missing title={t(explanation ? 'detail.gone' : 'detail.never', { channel: channelId })} />
+      )}
+      {failure !== undefined && (
+        <p
+          role="alert"
+          className="rounded-xl border border-amber-line bg-amber-wash px-4 py-3 text-sm text-amber"
+        >
+          {t('detail.unexplained', { detail: failure })}
+        </p>
+      )}
+      <div
+        className={`grid items-start gap-4 ${shown ? 'lg:grid-cols-[minmax(0,24rem)_minmax(0,1fr)]' : ''}`}
+      >
+        <div className="flex min-w-0 flex-col gap-4 empty:hidden">
+          {shown && <Now stream={shown} now={now} />}
+          {explanation && (
+            <section aria-labelledby="why-title" className="card flex flex-col gap-2 p-4">
+              <h2 id="why-title" className="font-semibold">
+                {t('detail.why')}
+              </h2>
+              <p className="leading-relaxed">
+                <Said sentence={explanation.why} />
+              </p>
+              <Rules policy={explanation.auto_end.policy} />
+            </section>
+          )}
+        </div>
+        <div className="flex min-w-0 flex-col gap-4">
+          <Timeline channelId={channelId} stream={stream} decisions={decisions} />
+          <StreamReport channelId={channelId} />
+          {explanation && <Evidence channelId={channelId} reporters={explanation.evidence} />}
+          {explanation && <Commands commands={explanation.commands} now={now} />}
+          {explanation?.journal_error && (
+            <p role="alert" className="card border-amber-line px-4 py-3 text-sm text-amber">
+              {t('detail.journal_failed', { detail: explanation.journal_error })}
             </p>
           )}
-          <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,24rem)_minmax(0,1fr)]">
-            <div className="flex min-w-0 flex-col gap-4">
-              {shown && <Now stream={shown} now={now} />}
-              {explanation && (
-                <section aria-labelledby="why-title" className="card flex flex-col gap-2 p-4">
-                  <h2 id="why-title" className="font-semibold">
-                    {t('detail.why')}
-                  </h2>
-                  <p className="leading-relaxed">
-                    <Said sentence={explanation.why} />
-                  </p>
-                  <Rules policy={explanation.auto_end.policy} />
-                </section>
-              )}
-            </div>
-            <div className="flex min-w-0 flex-col gap-4">
-              <Timeline channelId={channelId} stream={stream} decisions={decisions} />
-              <StreamReport channelId={channelId} />
-              {explanation && <Evidence channelId={channelId} reporters={explanation.evidence} />}
-              {explanation && <Commands commands={explanation.commands} now={now} />}
-              {explanation?.journal_error && (
-                <p role="alert" className="card border-amber-line px-4 py-3 text-sm text-amber">
-                  {t('detail.journal_failed', { detail: explanation.journal_error })}
-                </p>
-              )}
-              {explanation && <Journal decisions={decisions} now={now} />}
-            </div>
-          </div>
-        </>
-      )}
+          {explanation && <Journal decisions={decisions} now={now} />}
+        </div>
+      </div>
     </PageFrame>
   );
+}
+
+/**
+ * Live messages are newer than an answer, but tell nothing of what has ended. An answer does for a day; while
+ * we are connected, what is not live is over.
+ */
+function lastKnown(state: StreamState | undefined, isConnected: boolean): Known | undefined {
+  return isConnected && state ? { ...state, state: 'stopped' } : state;
 }
 
 function Now({ stream, now }: { stream: Known; now: number }) {
@@ -139,7 +149,7 @@ function Now({ stream, now }: { stream: Known; now: number }) {
       </div>
       {!ended && (
         <div className="flex min-h-12 border-t border-line py-1.5">
-          <AutoEndStatus autoEnd={auto_end} />
+          <AutoEndStatus channelId={channel_id} autoEnd={auto_end} />
         </div>
       )}
       {!ended && (

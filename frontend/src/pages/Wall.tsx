@@ -3,6 +3,8 @@ import { Link, useLocation } from 'wouter';
 import { StopFailure } from '@/components/AutoEndStatus';
 import { ConnectionNotice, ConnectionStatus } from '@/components/ConnectionStatus';
 import { Countdown } from '@/components/Countdown';
+import { FaultNotice } from '@/components/FaultNotice';
+import { FirstStreamer } from '@/components/FirstStreamer';
 import { Icon } from '@/components/Icon';
 import { Logo } from '@/components/Logo';
 import { CONDITION_DOTS } from '@/components/StreamToolbar';
@@ -16,6 +18,8 @@ import {
   urgency,
 } from '@/data/listing';
 import type { Stream } from '@/data/store';
+import { behind } from '@/data/totals';
+import { useDryRun } from '@/hooks/useDryRun';
 import { useKeys } from '@/hooks/useKeys';
 import { useMonitoringWebSocket } from '@/hooks/useMonitoringWebSocket';
 import { useNow } from '@/hooks/useNow';
@@ -31,18 +35,19 @@ const TILE_LOOKS: Record<Condition, string> = {
   unknown: 'border-dashed border-amber-line bg-card',
   held: 'border-line bg-card',
   heard: 'border-line bg-card',
-  ended: 'border-line bg-card opacity-60',
+  ended: 'border-line bg-sunk text-soft',
 };
 
 /** For a screen that nobody touches: large figures, the most urgent first, as much as fits and no scrolling. */
 export function Wall() {
   const { t, number, clock } = useText();
-  const { stats, streams, isConnected, staleSince } = useMonitoringWebSocket();
+  const { stats, streams, isConnected, staleSince, error } = useMonitoringWebSocket();
   const isStale = !isConnected && staleSince !== undefined;
   const now = useNow();
   const [, goTo] = useLocation();
   useKeys({ w: () => goTo(LIST), Escape: () => goTo(LIST) });
   const [box, size] = useSize<HTMLUListElement>();
+  const { unknown, noCount } = behind(streams);
   const counts = useMemo(() => countConditions(streams), [streams]);
   const inOrder = useMemo(() => {
     const ranked = streams
@@ -68,7 +73,12 @@ export function Wall() {
         <h1 className="sr-only">{t('page.title')}</h1>
         <dl className="flex flex-wrap items-baseline gap-x-8">
           <Figure label={t('metrics.streams')} value={whole(stats?.active_streams)} />
-          <Figure label={t('metrics.listeners')} value={whole(stats?.total_listeners)} />
+          <Figure
+            label={t('metrics.listeners')}
+            value={stats && noCount ? '?' : whole(stats?.total_listeners)}
+          >
+            {unknown > 0 && t('metrics.unknown_streams', { count: unknown })}
+          </Figure>
         </dl>
         <ul className="mr-auto flex flex-wrap gap-x-5 gap-y-1 text-lg">
           {CONDITIONS.filter((condition) => counts[condition] > 0).map((condition) => (
@@ -94,9 +104,9 @@ export function Wall() {
         </Link>
       </header>
       <ConnectionNotice isConnected={isConnected} staleSince={staleSince} />
-      <main
-        className={`flex min-h-0 grow flex-col transition-opacity ${isStale ? 'opacity-50 grayscale' : ''}`}
-      >
+      {error && <FaultNotice fault={error} />}
+      <main className={`flex min-h-0 grow flex-col ${isStale ? 'stale' : ''}`}>
+        {streams.length === 0 && (isConnected || isStale) && <FirstStreamer />}
         <ul
           ref={box}
           className="grid min-h-0 grow content-start overflow-hidden"
@@ -111,7 +121,7 @@ export function Wall() {
           ))}
           {hidden > 0 && (
             <li className="flex items-center justify-center rounded-2xl border border-dashed border-line text-2xl text-soft">
-              {t('wall.more', { count: hidden })}
+              {t('warnings.more', { count: hidden })}
             </li>
           )}
         </ul>
@@ -120,13 +130,21 @@ export function Wall() {
   );
 }
 
-function Figure({ label, value }: { label: string; value: string }) {
+interface FigureProps {
+  label: string;
+  value: string;
+  children?: string | false;
+}
+
+function Figure({ label, value, children }: FigureProps) {
   return (
     <div className="flex items-baseline gap-2">
       <dd className="order-first text-5xl leading-none font-semibold tracking-tight tabular-nums">
         {value}
       </dd>
-      <dt className="text-lg text-soft">{label}</dt>
+      <dt className="text-lg text-soft">
+        {label} {children && <span className="text-amber">{children}</span>}
+      </dt>
     </div>
   );
 }
@@ -135,6 +153,7 @@ function Tile({ stream }: { stream: Stream }) {
   const { t, number, lookUp } = useText();
   const { channel_id, listeners, listeners_known, current_track: track, auto_end } = stream;
   const condition = conditionOf(stream);
+  const isDry = useDryRun(channel_id, auto_end.phase === 'counting');
   const known = listeners_known && listeners !== undefined;
   const quiet = condition === 'failed' ? '' : 'text-soft';
   return (
@@ -165,7 +184,8 @@ function Tile({ stream }: { stream: Stream }) {
             <StopFailure reason={auto_end.reason} />
           </p>
         ) : auto_end.phase === 'counting' && auto_end.ends_at ? (
-          <span className="text-4xl leading-none">
+          <span className="text-right text-4xl leading-none">
+            {isDry && <span className="block text-sm">{t('phase.counting.dry')}</span>}
             <Countdown endsAt={auto_end.ends_at} />
           </span>
         ) : condition === 'heard' ? null : (
