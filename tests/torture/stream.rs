@@ -342,10 +342,19 @@ impl Stream {
         // What lay in Redis for the owner may be lost with it.
         let still = |then: Duration| !self.progress.has_lost_since(then.saturating_sub(PARKED_WITHIN));
         let known = self.heard_by[daemon].clone().filter(|(then, at, _)| *at == address && still(*then));
-        let known = known.map(|(_, _, said)| said);
         for command in answer["commands"].as_array().unwrap() {
-            self.hear(&command_in(command), known.as_ref());
+            let command = command_in(command);
+            let known = known.as_ref().filter(|(then, _, _)| !self.is_outdated(*then, &command));
+            self.hear(&command, known.map(|(_, _, said)| said.clone()).as_ref());
         }
+    }
+
+    /// Whether another daemon has since been told what the command rests on.
+    fn is_outdated(&self, then: Duration, command: &Command) -> bool {
+        self.heard_by.iter().flatten().any(|(later, _, said)| {
+            let fits = said.session == command.session && command.joins == Some(said.joins);
+            *later > then && fits && said.listeners == 0 && !said.over
+        })
     }
 
     fn hear(&mut self, command: &Command, known: Option<&Said>) {
