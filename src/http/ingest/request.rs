@@ -382,7 +382,10 @@ mod tests {
             (body("", r#","acks":[["id","ok",null]]"#), "acks[0]"),
         ] {
             let told = check(&wrong).unwrap_err();
-            assert!(told.contains(&format!("{named}: invalid type: sequence, expected an object")), "{wrong}: {told}");
+            assert!(
+                told.contains(&format!("{named}: invalid type: sequence, expected a JSON object")),
+                "{wrong}: {told}"
+            );
         }
     }
 
