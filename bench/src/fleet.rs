@@ -1,7 +1,7 @@
 //! Several daemons on one Redis that share the channels: what a report costs that reaches the wrong one half of the time,
 //! and how soon a browser at a third one sees it.
 
-pub mod house;
+mod house;
 pub mod scale;
 
 use std::{
@@ -12,10 +12,11 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use tungstenite::{Message, WebSocket};
 
-use self::house::{Connection, House, PATIENCE};
+use self::house::{House, PATIENCE};
 use crate::{
+    connection::Connection,
     figure::{Figure, Goal, Measured, Peer},
-    server::pause,
+    server::pause_until,
     streamer::Streamer,
 };
 
@@ -84,7 +85,7 @@ fn cost(daemons: usize, reports: u64, rate: u32, seconds: u64) -> Result<f64> {
             if due >= began + time {
                 break;
             }
-            pause(due.saturating_duration_since(Instant::now()));
+            pause_until(due);
             let streamer = &mut streamers[number % STREAMERS];
             // Each streamer goes from one daemon to the next with every round.
             let to = (number / STREAMERS + number) % connections.len();
@@ -131,7 +132,7 @@ fn latency(seconds: u64) -> Result<f64> {
         if due.duration_since(began) > Duration::from_secs(seconds) + WARM_UP {
             break;
         }
-        pause(due.saturating_duration_since(Instant::now()));
+        pause_until(due);
         let (channel, listeners) = (&channels[turn % CHANNELS], turn as u64 + 2);
         let sent = Instant::now();
         report(&mut here, channel, listeners, listeners)?;

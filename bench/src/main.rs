@@ -1,6 +1,7 @@
 //! Measures the daemon, and its peers in the same run. `docs/benchmarks.md` tells what and how.
 
 mod channels;
+mod connection;
 mod cores;
 mod document;
 mod exposition;

@@ -30,6 +30,11 @@ pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
+/// Waits until then; not at all if that is over.
+pub fn pause_until(moment: Instant) {
+    pause(moment.saturating_duration_since(Instant::now()));
+}
+
 /// A port nobody has.
 fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)

@@ -18,15 +18,15 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use crate::{
+    connection::Connection,
     fanout::{
         audience::Crowd,
         load::Load,
         publisher::{Door, Programme},
     },
     figure::{Figure, Goal, Measured},
-    fleet::house::Connection,
     process::Process,
-    server::{Server, pause},
+    server::{Server, pause_until},
     streamer::{CHANNELS, Streamer},
 };
 
@@ -224,11 +224,8 @@ fn report(mut connection: Connection, over: &AtomicBool) -> Result<u64> {
             break;
         }
         let due = began + Duration::from_secs(1) * (CHANNELS as u32) / UPDATES * turn;
-        pause(due.saturating_duration_since(Instant::now()));
-        let (request, of_it) = streamers[turn as usize % STREAMERS].next_request();
-        let taken = connection.send(request)?;
-        ensure!(taken == of_it, "{taken} of {of_it} reports were accepted");
-        reports += of_it;
+        pause_until(due);
+        reports += connection.report(&mut streamers[turn as usize % STREAMERS])?;
     }
     Ok(reports)
 }
@@ -241,7 +238,7 @@ struct Urls {
 fn look(process: Process, urls: &Urls, began: Instant, over: &AtomicBool, looks: &Mutex<Vec<Look>>) -> Result<()> {
     let mut before = (began.elapsed(), process.cpu()?);
     for turn in 1_u32.. {
-        pause((began + LOOK_EVERY * turn).saturating_duration_since(Instant::now()));
+        pause_until(began + LOOK_EVERY * turn);
         if over.load(Relaxed) {
             break;
         }

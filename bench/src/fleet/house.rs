@@ -1,9 +1,8 @@
-//! A Redis with daemons on it, and how they are spoken to.
+//! A Redis with daemons on it.
 
 use std::{
     fs::File,
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::TcpListener,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -11,7 +10,6 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use crate::{
-    ingest::accepted,
     process::Process,
     server::{LOOK_EVERY, Server, pause},
 };
@@ -84,31 +82,4 @@ fn is_near(daemon: &Server, share: f64) -> bool {
 
 fn settings(port: u16, sharing: &str) -> String {
     format!("[store]\nredis_url = \"redis://127.0.0.1:{port}/0\"\nredis_sharing = \"{sharing}\"\n")
-}
-
-/// A connection on which one request follows the other.
-pub struct Connection(TcpStream);
-
-impl Connection {
-    pub fn open(address: SocketAddr) -> Result<Self> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self(socket))
-    }
-
-    /// Answers how many reports were accepted.
-    pub fn send(&mut self, request: &[u8]) -> Result<u64> {
-        self.0.write_all(request)?;
-        let mut answer = Vec::new();
-        let mut part = [0; 16 << 10];
-        loop {
-            let read = self.0.read(&mut part)?;
-            ensure!(read > 0, "the daemon closed the connection");
-            answer.extend_from_slice(&part[..read]);
-            if let Some(accepted) = accepted(&answer)? {
-                return Ok(accepted);
-            }
-        }
-    }
 }

@@ -8,11 +8,12 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::house::{Connection, House, PATIENCE};
+use super::house::{House, PATIENCE};
 use crate::{
+    connection::Connection,
     figure::{Figure, Measured},
     process::Process,
-    server::{LOOK_EVERY, pause},
+    server::{LOOK_EVERY, pause, pause_until},
     streamer::{CHANNELS, Streamer},
 };
 
@@ -125,12 +126,7 @@ fn fill(house: &House, streamers: &mut [Streamer]) -> Result<()> {
 }
 
 fn part_of(connection: &mut Connection, streamers: &mut [Streamer]) -> Result<()> {
-    for streamer in streamers {
-        let (request, reports) = streamer.next_request();
-        let taken = connection.send(request)?;
-        ensure!(taken == reports, "{taken} of {reports} reports were accepted");
-    }
-    Ok(())
+    streamers.iter_mut().try_for_each(|streamer| connection.report(streamer).map(|_| ()))
 }
 
 /// At a steady pace, to one daemon after the other. Answers how many reports were made.
@@ -143,12 +139,9 @@ fn report(house: &House, streamers: &mut [Streamer], rate: u32, time: Duration) 
         if due >= began + time {
             break;
         }
-        pause(due.saturating_duration_since(Instant::now()));
-        let turn = turn as usize;
-        let (request, of_it) = streamers[turn % streamers.len()].next_request();
-        let taken = connections[turn % DAEMONS].send(request)?;
-        ensure!(taken == of_it, "{taken} of {of_it} reports were accepted");
-        reports += of_it;
+        pause_until(due);
+        let (turn, count) = (turn as usize, streamers.len());
+        reports += connections[turn % DAEMONS].report(&mut streamers[turn % count])?;
     }
     Ok(reports)
 }
