@@ -1,5 +1,7 @@
 //! Laws 8 and 11 across restarts: what time counts, and by which clock.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use sattva_actors::{channel::policy::Policy, protocol::Status};
 
@@ -7,6 +9,19 @@ use crate::{
     cases,
     subject::{Subject, is, says, secs, stops, warnings},
 };
+
+/// A stop is on disk, but the process died before anyone was offered it; the next one knows that it reached nobody.
+fn decided_and_offered_to_nobody(down: Duration) -> Subject {
+    let mut jazz = Subject::default();
+    jazz.keep_saying(&says(0), secs(299));
+    jazz.say(says(0));
+    let mut copy = jazz.clone();
+    copy.pass(secs(2));
+    jazz.disk = copy.disk;
+    jazz.restart(down, None);
+    jazz.wake();
+    jazz
+}
 
 proptest! {
     #![proptest_config(cases(64))]
@@ -193,15 +208,7 @@ proptest! {
 
     #[test]
     fn law_15_a_stop_that_reached_nobody_while_the_daemon_was_down_is_decided_anew_at_once(down in 61u64..100_000) {
-        let mut jazz = Subject::default();
-        jazz.keep_saying(&says(0), secs(299));
-        jazz.say(says(0));
-        // Decided and on disk, but the process dies before anyone is offered it.
-        let mut copy = jazz.clone();
-        copy.pass(secs(2));
-        jazz.disk = copy.disk;
-        jazz.restart(secs(down), None);
-        jazz.wake();
+        let mut jazz = decided_and_offered_to_nobody(secs(down));
         let back = jazz.now;
         let effects = jazz.keep_saying(&says(0), secs(20));
         prop_assert_eq!(stops(&effects), 1);
@@ -210,15 +217,8 @@ proptest! {
 
     #[test]
     fn law_15_and_so_it_is_where_the_host_was_started_anew_meanwhile(down in 61u64..1000, uptime in 1u64..100_000) {
-        let mut jazz = Subject::default();
-        jazz.keep_saying(&says(0), secs(299));
-        jazz.say(says(0));
-        let mut copy = jazz.clone();
-        copy.pass(secs(2));
-        jazz.disk = copy.disk;
-        jazz.restart(secs(down), None);
-        // It is known now that it reached nobody; and nobody reports before the host goes down.
-        jazz.wake();
+        let mut jazz = decided_and_offered_to_nobody(secs(down));
+        // Nobody reports before the host goes down.
         jazz.reboot(secs(down), secs(uptime), 0, None);
         let back = jazz.now;
         let effects = jazz.keep_saying(&says(0), secs(20));
