@@ -378,16 +378,13 @@ fn last_play(days: &Days<'_>, (day, channel): (u32, u32), unkept: &[Kept]) -> Re
             _ => None,
         })
     };
-    if let Some(track) = last(unkept) {
-        return Ok(Some(track));
-    }
+    let mut track = last(unkept);
     for day in [day, day.saturating_sub(1)] {
-        let kept = days.get((day, channel))?.map(|bytes| decode(bytes.value()));
-        if let Some(track) = kept.and_then(|kept| last(&kept)) {
-            return Ok(Some(track));
+        if track.is_none() {
+            track = days.get((day, channel))?.and_then(|bytes| last(&decode(bytes.value())));
         }
     }
-    Ok(None)
+    Ok(track)
 }
 
 fn forget_days(days: &mut Days<'_>, oldest: u32) -> Result<(), redb::Error> {

@@ -345,7 +345,7 @@ impl Stream {
         for command in answer["commands"].as_array().unwrap() {
             let command = command_in(command);
             let known = known.as_ref().filter(|(then, _, _)| !self.is_outdated(*then, &command));
-            self.hear(&command, known.map(|(_, _, said)| said.clone()).as_ref());
+            self.hear(&command, known.map(|(_, _, said)| said));
         }
     }
 
