@@ -30,7 +30,7 @@ use crate::{
     clock::{Clock, Timestamp},
     identity::{ChannelId, SourceId},
     protocol::{Batch, BatchAnswer, Collect, Describe, StopCommand, Tally},
-    store::redis::Link,
+    store::{StoreHealth, redis::Link},
     stream_control::CommandsWaiting,
     territory::Slot,
     wire::StreamState,
@@ -272,6 +272,8 @@ pub struct Home {
     pub cells: Arc<Cells>,
     pub commands_waiting: CommandsWaiting,
     pub elsewhere: Arc<Elsewhere>,
+    /// Whether another daemon may have this one's channels by now.
+    pub store: Arc<StoreHealth>,
 }
 
 pub struct Fleet {
@@ -336,6 +338,11 @@ impl Fleet {
     }
 
     // ---- writing ----
+
+    /// Whether what is told to this daemon is told to whoever has its channels.
+    fn is_owner(&self) -> bool {
+        self.home.store.is_ours(self.now())
+    }
 
     fn send(&self, outgoing: Outgoing) -> bool {
         self.post.as_ref().is_some_and(|post| post.send(outgoing))
@@ -426,6 +433,9 @@ impl Fleet {
         self.bulletin_planned = false;
         // The number that is left out tells that something is missing.
         self.bulletin += u64::from(self.home.attention.untold.swap(false, Relaxed));
+        // Whoever has slept must not call its own what others have by now.
+        let holds =
+            if self.is_owner() { self.holds.iter().map(|slot| slot.number()).collect() } else { BTreeSet::new() };
         loop {
             let rest = self.told.split_off(self.told.len().min(TOLD_TOGETHER));
             let live = std::mem::replace(&mut self.told, rest);
@@ -435,7 +445,7 @@ impl Fleet {
                 number: self.bulletin,
                 sessions: self.home.attention.sessions.load(Relaxed) as u64,
                 totals: self.totals,
-                slots: self.holds.iter().map(|slot| slot.number()).collect(),
+                slots: holds.clone(),
                 live,
             };
             if let Some(body) = written(&bulletin) {
@@ -541,7 +551,8 @@ impl Fleet {
             (counted, commands)
         };
         ctx.spawn(taken.into_actor(self).map(move |(counted, commands), fleet, _| {
-            let answer = if counted.elsewhere {
+            // What was told to the owner that was is laid where the one that is finds it.
+            let answer = if counted.elsewhere || !fleet.is_owner() {
                 Answer::Elsewhere
             } else {
                 Answer::Taken { counted: Counted::from(&counted), commands: fleet.orders(commands) }
@@ -567,7 +578,7 @@ impl Fleet {
         ctx.spawn(taken.map(move |counted, fleet, _| {
             fleet.in_hand.remove(&place);
             // Otherwise it is found once more, by whoever holds the slot by then.
-            if !counted.elsewhere && !counted.busy {
+            if !counted.elsewhere && !counted.busy && fleet.is_owner() {
                 let (slot, id) = place;
                 fleet.send(Outgoing::Done { slot, id });
             }

@@ -130,6 +130,7 @@ pub fn build(f: Foundations) -> House {
                 cells: Arc::clone(&f.cells),
                 commands_waiting: f.commands_waiting,
                 elsewhere: f.elsewhere,
+                store: Arc::clone(&f.health),
             };
             let fleet = Fleet::new(f.clock, link, &name, home, f.metrics.fleet).start();
             let register = RegisterFleet { tell: fleet.clone().recipient(), describe: fleet.clone().recipient() };

@@ -399,6 +399,10 @@ impl StoreActor {
         let mut leaving = std::mem::take(&mut waiting.leaving);
         // Whoever is visited no more takes nothing back that has been given away.
         self.shared &= !closes;
+        if closes {
+            // What it has is another's from here on, who may know better: nothing is handed out.
+            self.health.set_leased_until(Timestamp::ZERO);
+        }
         let visit = tokio::task::spawn_blocking(move || {
             let began = Instant::now();
             let written = if nothing {
@@ -532,7 +536,7 @@ impl StoreActor {
 
     /// Passes on what others did to a shared store; answers which channels are not ours any more.
     fn learn(&mut self, ctx: &mut Context<Self>, committed: Committed) -> HashSet<ChannelId> {
-        if let Some(lease) = committed.leased {
+        if let Some(lease) = committed.leased.filter(|_| self.shared) {
             self.health.set_leased_until(self.away_since.plus(lease));
         }
         if committed.clock_jumped {

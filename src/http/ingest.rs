@@ -161,6 +161,13 @@ async fn take_in(
             Reported { source: source.clone(), reports: their_reports, acks: their_acks, only: only.clone() };
         fleet.try_send(Forward { reported, received, tally: Arc::clone(&tally) }).map_err(|_| busy())?;
     }
+    if let Some(fleet) = front.house.fleet.as_ref().filter(|_| !reports.is_empty() && !front.store.is_ours(received)) {
+        // Whoever has these channels by now is to know as well; what this daemon does not lose is the answer's.
+        let reported =
+            Reported { source: source.clone(), reports: reports.clone(), acks: acks.clone(), only: only.clone() };
+        let (apart, _) = Tally::new();
+        let _ = fleet.try_send(Forward { reported, received, tally: apart });
+    }
     let batch = Batch { source: source.clone(), received, reports, acks, tally };
     front.house.supervisor.try_send(batch).map_err(|_| busy())?;
     let counted = match tokio::time::timeout(PATIENCE, answer).await {

@@ -296,3 +296,71 @@ fn a_daemon_that_comes_and_one_that_goes_leave_no_gap() {
         assert!(left <= 60.0 - passed + 6.0, "and what was counted is kept: {timer} after {passed}");
     }
 }
+
+#[test]
+fn a_daemon_that_ends_hands_out_nothing_of_what_another_has_by_now() {
+    let redis = RedisServer::start().long_in_use();
+    let mut fleet = Fleet::start(&redis, 2, 3);
+    let mut jazz = Streamer::new("radio-1", "jazz").every(30.0);
+    jazz.hears(&fleet.daemons[0], 0);
+    let owner = fleet.owner("jazz");
+    let heir = fleet.daemons.remove(1 - owner);
+    let mut ending = fleet.daemons.remove(0);
+    eventually("the stop to be decided, which nobody collects", || (ending.phase("jazz") == "stopping").then_some(()));
+    // An open request holds its end up for seconds.
+    let held = json!({ "source": "another", "reports": [], "acks": [], "wait_seconds": 20 }).to_string();
+    std::thread::scope(|threads| {
+        threads.spawn(|| ending.try_post("/api/v1/ingest", &held));
+        let_pass(Duration::from_millis(300));
+        ending.signal(Signal::TERM);
+        eventually("another to have it", || (slots(&heir) == Some(256.0)).then_some(()));
+        assert_eq!(jazz.hears(&heir, 1), [] as [Value; 0]);
+        let until = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < until {
+            assert_eq!(jazz.asks(&heir, 0), [] as [Value; 0], "somebody listens");
+            let_pass(Duration::from_millis(50));
+        }
+    });
+    ending.wait_for_its_end();
+    assert_eq!(heir.phase("jazz"), "watching");
+}
+
+#[test]
+fn what_is_told_to_an_owner_that_has_slept_too_long_is_known_to_the_one_that_is() {
+    let redis = RedisServer::start().long_in_use();
+    let fleet = Fleet::start(&redis, 3, 60);
+    let mut jazz = Streamer::new("radio-1", "jazz").every(5.0);
+    jazz.hears(&fleet.daemons[0], 0);
+    let owner = fleet.owner("jazz");
+    for _ in 0..3 {
+        let slept = &fleet.daemons[owner];
+        slept.signal(Signal::STOP);
+        let others = [(owner + 1) % 3, (owner + 2) % 3];
+        let heir = eventually("another to have it", || {
+            jazz.reports(&fleet.daemons[others[0]], 0);
+            others.into_iter().find(|n| has(&fleet.daemons[*n], "jazz"))
+        });
+        let mut told = 0;
+        slept.signal(Signal::CONT);
+        let awake = Instant::now();
+        // Whoever is told: the one that slept, or one that may bring it there.
+        while awake.elapsed() < Duration::from_secs(1) {
+            for daemon in &fleet.daemons {
+                let request = jazz.request(told + 1).to_string();
+                if daemon.try_post("/api/v1/ingest", &request).is_ok_and(|answer| answer.status == 200) {
+                    told += 1;
+                    break;
+                }
+            }
+        }
+        assert!(told > 0, "nobody takes anything");
+        eventually_within(Duration::from_secs(3), "the owner to know the last of it", || {
+            let known = figure(&fleet.daemons[heir], "sattva_stream_listeners{channel_id=\"jazz\"}")?;
+            (known == told as f64).then_some(())
+        });
+        fleet.settles();
+        if fleet.owner("jazz") != owner {
+            return;
+        }
+    }
+}

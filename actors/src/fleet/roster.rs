@@ -70,9 +70,10 @@ impl Roster {
         self.0.iter().filter(move |(_, other)| now.since(other.heard) < AWAY_AFTER)
     }
 
-    /// Who has a slot, as far as is known.
+    /// Who has a slot, as far as is known: of several, whoever said so last.
     pub fn holder_of(&self, slot: Slot, now: Timestamp) -> Option<&Arc<str>> {
-        self.here(now).find(|(_, other)| other.slots.contains(&slot.number())).map(|(name, _)| name)
+        let holders = self.here(now).filter(|(_, other)| other.slots.contains(&slot.number()));
+        holders.max_by_key(|(_, other)| other.heard).map(|(name, _)| name)
     }
 
     /// Whether any of them has sessions.
