@@ -2,16 +2,13 @@
 
 /// One line in which nothing can move the cursor, change colours or turn the direction of writing.
 pub fn plain(text: &str) -> String {
-    let harmless = |c: char| match c {
-        '\t' | '\n' | '\r' => ' ',
-        c if c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
-        {
-            '\u{fffd}'
-        }
-        c => c,
-    };
-    text.chars().map(harmless).collect()
+    text.chars().map(|c| if matches!(c, '\t' | '\n' | '\r') { ' ' } else { harmless(c) }).collect()
+}
+
+/// A control character, or one that cannot be seen, is shown as what it is: unreadable.
+pub fn harmless(c: char) -> char {
+    let unseen = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    if c.is_control() || unseen { '\u{fffd}' } else { c }
 }
 
 /// A time that has gone by, or is left, in the two largest units.

@@ -20,6 +20,7 @@ use super::{
     problem::{ConfigError, Place, Problem},
     schema, secret,
 };
+use crate::terminal::harmless;
 
 /// Most wrong keys reported at a time; a file with more of them is another file.
 const MAX_PROBLEMS: usize = 50;
@@ -196,7 +197,9 @@ fn place(path: &Path, text: &str, span: Range<usize>) -> Place {
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
     let value = text.get(start..span.end).unwrap_or_default();
-    let excerpt: String = secret::mask_line(line).chars().map(printable).collect();
+    // A tab stays one: the caret stands below what it means.
+    let shown = |c: char| if c == '\t' { c } else { harmless(c) };
+    let excerpt: String = secret::mask_line(line).chars().map(shown).collect();
     Place::File {
         path: path.to_owned(),
         line: 1 + before.matches('\n').count(),
@@ -204,10 +207,4 @@ fn place(path: &Path, text: &str, span: Range<usize>) -> Place {
         width: value.lines().next().unwrap_or_default().chars().count(),
         excerpt,
     }
-}
-
-/// A control character or a text direction of the file must not steer a terminal.
-fn printable(c: char) -> char {
-    let direction = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
-    if (c.is_control() && c != '\t') || direction { '\u{fffd}' } else { c }
 }

@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use super::{key::Key, schema, secret};
+use crate::terminal::plain;
 
 /// Everything that is wrong, at least one problem.
 #[derive(Debug, thiserror::Error)]
@@ -97,14 +98,14 @@ impl Problem {
         self
     }
 
-    /// `file:line:column: key: what`, in one line.
+    /// `file:line:column: key: what`, in one line; a value that is quoted in it steers no terminal.
     pub fn summary(&self) -> String {
         let place = match &self.place {
             Place::Unknown => String::new(),
             place => format!("{place}: "),
         };
         let key = if self.key == Key::default() { String::new() } else { format!("{}: ", self.key) };
-        format!("{place}{key}{}", self.what).replace(['\n', '\r'], " ")
+        plain(&format!("{place}{key}{}", self.what))
     }
 }
 

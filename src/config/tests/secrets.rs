@@ -68,4 +68,6 @@ fn no_error_shows_a_secret_of_a_variable() {
 fn an_error_steers_no_terminal() {
     let error = Scene::empty().file("[log]\nlevel = \"\u{202e}x\u{9b}31m\"\n").error();
     assert!(!error.contains(['\u{202e}', '\u{9b}', '\u{1b}']), "{error:?}");
+    let error = Scene::empty().file("[log]\nformat = \"\\u001b[31m\"\n").error();
+    assert!(!error.contains('\u{1b}'), "{error:?}");
 }
