@@ -403,6 +403,7 @@ impl ChannelActor {
                 reason: words.reason,
                 because: words.because,
                 phase: self.stream.auto_end().phase(&self.policy),
+                dry_run: self.policy.dry_run,
             };
             let what = Happening::AutoEnd { event, phase: change.phase, reason: change.reason };
             self.world.chronicle.note(now.wall, &change.channel_id, what);

@@ -1,6 +1,6 @@
 //! The JSON shared with browsers and other readers. Fields may be added, never change meaning.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, marker::PhantomData, ops::Not, sync::Arc};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -254,6 +254,10 @@ pub struct AutoEndChange {
     pub reason: &'static str,
     pub because: String,
     pub phase: PhaseName,
+    /// Its countdowns end nothing.
+    #[serde(skip_serializing_if = "Not::not")]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
+    pub dry_run: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -325,6 +329,10 @@ pub struct AutoEndState {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub reason: Option<Why>,
+    /// Its countdowns end nothing.
+    #[serde(skip_serializing_if = "Not::not", default)]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
+    pub dry_run: bool,
 }
 
 /// Why a countdown runs, or why there is none though nobody may listen.

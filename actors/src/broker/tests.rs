@@ -246,6 +246,7 @@ fn auto_end(channel: &str) -> Publication {
         reason: "never_joined",
         because: String::new(),
         phase: PhaseName::Counting,
+        dry_run: false,
     })
 }
 

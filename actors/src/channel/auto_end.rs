@@ -759,7 +759,8 @@ impl AutoEnd {
         }
         match self.phase {
             Phase::Counting(ref mut c)
-                if c.reason != Reason::StopFailed && old.timeouts.of(c.reason) != new.timeouts.of(c.reason) =>
+                if c.reason != Reason::StopFailed
+                    && (old.timeouts.of(c.reason), old.dry_run) != (new.timeouts.of(c.reason), new.dry_run) =>
             {
                 c.deadline = moved(c.deadline, c.reason);
                 c.warn_again(now, new);

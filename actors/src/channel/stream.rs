@@ -455,6 +455,7 @@ impl Stream {
                 ends_at: auto_end.ends_at().map(|at| m.now.wall_of(at)),
                 remaining_seconds: auto_end.remaining(m.now.at).map(|left| left.as_secs_f64()),
                 reason: Why::of(auto_end),
+                dry_run: m.rules.policy.dry_run,
             },
         }
     }

@@ -1,6 +1,10 @@
 //! New rules for countdowns that run: they follow, and nobody is ended unwarned.
 
-use sattva_actors::{channel::policy::Policy, protocol::Rulebook, wire::Why};
+use sattva_actors::{
+    channel::{auto_end::PhaseName, policy::Policy},
+    protocol::Rulebook,
+    wire::Why,
+};
 
 use crate::stage::{Streamer, rules, secs, story};
 
@@ -108,6 +112,23 @@ fn a_dry_run_that_becomes_earnest_counts_in_full() {
         let earnest = stage.time();
         let (at, _) = radio.is_told_to_stop(stage).await;
         assert!(at >= earnest + secs(300) && at <= earnest + secs(302), "earnest at {earnest:?}, stopped at {at:?}");
+    });
+}
+
+#[test]
+fn whoever_watches_a_countdown_is_told_at_once_that_it_will_end_nothing() {
+    story(async |stage| {
+        let viewer = stage.viewer().await;
+        let radio = Streamer::new("radio-1", "jazz");
+        let _reporting = radio.keeps_reporting(stage);
+        stage.until(secs(100)).await;
+        let dry = Policy { dry_run: true, ..Policy::default() };
+        stage.apply(Rulebook { policy: dry.into(), ..Rulebook::default() }).await;
+        stage.pass(secs(1)).await;
+        let last = viewer.heard_of("jazz").into_iter().rfind(|line| line.contains("auto-end")).unwrap_or_default();
+        assert!(last.contains("extended") && last.contains("reloaded"), "{last}");
+        let auto_end = stage.inspect("jazz").await.unwrap().state.auto_end;
+        assert!(auto_end.dry_run && auto_end.phase == PhaseName::Counting, "{auto_end:?}");
     });
 }
 

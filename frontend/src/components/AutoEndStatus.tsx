@@ -1,5 +1,4 @@
 import type { AutoEnd, Phase } from '@/data/wire';
-import { useDryRun } from '@/hooks/useDryRun';
 import { useText } from '@/i18n';
 import { Countdown, Duration } from './Countdown';
 import { Icon, type IconName } from './Icon';
@@ -18,16 +17,14 @@ const LOOKS: Record<Phase, [look: string, icon: IconName]> = {
 };
 
 interface Props {
-  channelId: string;
   autoEnd: AutoEnd;
 }
 
 /** What the daemon will do to this stream by itself, and when. */
-export function AutoEndStatus({ channelId, autoEnd }: Props) {
+export function AutoEndStatus({ autoEnd }: Props) {
   const { t, lookUp } = useText();
-  const { phase, ends_at, remaining_seconds, reason } = autoEnd;
+  const { phase, ends_at, remaining_seconds, reason, dry_run } = autoEnd;
   const [look, icon] = LOOKS[phase];
-  const isDry = useDryRun(channelId, phase === 'counting');
   const failed = phase === 'stop_failed';
   return (
     <div className={`flex min-w-0 grow items-center gap-2 px-3 text-xs ${look}`}>
@@ -35,7 +32,7 @@ export function AutoEndStatus({ channelId, autoEnd }: Props) {
       <p className="line-clamp-2 grow leading-tight">
         {failed ? (
           <StopFailure reason={reason} />
-        ) : isDry ? (
+        ) : dry_run && phase === 'counting' ? (
           t('phase.counting.dry')
         ) : (
           lookUp(`phase.${phase}.${reason}`, t(`phase.${phase}`))

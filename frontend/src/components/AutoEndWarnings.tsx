@@ -1,7 +1,6 @@
 import { Link } from 'wouter';
 import { FROM_HERE, streamAddress } from '@/data/address';
 import type { Stream, Warning } from '@/data/store';
-import { useDryRun } from '@/hooks/useDryRun';
 import { useText } from '@/i18n';
 import { StopFailure } from './AutoEndStatus';
 import { Countdown } from './Countdown';
@@ -73,12 +72,15 @@ function Spoken({ warnings, failed }: { warnings: Warning[]; failed: Stream[] })
   );
 }
 
-function SpokenWarning({ warning: { channel_id, seconds_remaining } }: { warning: Warning }) {
+function SpokenWarning({
+  warning: { channel_id, seconds_remaining, dry_run },
+}: {
+  warning: Warning;
+}) {
   const { t, duration } = useText();
-  const isDry = useDryRun(channel_id, true);
   return (
     <p>
-      {isDry
+      {dry_run
         ? `${channel_id}: ${t('phase.counting.dry')} ${duration(seconds_remaining)}`
         : t('warnings.spoken', { channel: channel_id, count: seconds_remaining })}
     </p>
@@ -87,13 +89,12 @@ function SpokenWarning({ warning: { channel_id, seconds_remaining } }: { warning
 
 function EndsSoon({ warning }: { warning: Warning }) {
   const { t } = useText();
-  const isDry = useDryRun(warning.channel_id, true);
   return (
     <li className="flex max-w-sm min-w-60 flex-1 items-center gap-3 rounded-xl border border-amber-line bg-amber-wash px-3.5 text-sm leading-tight text-amber">
       <Icon name="clock" />
       <div className="min-w-0 grow">
         <ToStream channelId={warning.channel_id} />
-        <p className="truncate">{t(isDry ? 'phase.counting.dry' : 'warnings.ends_in')}</p>
+        <p className="truncate">{t(warning.dry_run ? 'phase.counting.dry' : 'warnings.ends_in')}</p>
       </div>
       <span className="text-xl">
         <Countdown endsAt={warning.ends_at} />

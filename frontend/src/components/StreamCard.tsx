@@ -56,7 +56,7 @@ export const StreamCard = memo(function StreamCard({ stream, place, total }: Pla
       </div>
       {!ended && (
         <div className="flex h-13 shrink-0 border-t border-line">
-          <AutoEndStatus channelId={channel_id} autoEnd={stream.auto_end} />
+          <AutoEndStatus autoEnd={stream.auto_end} />
           <StreamActions stream={stream} compact />
         </div>
       )}

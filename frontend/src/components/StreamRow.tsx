@@ -37,7 +37,7 @@ export const StreamRow = memo(function StreamRow({ stream, place, total }: Place
         <QueueSize size={stream.queue_size} />
       </div>
       <div className="order-1 col-span-full flex h-9 min-w-0 border-t border-line wide:order-none wide:col-span-1 wide:h-full wide:border-t-0 wide:border-l">
-        {!ended && <AutoEndStatus channelId={channel_id} autoEnd={stream.auto_end} />}
+        {!ended && <AutoEndStatus autoEnd={stream.auto_end} />}
         {!ended && <StreamActions stream={stream} compact />}
       </div>
     </article>

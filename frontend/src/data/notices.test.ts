@@ -70,6 +70,9 @@ describe('what is told in passing', () => {
     const before = apply(initialState, said('snapshot', { streams: [stream('jazz')] }));
     expect(newsOf(warning, before)).toEqual([{ kind: 'ends_soon' }, 'jazz']);
     expect(newsOf(warning, apply(before, warning))).toBeUndefined();
+    const auto_end = { phase: 'counting', dry_run: true } as const;
+    const dry = apply(initialState, said('snapshot', { streams: [stream('jazz', { auto_end })] }));
+    expect(newsOf(warning, dry)).toBeUndefined();
   });
 });
 

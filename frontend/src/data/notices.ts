@@ -101,8 +101,9 @@ export function newsOf(happening: Happening, before: MonitorState): [News, strin
   switch (happening.type) {
     case 'auto_end_warning': {
       const { channel_id } = happening.data;
-      // Told once for a countdown; the list of warnings shows the rest.
+      // Told once for a countdown, and not of one that ends nothing; the list of warnings shows the rest.
       if (channel_id in before.warnings) return undefined;
+      if (before.streams[channel_id]?.auto_end.dry_run) return undefined;
       return [{ kind: 'ends_soon' }, channel_id];
     }
     case 'auto_end': {

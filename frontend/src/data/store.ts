@@ -16,7 +16,7 @@ const WARNED_WITHIN_SECONDS = 60;
 const CLOCK_STEP_MS = 2_000;
 
 export type Stream = StreamState & { ended_ms?: number };
-export type Warning = AutoEndWarning & { ends_at: string };
+export type Warning = AutoEndWarning & { ends_at: string; dry_run?: boolean };
 
 interface Acted {
   type: 'acted';
@@ -109,7 +109,8 @@ function onMessage(before: Draft, message: { at: number } & Message): Draft {
       const ends_at =
         message.data.ends_at ??
         new Date(sent + message.data.seconds_remaining * 1000).toISOString();
-      const warning = { ...message.data, ends_at };
+      const { dry_run } = state.streams[message.data.channel_id]?.auto_end ?? {};
+      const warning = { ...message.data, ends_at, dry_run };
       return { ...state, warnings: { ...state.warnings, [warning.channel_id]: warning } };
     }
     case 'stream_update': {
@@ -187,11 +188,12 @@ function offsetAfter(known: number | undefined, seen: number): number {
 function warningsOf(streams: StreamState[], now: number): Record<string, Warning> {
   const warnings: Record<string, Warning> = {};
   for (const { channel_id, auto_end } of streams) {
-    if (auto_end.phase !== 'counting' || !auto_end.ends_at) continue;
-    const seconds_remaining = Math.ceil((Date.parse(auto_end.ends_at) - now) / 1000);
+    const { phase, ends_at, dry_run } = auto_end;
+    if (phase !== 'counting' || !ends_at) continue;
+    const seconds_remaining = Math.ceil((Date.parse(ends_at) - now) / 1000);
     if (seconds_remaining < 0 || seconds_remaining > WARNED_WITHIN_SECONDS) continue;
     const reason = auto_end.reason ?? 'no_listeners';
-    warnings[channel_id] = { channel_id, seconds_remaining, reason, ends_at: auto_end.ends_at };
+    warnings[channel_id] = { channel_id, seconds_remaining, reason, ends_at, dry_run };
   }
   return warnings;
 }

@@ -53,10 +53,11 @@ const STATE_AFTER: Readonly<Record<string, string>> = {
 };
 
 export function autoEndAfter(before: AutoEnd, event: AutoEndEvent): AutoEnd {
-  const { ends_at, remaining_seconds } = event;
+  const { ends_at, remaining_seconds, dry_run } = event;
   // In a dry run it is the event, not its reason, that says why the stream still plays.
   const reason = event.event === 'would_stop' ? event.event : event.reason;
-  return { phase: event.phase ?? phaseAfter(before, event), ends_at, remaining_seconds, reason };
+  const phase = event.phase ?? phaseAfter(before, event);
+  return { phase, ends_at, remaining_seconds, reason, dry_run };
 }
 
 function phaseAfter({ phase }: AutoEnd, { event, ends_at, reason }: AutoEndEvent): Phase {

@@ -34,9 +34,17 @@ export type AutoEndChange = { channel_id: string, event: AutoEndEvent, ends_at?:
 /**
  * For programs; `because` says it to people.
  */
-reason: string, because: string, phase: PhaseName, };
+reason: string, because: string, phase: PhaseName, 
+/**
+ * Its countdowns end nothing.
+ */
+dry_run?: boolean, };
 
-export type AutoEndState = { phase: PhaseName, ends_at?: string, remaining_seconds?: number, reason?: Why, };
+export type AutoEndState = { phase: PhaseName, ends_at?: string, remaining_seconds?: number, reason?: Why, 
+/**
+ * Its countdowns end nothing.
+ */
+dry_run?: boolean, };
 
 export type StreamState = { channel_id: string, sources: Array<string>, session: string | null, state: StreamStatus, started_at: string | null, listeners: number, listeners_known: boolean, 
 /**

@@ -47,6 +47,7 @@ export const AutoEnd = v.object({
   ends_at: maybe(time),
   remaining_seconds: maybe(count),
   reason: maybe(v.string()),
+  dry_run: maybe(v.boolean()),
 });
 
 export const StreamState = v.object({
@@ -95,6 +96,7 @@ export const AutoEndEvent = v.object({
   remaining_seconds: maybe(count),
   reason: maybe(v.string()),
   because: maybe(v.string()),
+  dry_run: maybe(v.boolean()),
 });
 
 export const AutoEndWarning = v.object({

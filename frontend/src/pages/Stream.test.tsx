@@ -73,13 +73,14 @@ describe('the page of a stream', () => {
   test('says in a dry run that it would end, not that it ends, wherever it counts', async () => {
     const counting = stream('jazz', {
       listeners: 0,
-      auto_end: { phase: 'counting', ends_at: at(200), reason: 'all_left' },
+      auto_end: { phase: 'counting', ends_at: at(200), reason: 'all_left', dry_run: true },
     });
     const warning = {
       channel_id: 'jazz',
       seconds_remaining: 30,
       reason: 'all_left',
       ends_at: at(30),
+      dry_run: true,
     };
     daemonSays(explained(counting, true));
     render(

@@ -149,7 +149,7 @@ function Now({ stream, now }: { stream: Known; now: number }) {
       </div>
       {!ended && (
         <div className="flex min-h-12 border-t border-line py-1.5">
-          <AutoEndStatus channelId={channel_id} autoEnd={auto_end} />
+          <AutoEndStatus autoEnd={auto_end} />
         </div>
       )}
       {!ended && (

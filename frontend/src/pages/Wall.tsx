@@ -19,7 +19,6 @@ import {
 } from '@/data/listing';
 import type { Stream } from '@/data/store';
 import { behind } from '@/data/totals';
-import { useDryRun } from '@/hooks/useDryRun';
 import { useKeys } from '@/hooks/useKeys';
 import { useMonitoringWebSocket } from '@/hooks/useMonitoringWebSocket';
 import { useNow } from '@/hooks/useNow';
@@ -153,7 +152,6 @@ function Tile({ stream }: { stream: Stream }) {
   const { t, number, lookUp } = useText();
   const { channel_id, listeners, listeners_known, current_track: track, auto_end } = stream;
   const condition = conditionOf(stream);
-  const isDry = useDryRun(channel_id, auto_end.phase === 'counting');
   const known = listeners_known && listeners !== undefined;
   const quiet = condition === 'failed' ? '' : 'text-soft';
   return (
@@ -185,7 +183,7 @@ function Tile({ stream }: { stream: Stream }) {
           </p>
         ) : auto_end.phase === 'counting' && auto_end.ends_at ? (
           <span className="text-right text-4xl leading-none">
-            {isDry && <span className="block text-sm">{t('phase.counting.dry')}</span>}
+            {auto_end.dry_run && <span className="block text-sm">{t('phase.counting.dry')}</span>}
             <Countdown endsAt={auto_end.ends_at} />
           </span>
         ) : condition === 'heard' ? null : (
