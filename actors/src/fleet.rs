@@ -344,6 +344,12 @@ impl Fleet {
         self.home.store.is_ours(self.now())
     }
 
+    /// The slots it tells others that it has: whoever has slept must not call its own what they have by now.
+    fn claims(&self) -> BTreeSet<u16> {
+        let holds = self.is_owner().then_some(&self.holds);
+        holds.into_iter().flatten().map(|slot| slot.number()).collect()
+    }
+
     fn send(&self, outgoing: Outgoing) -> bool {
         self.post.as_ref().is_some_and(|post| post.send(outgoing))
     }
@@ -433,9 +439,6 @@ impl Fleet {
         self.bulletin_planned = false;
         // The number that is left out tells that something is missing.
         self.bulletin += u64::from(self.home.attention.untold.swap(false, Relaxed));
-        // Whoever has slept must not call its own what others have by now.
-        let holds =
-            if self.is_owner() { self.holds.iter().map(|slot| slot.number()).collect() } else { BTreeSet::new() };
         loop {
             let rest = self.told.split_off(self.told.len().min(TOLD_TOGETHER));
             let live = std::mem::replace(&mut self.told, rest);
@@ -445,7 +448,7 @@ impl Fleet {
                 number: self.bulletin,
                 sessions: self.home.attention.sessions.load(Relaxed) as u64,
                 totals: self.totals,
-                slots: holds.clone(),
+                slots: self.claims(),
                 live,
             };
             if let Some(body) = written(&bulletin) {

@@ -397,10 +397,10 @@ impl StoreActor {
         let nothing = group.is_empty() && !self.shared;
         let closes = !waiting.flushes.is_empty();
         let mut leaving = std::mem::take(&mut waiting.leaving);
-        // Whoever is visited no more takes nothing back that has been given away.
-        self.shared &= !closes;
         if closes {
-            // What it has is another's from here on, who may know better: nothing is handed out.
+            // Whoever is visited no more takes nothing back that has been given away; and what it has is another's from
+            // here on, who may know better: nothing is handed out.
+            self.shared = false;
             self.health.set_leased_until(Timestamp::ZERO);
         }
         let visit = tokio::task::spawn_blocking(move || {

@@ -156,17 +156,19 @@ async fn take_in(
     let ((their_reports, their_acks), (reports, acks)) = sort_out(front, reports, acks);
     let abroad = !their_reports.is_empty() || !their_acks.is_empty();
     let asks_only = !abroad && reports.is_empty();
-    if let Some(fleet) = front.house.fleet.as_ref().filter(|_| abroad) {
-        let reported =
-            Reported { source: source.clone(), reports: their_reports, acks: their_acks, only: only.clone() };
-        fleet.try_send(Forward { reported, received, tally: Arc::clone(&tally) }).map_err(|_| busy())?;
-    }
-    if let Some(fleet) = front.house.fleet.as_ref().filter(|_| !reports.is_empty() && !front.store.is_ours(received)) {
-        // Whoever has these channels by now is to know as well; what this daemon does not lose is the answer's.
-        let reported =
-            Reported { source: source.clone(), reports: reports.clone(), acks: acks.clone(), only: only.clone() };
-        let (apart, _) = Tally::new();
-        let _ = fleet.try_send(Forward { reported, received, tally: apart });
+    if let Some(fleet) = &front.house.fleet {
+        let forward = |reports, acks, tally| {
+            let reported = Reported { source: source.clone(), reports, acks, only: only.clone() };
+            fleet.try_send(Forward { reported, received, tally })
+        };
+        if abroad {
+            forward(their_reports, their_acks, Arc::clone(&tally)).map_err(|_| busy())?;
+        }
+        if !reports.is_empty() && !front.store.is_ours(received) {
+            // Whoever has these channels by now is to know as well; the answer tells what became of them here.
+            let (apart, _) = Tally::new();
+            let _ = forward(reports.clone(), acks.clone(), apart);
+        }
     }
     let batch = Batch { source: source.clone(), received, reports, acks, tally };
     front.house.supervisor.try_send(batch).map_err(|_| busy())?;
