@@ -8,6 +8,11 @@ use sattva_actors::{
 
 use crate::stage::{Streamer, rules, secs, story};
 
+fn dry_run() -> Rulebook {
+    let dry = Policy { dry_run: true, ..Policy::default() };
+    Rulebook { policy: dry.into(), ..Rulebook::default() }
+}
+
 #[test]
 fn a_shorter_timeout_ends_it_sooner_after_a_whole_last_warning() {
     story(async |stage| {
@@ -101,8 +106,7 @@ fn a_dry_run_that_becomes_earnest_counts_in_full() {
     story(async |stage| {
         let viewer = stage.viewer().await;
         let radio = Streamer::new("radio-1", "jazz");
-        let dry = Policy { dry_run: true, ..Policy::default() };
-        stage.apply(Rulebook { policy: dry.into(), ..Rulebook::default() }).await;
+        stage.apply(dry_run()).await;
         let _reporting = radio.keeps_reporting(stage);
         assert_eq!(radio.asks(stage, secs(1000)).await, []);
         let would = viewer.heard_of("jazz").into_iter().filter(|line| line.contains("would_stop")).count();
@@ -122,8 +126,7 @@ fn whoever_watches_a_countdown_is_told_at_once_that_it_will_end_nothing() {
         let radio = Streamer::new("radio-1", "jazz");
         let _reporting = radio.keeps_reporting(stage);
         stage.until(secs(100)).await;
-        let dry = Policy { dry_run: true, ..Policy::default() };
-        stage.apply(Rulebook { policy: dry.into(), ..Rulebook::default() }).await;
+        stage.apply(dry_run()).await;
         stage.pass(secs(1)).await;
         let last = viewer.heard_of("jazz").into_iter().rfind(|line| line.contains("auto-end")).unwrap_or_default();
         assert!(last.contains("extended") && last.contains("reloaded"), "{last}");

@@ -72,12 +72,9 @@ function Spoken({ warnings, failed }: { warnings: Warning[]; failed: Stream[] })
   );
 }
 
-function SpokenWarning({
-  warning: { channel_id, seconds_remaining, dry_run },
-}: {
-  warning: Warning;
-}) {
+function SpokenWarning({ warning }: { warning: Warning }) {
   const { t, duration } = useText();
+  const { channel_id, seconds_remaining, dry_run } = warning;
   return (
     <p>
       {dry_run

@@ -29,7 +29,6 @@ function daemonSays(explanation?: ReturnType<typeof explained>): void {
     if (path.endsWith('/explain')) {
       return explanation ? Response.json(explanation) : new Response(null, { status: 404 });
     }
-    if (path.endsWith('/auto-end')) return Response.json(explanation?.auto_end);
     return Response.json(path.includes('/events') ? nothing : noPoints);
   });
 }
