@@ -69,6 +69,12 @@ struct Waiting {
     since: Instant,
 }
 
+impl Waiting {
+    fn is_fresh(&self) -> bool {
+        self.since.elapsed() < STALE_AFTER
+    }
+}
+
 pub enum Outgoing {
     Note {
         to: Arc<str>,
@@ -167,17 +173,20 @@ impl Writer {
         while let Ok(first) = queue.recv() {
             let rest = queue.try_iter().take(TOGETHER - 1);
             // Whoever waits for an answer to what is older has given up, and may have been told so.
-            let fresh = std::iter::once(first).chain(rest).filter(|waiting| waiting.since.elapsed() < STALE_AFTER);
-            let together: Vec<Outgoing> = fresh.map(|waiting| waiting.outgoing).collect();
+            let together: Vec<Waiting> = std::iter::once(first).chain(rest).filter(Waiting::is_fresh).collect();
             if together.is_empty() {
                 continue;
             }
-            let written = self.write(&together);
+            let idled = self.connection.is_some();
+            let mut written = self.write(&together);
+            if written.is_err() && idled && together.iter().all(Waiting::is_fresh) {
+                // The connection may have been closed long ago, unnoticed. What is read twice does no harm.
+                written = self.write(&together);
+            }
             if let Err(error) = &written {
                 tracing::debug!(error, "what was meant for other daemons could not be written");
-                self.connection = None;
             }
-            let parked = together.iter().filter_map(|outgoing| match outgoing {
+            let parked = together.iter().filter_map(|waiting| match &waiting.outgoing {
                 Outgoing::Park { number, .. } => Some(*number),
                 _ => None,
             });
@@ -189,10 +198,10 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, together: &[Outgoing]) -> Result<(), String> {
+    fn write(&mut self, together: &[Waiting]) -> Result<(), String> {
         let mut pipe = redis::pipe();
         let (mut inboxes, mut parked) = (BTreeSet::new(), BTreeSet::new());
-        for outgoing in together {
+        for Waiting { outgoing, .. } in together {
             match outgoing {
                 Outgoing::Note { to, body } => {
                     add(&mut pipe, &format!("{INBOX}{to}"), NOTES_MAX, body);
@@ -218,7 +227,10 @@ impl Writer {
             Some(connection) => connection,
             None => self.connection.insert(self.link.dial().map_err(|error| error.to_string())?),
         };
-        pipe.query::<()>(connection).map_err(|error| self.link.explain(&error))
+        pipe.query::<()>(connection).map_err(|error| {
+            self.connection = None;
+            self.link.explain(&error)
+        })
     }
 }
 
