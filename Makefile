@@ -13,6 +13,8 @@ CHANNELS ?= 12
 RUNS ?= 200
 SEED ?=
 PARALLEL ?= 4
+HISTORIES ?= 1000000
+STORMS ?= 10000
 TARGET ?= all
 SECONDS ?= 60
 
@@ -46,8 +48,8 @@ test: ## Install what the tests need and run all of them
 	@scripts/test.sh
 
 .PHONY: torture
-torture: ## Let everything fail around several daemons on one Redis, again and again (RUNS=200; RUNS=1 SEED=n: once more)
-	@scripts/torture.sh "$(RUNS)" "$(SEED)" "$(PARALLEL)"
+torture: ## Search for a wrong stop: histories, storms, failing daemons (HISTORIES=1000000 STORMS=10000 RUNS=200; RUNS=1 SEED=n: once more)
+	@scripts/torture.sh "$(RUNS)" "$(SEED)" "$(PARALLEL)" "$(HISTORIES)" "$(STORMS)"
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser (SECONDS=60 each; TARGET=config: only that one)

@@ -1,6 +1,6 @@
 //! The history of 1000 channels over 15 days: its size on disk, and how long a chart takes.
 
-use std::{path::Path, time::Instant};
+use std::{os::unix::fs::MetadataExt, path::Path, time::Instant};
 
 use anyhow::{Result, ensure};
 use sattva_actors::{
@@ -44,8 +44,10 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
     let state = home.path().join("state");
     std::fs::create_dir(&state)?;
     let path = state.join("history.redb");
-    fill(&path, args.channels, args.days)?;
-    let size = path.metadata()?.len() as f64 / 1e6;
+    let open = fill(&path, args.channels, args.days)?;
+    let size = taken(&path, "while it is written to")?;
+    drop(open);
+    taken(&path, "once it is closed")?;
     let mut server = Server::daemon(home.path())?;
     server.wait_until_ready()?;
     let chart = |step: &str| -> Result<Measured> {
@@ -93,7 +95,7 @@ fn channel(number: usize) -> String {
 }
 
 /// Listeners who come and go in every channel, and a queue that is played, up to now.
-pub fn fill(path: &Path, channels: usize, days: i64) -> Result<()> {
+pub fn fill(path: &Path, channels: usize, days: i64) -> Result<History> {
     let history = History::at(path.to_owned());
     let keep = |at: i64| -> Result<()> {
         history.keep(WallTime::from_millis(at * 1000));
@@ -124,7 +126,16 @@ pub fn fill(path: &Path, channels: usize, days: i64) -> Result<()> {
             keep(at)?;
         }
     }
-    keep(end)
+    keep(end)?;
+    Ok(history)
+}
+
+/// What a file takes from the disk, in MB, as `du` tells it: it may be longer, for it grows ahead of what is written.
+fn taken(path: &Path, when: &str) -> Result<f64> {
+    let file = path.metadata()?;
+    let taken = (file.blocks() * 512) as f64 / 1e6;
+    eprintln!("history.redb, {when}: {:.0} MB long, of which {taken:.0} MB are on the disk", file.len() as f64 / 1e6);
+    Ok(taken)
 }
 
 /// What happens in these seconds: tracks, each channel's a little later than the one's before, and countdowns that somebody

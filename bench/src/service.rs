@@ -94,7 +94,7 @@ fn with_a_past(args: &Args) -> Result<Figure> {
     let home = tempfile::tempdir()?;
     let state = home.path().join("state");
     std::fs::create_dir(&state)?;
-    history::fill(&state.join("history.redb"), WITH_HISTORY, args.days)?;
+    drop(history::fill(&state.join("history.redb"), WITH_HISTORY, args.days)?);
     let mut server = Server::daemon(home.path())?;
     server.wait_until_ready()?;
     fill(&server, STORED)?;

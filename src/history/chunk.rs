@@ -72,68 +72,203 @@ impl Default for Chunk {
     }
 }
 
+/// What a chunk begins with. What was written before there was a version began with a number of runs, of which there
+/// are at most [`POINTS`].
+const VERSION: u8 = 0x82;
+/// The upper two bits of a byte tell what it stands for; the rest is part of it.
+const KIND: u8 = 0xc0;
+/// The step before once more, so often.
+const AGAIN: u8 = 0x00;
+/// Nothing was measured.
+const NOTHING: u8 = 0x40;
+/// A point of whole numbers and of as many samples as the one before: how far below and above it went, in three bits
+/// each; the difference to the sum before follows.
+const WHOLE: u8 = 0x80;
+/// Any other point, of which these follow.
+const POINT: u8 = 0xc0;
+const IS_WHOLE: u8 = 1;
+const IS_COUNTED: u8 = 2;
+
+/// A point of samples that were whole numbers: their sum, and how far the extremes are from the mean, rounded down.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Whole {
+    below: u64,
+    above: u64,
+    sum: i64,
+}
+
+impl Whole {
+    /// Nothing where the point would not be the same when it is read again.
+    fn of(point: &Point) -> Option<Self> {
+        let units = |value: i64| (value % 100 == 0).then_some(value / 100);
+        let known = i64::from(point.samples.known);
+        let sum = point.avg.checked_mul(known)?.checked_add(50)?.div_euclid(100);
+        let mean = point.avg.div_euclid(100);
+        let below = u64::try_from(mean.checked_sub(units(point.min)?)?).ok()?;
+        let above = u64::try_from(units(point.max)?.checked_sub(mean)?).ok()?;
+        let whole = Self { below, above, sum };
+        (whole.point(point.samples)? == *point).then_some(whole)
+    }
+
+    fn point(self, samples: Counts) -> Option<Point> {
+        let known = i64::from(samples.known);
+        let avg = match known {
+            0 => 0,
+            _ => self.sum.checked_mul(100)?.checked_add(known / 2)?.div_euclid(known),
+        };
+        let mean = avg.div_euclid(100);
+        let min = mean.checked_sub_unsigned(self.below)?.checked_mul(100)?;
+        let max = mean.checked_add_unsigned(self.above)?.checked_mul(100)?;
+        Some(Point { avg, min, max, samples })
+    }
+}
+
 /// The difference to the mean before; how far below and above it went.
 type Shape = (i64, u64, u64);
 
-/// Points that are alike, and how many of them come in a row. Part of the format.
-#[derive(Serialize, Deserialize)]
-enum Run {
-    Nothing(u8),
-    /// Of as many samples as the point before.
-    Like(u8, Shape),
-    Counted(u8, Shape, Counts),
+fn shape(point: &Point, last: &Point) -> Shape {
+    (point.avg.wrapping_sub(last.avg), point.avg.abs_diff(point.min), point.avg.abs_diff(point.max))
+}
+
+fn shaped((difference, below, above): Shape, last: &Point, samples: Counts) -> Point {
+    let avg = last.avg.wrapping_add(difference);
+    Point { avg, min: avg.saturating_sub_unsigned(below), max: avg.saturating_add_unsigned(above), samples }
+}
+
+/// What points are told apart from: a point, the sum of whose samples is known where they were whole.
+#[derive(Clone, Copy)]
+struct Last {
+    point: Point,
+    sum: i64,
+}
+
+impl Last {
+    const NONE: Self =
+        Self { point: Point { avg: 0, min: 0, max: 0, samples: Counts { known: 0, zero: 0, unknown: 0 } }, sum: 0 };
+
+    fn now(&mut self, point: Point) {
+        *self = Self { point, sum: Whole::of(&point).map_or(0, |whole| whole.sum) };
+    }
+}
+
+fn write<T: Serialize>(bytes: &mut Vec<u8>, what: &T) {
+    // Numbers in memory can always be written.
+    bytes.extend(postcard::to_stdvec(what).unwrap_or_default());
+}
+
+fn read<T: serde::de::DeserializeOwned>(bytes: &mut &[u8]) -> Option<T> {
+    let (what, rest) = postcard::take_from_bytes(bytes).ok()?;
+    *bytes = rest;
+    Some(what)
 }
 
 impl Chunk {
     pub fn encode(&self) -> Vec<u8> {
-        let mut runs: Vec<Run> = Vec::new();
-        let (mut last, mut counts) = (0_i64, Counts::default());
-        let mut before = None;
-        for point in &self.0 {
-            if before == Some(point)
-                && let Some(Run::Nothing(often) | Run::Like(often, _) | Run::Counted(often, ..)) = runs.last_mut()
-            {
-                *often += 1;
-                continue;
+        let known = self.0.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        let mut bytes = vec![VERSION];
+        let mut last = Last::NONE;
+        for alike in self.0[..known].chunk_by(|a, b| a == b) {
+            match &alike[0] {
+                Some(point) => {
+                    encode_point(&mut bytes, point, &last);
+                    last.now(*point);
+                }
+                None => bytes.push(NOTHING),
             }
-            before = Some(point);
-            let Some(point) = point else {
-                runs.push(Run::Nothing(1));
-                continue;
-            };
-            let shape = (point.avg.wrapping_sub(last), point.avg.abs_diff(point.min), point.avg.abs_diff(point.max));
-            let is_like = point.samples == counts;
-            runs.push(if is_like { Run::Like(1, shape) } else { Run::Counted(1, shape, point.samples) });
-            (last, counts) = (point.avg, point.samples);
+            if alike.len() > 1 {
+                bytes.push(AGAIN | (alike.len() - 1) as u8);
+            }
         }
-        if let Some(Run::Nothing(_)) = runs.last() {
-            runs.pop();
-        }
-        // Numbers in memory can always be written.
-        postcard::to_stdvec(&runs).unwrap_or_default()
+        bytes
     }
 
     /// Nothing if it is no chunk.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let runs: Vec<Run> = postcard::from_bytes(bytes).ok()?;
+        let Some((&VERSION, mut bytes)) = bytes.split_first() else { return runs::decode(bytes) };
         let mut chunk = Self::default();
-        let (mut place, mut last, mut counts) = (0, 0_i64, Counts::default());
-        for run in runs {
-            let (often, shape) = match run {
-                Run::Nothing(often) => (often, None),
-                Run::Like(often, shape) => (often, Some(shape)),
-                Run::Counted(often, shape, samples) => {
-                    counts = samples;
-                    (often, Some(shape))
+        let (mut place, mut last) = (0, Last::NONE);
+        while let Some((tag, rest)) = bytes.split_first() {
+            bytes = rest;
+            let (step, often) = match tag & KIND {
+                AGAIN => (*chunk.0.get(usize::checked_sub(place, 1)?)?, tag & !KIND),
+                NOTHING => (None, 1),
+                kind => {
+                    last.now(decode_point(&mut bytes, kind, tag & !KIND, &last)?);
+                    (Some(last.point), 1)
                 }
             };
-            let point = shape.map(|(difference, below, above)| {
-                last = last.wrapping_add(difference);
-                let (min, max) = (last.saturating_sub_unsigned(below), last.saturating_add_unsigned(above));
-                Point { avg: last, min, max, samples: counts }
-            });
             for _ in 0..often {
-                *chunk.0.get_mut(place)? = point;
+                *chunk.0.get_mut(place)? = step;
+                place += 1;
+            }
+        }
+        Some(chunk)
+    }
+}
+
+fn encode_point(bytes: &mut Vec<u8>, point: &Point, last: &Last) {
+    let is_like = point.samples == last.point.samples;
+    let whole = Whole::of(point).map(|whole| Whole { sum: whole.sum.wrapping_sub(last.sum), ..whole });
+    match whole {
+        Some(Whole { below: below @ 0..8, above: above @ 0..8, sum }) if is_like => {
+            bytes.push(WHOLE | (below as u8) << 3 | above as u8);
+            write(bytes, &sum);
+        }
+        _ => {
+            let is_whole = if whole.is_some() { IS_WHOLE } else { 0 };
+            let is_counted = if is_like { 0 } else { IS_COUNTED };
+            bytes.push(POINT | is_whole | is_counted);
+            if !is_like {
+                write(bytes, &point.samples);
+            }
+            match whole {
+                Some(whole) => write(bytes, &whole),
+                None => write(bytes, &shape(point, &last.point)),
+            }
+        }
+    }
+}
+
+fn decode_point(bytes: &mut &[u8], kind: u8, more: u8, last: &Last) -> Option<Point> {
+    let of_sum = |whole: Whole| Whole { sum: whole.sum.wrapping_add(last.sum), ..whole };
+    if kind == WHOLE {
+        let whole = Whole { below: u64::from(more >> 3), above: u64::from(more & 7), sum: read(bytes)? };
+        return of_sum(whole).point(last.point.samples);
+    }
+    let samples = if more & IS_COUNTED == 0 { last.point.samples } else { read(bytes)? };
+    if more & IS_WHOLE == 0 {
+        return Some(shaped(read(bytes)?, &last.point, samples));
+    }
+    of_sum(read(bytes)?).point(samples)
+}
+
+/// As chunks were written before they had a version.
+mod runs {
+    use serde::Deserialize;
+
+    use super::{Chunk, Counts, Last, Shape, shaped};
+
+    #[derive(Deserialize)]
+    enum Run {
+        Nothing(u8),
+        /// Of as many samples as the point before.
+        Like(u8, Shape),
+        Counted(u8, Shape, Counts),
+    }
+
+    pub fn decode(bytes: &[u8]) -> Option<Chunk> {
+        let runs: Vec<Run> = postcard::from_bytes(bytes).ok()?;
+        let mut chunk = Chunk::default();
+        let (mut place, mut last) = (0, Last::NONE.point);
+        for run in runs {
+            let (often, step) = match run {
+                Run::Nothing(often) => (often, None),
+                Run::Like(often, shape) => (often, Some(shaped(shape, &last, last.samples))),
+                Run::Counted(often, shape, samples) => (often, Some(shaped(shape, &last, samples))),
+            };
+            last = step.unwrap_or(last);
+            for _ in 0..often {
+                *chunk.0.get_mut(place)? = step;
                 place += 1;
             }
         }
@@ -147,15 +282,25 @@ mod tests {
 
     use super::*;
 
+    /// Some are made of whole numbers, some only look as if.
     fn any_point() -> impl Strategy<Value = Option<Point>> {
         let value = prop_oneof![0_i64..300, any::<i32>().prop_map(i64::from)];
         let counts = (prop_oneof![Just(12_u32), 0_u32..720], 0_u32..3, 0_u32..3);
-        prop::option::of((value, 0_i64..500, 0_i64..500, counts).prop_map(|(avg, below, above, counts)| Point {
+        let rough = (value, 0_i64..500, 0_i64..500, counts).prop_map(|(avg, below, above, counts)| Point {
             avg,
             min: avg - below,
             max: avg + above,
             samples: Counts { known: counts.0, zero: counts.1, unknown: counts.2 },
-        }))
+        });
+        let whole = prop::collection::vec(prop::option::weighted(0.9, 0_i64..40), 12)
+            .prop_map(|samples| Point::over(samples.iter().map(|n| Point::of(n.map(|n| n * 100)))).unwrap());
+        let vast = any::<(i64, i64, i64, u32)>().prop_map(|(avg, min, max, known)| Point {
+            avg,
+            min: min.min(avg),
+            max: max.max(avg),
+            samples: Counts { known, zero: 0, unknown: 0 },
+        });
+        prop::option::of(prop_oneof![rough, whole, vast])
     }
 
     proptest! {
@@ -200,17 +345,31 @@ mod tests {
     }
 
     #[test]
-    fn a_point_whose_samples_are_as_many_as_before_costs_no_more_for_them() {
+    fn what_was_written_before_there_was_a_version_is_read() {
+        // Twice 12 of one sample, a step of which nothing is known, and 10, up to 11, of as many.
+        let written = [3, 2, 2, 0xe0, 0x12, 0, 0, 1, 0, 0, 0, 1, 1, 1, 0x8f, 0x03, 0, 100];
+        let mut chunk = Chunk::default();
+        let last = Point { avg: 1000, min: 1000, max: 1100, ..Point::of(Some(1000)) };
+        chunk.0[..4].copy_from_slice(&[Some(Point::of(Some(1200))), Some(Point::of(Some(1200))), None, Some(last)]);
+        assert_eq!(Chunk::decode(&written), Some(chunk));
+    }
+
+    #[test]
+    fn a_minute_of_listeners_who_come_and_go_takes_two_bytes_and_five_more_with_its_counts() {
         let varied = |counted: bool| {
             let mut chunk = Chunk::default();
-            for (n, point) in chunk.0.iter_mut().enumerate() {
-                let samples = Counts { known: 12, zero: u32::from(counted && n % 2 == 0), unknown: 0 };
-                *point = Some(Point { avg: n as i64 % 7, min: 0, max: 9, samples });
+            for (n, point) in (0_i64..).zip(&mut chunk.0) {
+                let mut samples: Vec<Point> = (0..12).map(|s| Point::of(Some((20 + n % 7 + s % 3) * 100))).collect();
+                if counted && n % 2 == 0 {
+                    samples[0] = Point::of(Some(0));
+                }
+                *point = Point::over(samples);
             }
+            assert_eq!(Chunk::decode(&chunk.encode()), Some(chunk.clone()));
             chunk.encode().len()
         };
-        assert!(varied(false) <= 60 * 5 + 4, "{}", varied(false));
-        assert!(varied(true) >= varied(false) + 59 * 3);
+        assert!(varied(false) <= 60 * 2 + 20, "{}", varied(false));
+        assert!(varied(true) <= 60 * 7 + 10, "{}", varied(true));
     }
 
     #[test]
