@@ -43,12 +43,16 @@ const THE_TIMED: &str = "?channels=-1001000000000,-1001000000001,-1001000000002,
 const TIMED_EVERY: Duration = Duration::from_millis(500);
 /// Streams that live as streams do: they begin, are left by all, are stopped.
 const SIMULATED: &str = "200";
+/// Who may be there at a time beside the sessions: one may not be gone yet when the next one comes.
+const VISITORS: usize = 10;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// As a Prometheus would, and somebody who looks at the page of all and goes away again.
 const SCRAPED_EVERY: u32 = 3;
 const VISITED_EVERY: u32 = 2;
 /// What a start leaves behind, and what is kept once for each channel, is there by then.
 const WARM_UP: Duration = Duration::from_secs(300);
+/// Until every client has its snapshot.
+const SNAPSHOTS: Duration = Duration::from_secs(3);
 /// Between two stretches whose latencies are told apart.
 const STRETCH: Duration = Duration::from_secs(10);
 
@@ -85,19 +89,22 @@ pub struct Stretch {
 pub fn run(args: &Args) -> Result<Vec<Figure>> {
     let time = Duration::from_secs_f64(args.minutes * 60.0);
     let home = tempfile::tempdir()?;
-    let mut server = Server::daemon(home.path())?;
+    let mut server =
+        Server::daemon_with(home.path(), &format!("[websocket]\nmax_sessions = {}\n", SESSIONS + VISITORS))?;
     server.wait_until_ready()?;
     let mut load = Load::new(
         &server,
         Crowd { connections: SESSIONS, stuck: 0, deflate: true, per_tick: TIMED, query: THE_TIMED, hear_all: HEAR_ALL },
     )?;
     let over = Arc::new(AtomicBool::new(false));
+    // What is in a client's snapshot does not come as a message: all have theirs before there is anything to tell.
+    load.gather(SESSIONS)?;
+    load.rest(SNAPSHOTS)?;
     let simulation = Simulation::start(&server, home.path().join("simulation.log"))?;
     let reporting = {
         let (address, over) = (server.address, Arc::clone(&over));
         thread::spawn(move || report(Connection::open(address)?, &over))
     };
-    load.gather(SESSIONS)?;
     load.begin(&server, Programme { door: Door::Ingest, per_tick: TIMED, bytes: crate::fanout::scene::BYTES })?;
 
     let began = Instant::now();
@@ -114,8 +121,10 @@ pub fn run(args: &Args) -> Result<Vec<Figure>> {
         load.keep_pace(ticks, TIMED_EVERY)?;
         let of = |share| load.audience.latencies.quantile(share).as_secs_f64() * 1e3;
         stretches.push(Stretch { end: began.elapsed(), p50: of(0.5), p99: of(0.99), most: of(1.0) });
-        ensure!(!reporting.is_finished(), "whoever reports has ended");
-        ensure!(!looking.is_finished(), "whoever looks on has ended");
+        // Neither ends of itself but for an error, which is told below.
+        if reporting.is_finished() || looking.is_finished() {
+            break;
+        }
     }
     let counted = Counted::of(&server)?;
     over.store(true, Relaxed);
