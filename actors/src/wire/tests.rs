@@ -54,3 +54,11 @@ fn the_types_of_the_dashboard_are_generated_from_these() {
     let committed = std::fs::read_to_string(GENERATED).unwrap_or_default();
     assert!(committed == text, "{GENERATED} is not what the source says; write it anew with {WRITE}=1");
 }
+
+#[test]
+fn a_state_of_auto_end_bears_one_name_in_json_and_in_the_store_of_history() {
+    use PhaseName::{Counting, Frozen, Off, Paused, StopFailed, Stopping, Watching};
+    for phase in [Off, Watching, Counting, Frozen, Paused, Stopping, StopFailed] {
+        assert_eq!(serde_json::to_value(phase).unwrap(), phase.as_str(), "{phase:?}");
+    }
+}

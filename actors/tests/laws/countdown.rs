@@ -156,6 +156,16 @@ proptest! {
     }
 
     #[test]
+    fn law_9_extending_sends_no_warning_again_whose_moment_has_passed(by in 0u64..60) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(290));
+        let (mut effects, _) = jazz.operate(sattva_actors::protocol::Action::Extend(secs(by)));
+        effects.extend(jazz.keep_saying(&says(0), secs(10 + by + 5)));
+        let ahead: Vec<u32> = [60, 30, 10].into_iter().filter(|warning| u64::from(*warning) <= 10 + by).collect();
+        prop_assert_eq!(warnings(&effects), ahead);
+    }
+
+    #[test]
     fn law_10_a_stop_comes_at_its_deadline_not_a_microsecond_early_and_at_most_two_seconds_late(
         timeout in 1u64..900, jitter_ms in 0u64..2_000,
     ) {

@@ -63,6 +63,31 @@ proptest! {
     }
 
     #[test]
+    fn law_18_who_may_have_joined_before_the_word_does_not_end_keep_alive(joins in 0u64..9) {
+        let mut jazz = Subject::default();
+        jazz.say(says(None).joins(joins));
+        jazz.operate(Action::Cancel).1.unwrap();
+        jazz.say(says(0).joins(joins + 1));
+        prop_assert_eq!(jazz.ends_at(), None);
+        jazz.say(says(0).joins(joins + 2));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_18_beside_a_hidden_count_keep_alive_is_ended_by_someone_where_nobody_was(n in 0u32..3, heard in 0u32..3) {
+        prop_assume!(n == 0 || heard <= n);
+        let mut jazz = Subject::default();
+        jazz.hear("other", &says(0));
+        jazz.say(says(n));
+        jazz.operate(Action::Cancel).1.unwrap();
+        jazz.hear("other", &says(None));
+        jazz.say(says(heard));
+        jazz.say(says(0));
+        jazz.hear("other", &says(0));
+        prop_assert_eq!(jazz.ends_at().is_some(), n == 0 && heard > 0);
+    }
+
+    #[test]
     fn law_18_extend_moves_the_deadline(elapsed in 0u64..299, by in 0u64..100_000) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0), secs(elapsed));

@@ -69,6 +69,15 @@ proptest! {
     }
 
     #[test]
+    fn law_12_what_a_new_session_replaces_is_closed_before_its_own_countdown_starts(how in 0usize..3) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(if how == 0 { 100 } else { 302 }));
+        if how == 2 { let id = jazz.last_command().id; jazz.ack(&id, "radio", sattva_actors::protocol::Outcome::Ok); }
+        let effects = jazz.say(says(0).of("s2"));
+        prop_assert_eq!(effects.iter().map(Effect::closes).collect::<Vec<_>>(), [true, false], "{:?}", effects);
+    }
+
+    #[test]
     fn law_12_a_crash_looping_source_is_ended_on_time(life in 1u64..20, gap in 0u64..55) {
         let mut jazz = Subject::default();
         let began = jazz.now;
