@@ -87,6 +87,19 @@ proptest! {
     }
 
     #[test]
+    fn law_7_where_nothing_counts_down_nothing_is_cancelled(n in 1u32..9, how in 0usize..3, failed: bool) {
+        let mut jazz = Subject::default();
+        if failed {
+            jazz.keep_saying(&says(0), secs(302));
+            jazz.pass(secs(61));
+        }
+        let effects = jazz.say(says(n));
+        prop_assert!(effects.is_empty(), "{effects:?}");
+        let effects = jazz.say([says(n), is(Status::Paused), is(Status::Stopped)][how].clone());
+        prop_assert!(effects.is_empty(), "{effects:?}");
+    }
+
+    #[test]
     fn law_7_idle_between_tracks_changes_nothing(elapsed in 0u64..299) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0), secs(elapsed));

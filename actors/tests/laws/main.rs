@@ -7,6 +7,7 @@ mod countdown;
 mod evidence;
 mod histories;
 mod operator;
+mod reporters;
 mod restart;
 mod sessions;
 mod stop;

@@ -30,6 +30,17 @@ proptest! {
     }
 
     #[test]
+    fn law_18_where_nothing_counts_down_a_pause_holds_and_cancels_nothing(n in 1u32..9, again: bool) {
+        let mut jazz = Subject::default();
+        jazz.say(says(n));
+        prop_assert_eq!(jazz.operate(Action::Cancel), (vec![], Ok(())));
+        prop_assert_eq!(jazz.operate(Action::Pause), (vec![Effect::Held], Ok(())));
+        if again { prop_assert_eq!(jazz.operate(Action::Pause), (vec![], Ok(()))); }
+        prop_assert_eq!(jazz.operate(Action::Resume), (vec![Effect::Released], Ok(())));
+        prop_assert_eq!(jazz.operate(Action::Resume), (vec![], Ok(())));
+    }
+
+    #[test]
     fn law_18_a_pause_is_not_lost_when_one_of_two_reporters_begins_a_new_session(ended_first: bool) {
         let mut jazz = Subject::default();
         jazz.hear("second", &says(0));

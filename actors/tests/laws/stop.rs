@@ -234,6 +234,16 @@ proptest! {
     }
 
     #[test]
+    fn law_15_a_stream_that_goes_after_its_stop_failed_was_ended_by_it_unless_somebody_came(heard: bool, wait in 0u64..200) {
+        let mut jazz = stopping(None);
+        jazz.pass(secs(62 + wait));
+        prop_assert_eq!(jazz.phase(), PhaseName::StopFailed);
+        if heard { jazz.say(says(1)); }
+        let effects = jazz.say(is(Status::Stopped));
+        prop_assert_eq!(effects.contains(&Effect::Ended { generation: 1 }), !heard, "{:?}", effects);
+    }
+
+    #[test]
     fn law_15_a_person_settles_a_failed_stop(pause: bool) {
         let mut jazz = stopping(None);
         jazz.keep_saying(&says(0), secs(70));
