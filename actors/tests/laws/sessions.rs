@@ -49,6 +49,25 @@ proptest! {
     }
 
     #[test]
+    fn law_12_a_session_that_was_never_armed_passes_on_what_it_was_left_if_it_was_unheard_too(
+        gap in 0u64..120, hidden: bool, said_so: bool,
+    ) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(100));
+        let deadline = jazz.ends_at().unwrap();
+        // Its one count comes too late to be believed, or not at all.
+        jazz.say(if hidden { says(None) } else { says(0).aged(secs(20)) }.of("s2"));
+        prop_assert_eq!(jazz.ends_at(), None);
+        if said_so { jazz.say(is(Status::Stopped).of("s2")); }
+        let seen = if said_so { jazz.now } else { jazz.now.minus(secs(20)) };
+        jazz.pass(secs(gap));
+        jazz.say(says(0).of("s3"));
+        let whole = jazz.now.plus(secs(300));
+        let inherits = !hidden && jazz.now.since(seen) <= secs(60);
+        prop_assert_eq!(jazz.ends_at(), Some(if inherits { deadline } else { whole }));
+    }
+
+    #[test]
     fn law_12_a_session_someone_joined_before_its_first_report_inherits_nothing(joins in 1u64..9) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0).joins(0), secs(100));
