@@ -236,6 +236,42 @@ proptest! {
     }
 
     #[test]
+    fn law_6_a_countdown_follows_a_timeout_that_is_changed(elapsed in 1u64..50, timeout in 61u64..900, frozen: bool) {
+        let elapsed = elapsed * 5;
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        if frozen { jazz.say(says(None)); }
+        let effects = jazz.reload(Policy::new(secs(timeout), &[60, 30, 10]));
+        let ends_at = jazz.now.plus(secs(timeout.saturating_sub(elapsed).max(10)));
+        let moved = effects.contains(&Effect::Rescheduled { ends_at });
+        prop_assert_eq!(moved, !frozen && timeout != 300, "{:?}", effects);
+        if frozen { jazz.say(says(0)); }
+        prop_assert_eq!(jazz.ends_at(), Some(ends_at));
+    }
+
+    #[test]
+    fn law_10_a_reload_that_changes_nothing_for_a_countdown_neither_moves_it_nor_warns_again(
+        left in 1u64..29, other in 310u64..900,
+    ) {
+        let mut jazz = Subject::default();
+        jazz.say(says(1));
+        jazz.keep_saying(&says(0).every(secs(1)), secs(300 - left));
+        let deadline = jazz.ends_at();
+        let timeouts = Timeouts { never_joined: secs(other).into(), ..jazz.policy.timeouts };
+        prop_assert_eq!(jazz.reload(Policy { timeouts, ..jazz.policy.clone() }), []);
+        prop_assert_eq!(jazz.ends_at(), deadline);
+    }
+
+    #[test]
+    fn law_10_a_reload_to_a_longer_last_warning_sends_it_and_lets_it_go_by(left in 1u64..9, longer in 11u64..60) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).every(secs(1)), secs(300 - left));
+        let effects = jazz.reload(Policy::new(secs(300), &[longer]));
+        prop_assert_eq!(warnings(&effects), [longer as u32]);
+        deadline_after(&jazz, secs(longer));
+    }
+
+    #[test]
     fn law_10_a_reload_ends_nobody_unwarned(
         elapsed in 1u64..299, timeout in 1u64..600, list in proptest::collection::vec(1u64..300, 0..4),
     ) {

@@ -178,12 +178,42 @@ proptest! {
     }
 
     #[test]
+    fn law_19_going_dry_withdraws_no_countdown_and_another_timeout_no_stop(elapsed in 1u64..290, timeout in 301u64..900) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        let effects = jazz.reload(Policy { dry_run: true, ..Policy::default() });
+        prop_assert!(effects.contains(&Effect::Rescheduled { ends_at: jazz.ends_at().unwrap() }), "{effects:?}");
+        jazz.reload(Policy::default());
+        while jazz.offered.is_empty() { jazz.keep_saying(&says(0), secs(4)); }
+        prop_assert_eq!(jazz.reload(Policy::new(secs(timeout), &[60, 30, 10])), []);
+        prop_assert!(jazz.stream.auto_end().is_stopping());
+    }
+
+    #[test]
     fn law_19_going_dry_withdraws_what_auto_end_decided(off: bool) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0), secs(302));
         let policy = Policy { enabled: !off, dry_run: !off, ..Policy::default() };
         let effects = jazz.reload(policy);
         prop_assert!(effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Disabled }), "{effects:?}");
+    }
+
+    #[test]
+    fn law_19_a_daemon_started_anew_to_decide_nothing_lets_go_of_what_it_had_decided_and_nobody_obeyed(
+        off: bool, acked: bool, by_a_person: bool,
+    ) {
+        let mut jazz = Subject::default();
+        if by_a_person {
+            jazz.say(says(0));
+            jazz.operate(Action::Stop { force: false }).1.unwrap();
+        } else {
+            jazz.keep_saying(&says(0), secs(302));
+        }
+        let id = jazz.last_command().id;
+        if acked { jazz.ack(&id, "radio", sattva_actors::protocol::Outcome::Ok); }
+        jazz.policy = Policy { enabled: !off, dry_run: !off, ..Policy::default() };
+        jazz.restart(secs(5), None);
+        prop_assert_eq!(jazz.stream.auto_end().is_stopping(), acked || by_a_person);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 use sattva_actors::{
-    channel::auto_end::{Effect, Reason},
+    channel::{
+        auto_end::{Effect, Reason},
+        policy::Policy,
+    },
     protocol::Status,
 };
 
@@ -65,6 +68,16 @@ proptest! {
         let whole = jazz.now.plus(secs(300));
         let inherits = !hidden && jazz.now.since(seen) <= secs(60);
         prop_assert_eq!(jazz.ends_at(), Some(if inherits { deadline } else { whole }));
+    }
+
+    #[test]
+    fn law_12_what_a_session_leaves_follows_a_timeout_that_changes_meanwhile(timeout in 120u64..900) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(100));
+        jazz.say(is(Status::Stopped));
+        jazz.reload(Policy::new(secs(timeout), &[60, 30, 10]));
+        jazz.say(says(0).of("s2"));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(timeout - 100))));
     }
 
     #[test]

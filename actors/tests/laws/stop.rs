@@ -244,6 +244,19 @@ proptest! {
     }
 
     #[test]
+    fn law_15_a_retry_is_not_put_off_by_another_timeout(timeout in 301u64..900, frozen: bool) {
+        let mut jazz = stopping(None);
+        while jazz.ends_at().is_none() {
+            jazz.keep_saying(&says(0), secs(4));
+        }
+        prop_assert_eq!(jazz.phase(), PhaseName::StopFailed);
+        if frozen { jazz.say(says(None)); }
+        let left = jazz.stream.auto_end().remaining(jazz.now);
+        prop_assert_eq!(jazz.reload(Policy::new(secs(timeout), &[60, 30, 10])), []);
+        prop_assert_eq!(jazz.stream.auto_end().remaining(jazz.now), left);
+    }
+
+    #[test]
     fn law_15_a_person_settles_a_failed_stop(pause: bool) {
         let mut jazz = stopping(None);
         jazz.keep_saying(&says(0), secs(70));
