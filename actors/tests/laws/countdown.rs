@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use sattva_actors::{
     channel::{
-        auto_end::{Cause, Effect, Reason},
+        auto_end::{Cause, Effect, PhaseName, Reason},
         policy::{Policy, Timeouts},
     },
     protocol::Status,
@@ -130,6 +130,43 @@ proptest! {
         jazz.pass(secs(unknown));
         jazz.say(says(0));
         deadline_after(&jazz, secs(200 + by));
+    }
+
+    #[test]
+    fn law_8_what_is_shown_of_a_countdown_is_what_it_will_do(elapsed in 1u64..50) {
+        let elapsed = elapsed * 5;
+        let mut jazz = Subject::default();
+        jazz.say(says(2));
+        let armed = jazz.now;
+        jazz.keep_saying(&says(0), secs(elapsed));
+        jazz.operate(sattva_actors::protocol::Action::Extend(secs(50))).1.unwrap();
+        let shown = |jazz: &Subject| {
+            let it = jazz.stream.auto_end();
+            let times = (it.remaining(jazz.now), it.began_at(&jazz.policy), it.zero_at());
+            (jazz.phase(), it.countdown_reason(), times, it.is_overdue())
+        };
+        let (left, reason) = (Some(secs(350 - elapsed)), Some(Reason::AllLeft));
+        let times = (left, Some(armed), Some(jazz.now));
+        prop_assert_eq!(shown(&jazz), (PhaseName::Counting, reason, times, false));
+        jazz.say(says(None));
+        prop_assert_eq!(shown(&jazz), (PhaseName::Frozen, reason, (left, None, None), false));
+        jazz.say(says(1));
+        prop_assert_eq!(shown(&jazz), (PhaseName::Watching, None, (None, None, None), false));
+        jazz.reload(Policy { enabled: false, ..Policy::default() });
+        prop_assert_eq!(jazz.phase(), PhaseName::Off);
+        jazz.operate(sattva_actors::protocol::Action::Pause).1.unwrap();
+        prop_assert_eq!(jazz.phase(), PhaseName::Paused);
+    }
+
+    #[test]
+    fn law_10_a_countdown_without_a_fresh_zero_at_its_end_is_overdue_and_waits_for_one(late in 0u64..90) {
+        let mut jazz = Subject::default();
+        jazz.say(says(0).every(secs(200)));
+        jazz.pass(secs(300 + late));
+        prop_assert!(jazz.stream.auto_end().is_overdue() && !jazz.stream.auto_end().would_have_stopped());
+        prop_assert_eq!(jazz.stream.next_timeout(&jazz.policy), None);
+        prop_assert_eq!(stops(&jazz.say(says(0).every(secs(200)))), 1);
+        prop_assert!(!jazz.stream.auto_end().is_overdue());
     }
 
     #[test]
