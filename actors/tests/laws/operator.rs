@@ -36,7 +36,9 @@ proptest! {
         prop_assert_eq!(jazz.operate(Action::Cancel), (vec![], Ok(())));
         prop_assert_eq!(jazz.operate(Action::Pause), (vec![Effect::Held], Ok(())));
         if again { prop_assert_eq!(jazz.operate(Action::Pause), (vec![], Ok(()))); }
+        prop_assert!(jazz.stream.auto_end().is_held());
         prop_assert_eq!(jazz.operate(Action::Resume), (vec![Effect::Released], Ok(())));
+        prop_assert!(!jazz.stream.auto_end().is_held());
         prop_assert_eq!(jazz.operate(Action::Resume), (vec![], Ok(())));
     }
 

@@ -237,6 +237,36 @@ proptest! {
     }
 
     #[test]
+    fn law_8_what_one_reporter_could_not_vouch_for_stays_so_across_another_restart(down in 20u64..4000) {
+        let mut jazz = Subject::default();
+        jazz.hear("second", &says(0).joins(1));
+        jazz.say(says(0).joins(3));
+        jazz.restart(secs(down), None);
+        jazz.hear("second", &says(0));
+        jazz.restart(secs(1), None);
+        jazz.hear("second", &says(0).joins(1));
+        jazz.say(says(0).joins(3));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_15_a_listener_heard_after_the_answer_is_not_forgotten_in_a_restart(before: bool) {
+        let mut jazz = Subject::under(Policy::new(secs(600), &[30, 10]));
+        if before { jazz.say(says(1)); }
+        while jazz.offered.is_empty() {
+            jazz.keep_saying(&says(0), secs(4));
+        }
+        let id = jazz.last_command().id;
+        jazz.ack(&id, "radio", sattva_actors::protocol::Outcome::Ok);
+        jazz.say(says(1));
+        jazz.restart(secs(1), None);
+        let left = jazz.now;
+        jazz.keep_saying(&says(0), secs(1000));
+        let again = jazz.offered.iter().find(|(_, command)| command.id != id).expect("it is tried again").0;
+        prop_assert!(again.since(left) >= secs(600), "{:?} after the last listener left", again.since(left));
+    }
+
+    #[test]
     fn law_18_a_hold_survives_restarts_and_ends_with_the_session(restarts in 1usize..4, ended: bool) {
         let mut jazz = Subject::default();
         jazz.say(says(0));

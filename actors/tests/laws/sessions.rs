@@ -139,6 +139,14 @@ proptest! {
     }
 
     #[test]
+    fn law_17_of_two_sessions_of_one_start_the_later_to_arrive_is_the_newer(start in 0i64..1000) {
+        let mut jazz = Subject::default();
+        jazz.say(says(0).of("a").started(start));
+        prop_assert!(jazz.hear("radio", &says(1).of("b").started(start)).1.accepted);
+        prop_assert!(!jazz.hear("radio", &says(1).of("a").started(start)).1.accepted);
+    }
+
+    #[test]
     fn law_17_a_superseded_session_never_returns_across_restarts_too(
         starts in proptest::collection::vec(proptest::option::of(0i64..50), 2..9),
         returns in 0usize..8, restart: bool, claims in proptest::option::of(0i64..1000),

@@ -145,6 +145,7 @@ proptest! {
         let effects = jazz.keep_saying(&says(0).joins(3), secs(304));
         prop_assert_eq!(warnings(&effects), [60, 30, 10]);
         prop_assert_ne!(jazz.last_command().id, first.id);
+        prop_assert_eq!(jazz.stream.auto_end().generation(), 2);
     }
 
     #[test]
