@@ -220,3 +220,15 @@ fn one_who_was_heard_of_only_before_a_restart_was_not_unheard() {
     let unheard = Progress::Replaced { seen_at: at(400).at, unheard: true };
     assert_eq!(progress(hear(&mut evidences, "radio", &of("s3", 1), secs(401).as_secs())), Some(unheard));
 }
+
+#[test]
+fn only_a_counter_that_is_told_again_as_it_was_says_that_nobody_came() {
+    let mut evidences = Evidences::default();
+    let mut heard = Vec::new();
+    for (seq, joins) in [None, Some(2), Some(2), Some(3), Some(1), Some(3), None].into_iter().enumerate() {
+        let report = Report { joins, ..of("s1", seq as u64 + 1) };
+        heard.push(hear(&mut evidences, "radio", &report, 1).unwrap().joins);
+    }
+    use Joins::{Rose, Unchanged, Unknown};
+    assert_eq!(heard, [Unknown, Unknown, Unchanged, Rose, Unknown, Unchanged, Unknown]);
+}
