@@ -49,8 +49,8 @@ impl Joins {
 pub struct Evidence {
     pub audience: Audience,
     pub joins: Joins,
-    /// At least one listener is known of, even where the whole count is not.
-    pub somebody: bool,
+    /// So many listeners are known of at least, even where the whole count is not.
+    pub at_least: u32,
     /// The streamer itself says it is paused.
     pub paused: bool,
     /// The input is a report: its answer can carry a command.
@@ -335,13 +335,13 @@ impl AutoEnd {
     /// Takes in what is known now; every input of a channel ends here.
     pub fn on_evidence(&mut self, now: Timestamp, evidence: Evidence, rules: Rules<'_>) -> Effects {
         let mut effects = Effects::new();
-        let somebody = evidence.somebody || matches!(evidence.audience, Audience::Known { listeners: 1.., .. });
+        let somebody = evidence.at_least > 0 || matches!(evidence.audience, Audience::Known { listeners: 1.., .. });
         self.kept_alive = self.kept_alive.and_then(|least| match evidence.audience {
             // Nothing was known yet since the operator's word: whoever joined may have come before it. And
             // who had joined before a second reporter's first word is no news.
             _ if evidence.joins == Joins::Rose && least < u32::MAX => None,
             Audience::Known { listeners, .. } => (listeners <= least).then_some(listeners),
-            Audience::Unknown => (!somebody || least > 0).then_some(least),
+            Audience::Unknown => (evidence.at_least <= least).then_some(least),
         });
         if somebody || evidence.joins.tell_of_somebody() {
             self.on_heard();

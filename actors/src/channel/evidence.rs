@@ -309,9 +309,10 @@ impl Evidences {
         Audience::Known { listeners: sum, oldest, fresh_until, collects_in_time, can_stop }
     }
 
-    /// Somebody is known to listen, whatever other reporters may hide.
-    pub fn somebody(&self, now: Timestamp, trusted_since: Timestamp) -> bool {
-        self.active().any(|r| r.believed(now, trusted_since).is_some_and(|n| n > 0))
+    /// So many are known to listen, whatever other reporters may hide.
+    pub fn at_least(&self, now: Timestamp, trusted_since: Timestamp) -> u32 {
+        let known = self.active().filter_map(|r| r.believed(now, trusted_since));
+        known.fold(0, u32::saturating_add)
     }
 
     /// The last counts heard, believed or not.

@@ -212,8 +212,8 @@ impl Stream {
             }
             return Effects::new();
         }
-        let somebody = somebody || self.kept.evidences.somebody(m.now.at, m.trusted_since);
-        let evidence = Evidence { audience, joins, somebody, paused: self.kept.evidences.is_paused(), reported };
+        let at_least = self.kept.evidences.at_least(m.now.at, m.trusted_since).max(u32::from(somebody));
+        let evidence = Evidence { audience, joins, at_least, paused: self.kept.evidences.is_paused(), reported };
         let effects = self.kept.auto_end.on_evidence(m.now.at, evidence, m.rules);
         self.follow(m, &effects);
         effects

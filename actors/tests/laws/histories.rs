@@ -180,9 +180,9 @@ impl Ledger {
         self.active().next().is_some() && self.active().all(|e| e.believed(now, trusted) == Some(0))
     }
 
-    /// One reporter at least tells of a listener, and is believed.
-    fn somebody(&self, now: Timestamp, trusted: Timestamp) -> bool {
-        self.active().any(|e| e.believed(now, trusted).is_some_and(|n| n > 0))
+    /// The listeners of those who are believed.
+    fn at_least(&self, now: Timestamp, trusted: Timestamp) -> u32 {
+        self.active().filter_map(|e| e.believed(now, trusted)).sum()
     }
 
     fn is_zero(&self, now: Timestamp, trusted: Timestamp) -> bool {
@@ -207,9 +207,11 @@ impl Ledger {
 
     /// What is known at this moment, by the reports taken in so far.
     fn observe(&mut self, now: Timestamp, trusted: Timestamp) {
-        if let (Some(least), Some(count)) = (self.kept_alive, self.count(now, trusted)) {
-            self.kept_alive = (count <= least).then_some(count);
-        }
+        self.kept_alive = self.kept_alive.and_then(|least| match self.count(now, trusted) {
+            Some(count) => (count <= least).then_some(count),
+            // Whoever hides has at least nobody.
+            None => (self.at_least(now, trusted) <= least).then_some(least),
+        });
         if !self.is_zero(now, trusted) {
             self.close_run();
             return;
@@ -409,7 +411,7 @@ impl World {
                     self.ledger.open = Some(Open { generation: *generation, forced: *force, by_operator });
                     self.ledger.acked = false;
                     // A forced one may be decided while somebody listens.
-                    self.ledger.heard_since_stop = self.ledger.somebody(at, trusted);
+                    self.ledger.heard_since_stop = self.ledger.at_least(at, trusted) > 0;
                     self.last_stop = Some(at);
                 }
                 Effect::WouldStop => {

@@ -87,8 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn law_18_beside_a_hidden_count_keep_alive_is_ended_by_someone_where_nobody_was(n in 0u32..3, heard in 0u32..3) {
-        prop_assume!(n == 0 || heard <= n);
+    fn law_18_beside_a_hidden_count_keep_alive_is_ended_by_more_than_there_were(n in 0u32..3, heard in 0u32..5) {
         let mut jazz = Subject::default();
         jazz.hear("other", &says(0));
         jazz.say(says(n));
@@ -97,7 +96,7 @@ proptest! {
         jazz.say(says(heard));
         jazz.say(says(0));
         jazz.hear("other", &says(0));
-        prop_assert_eq!(jazz.ends_at().is_some(), n == 0 && heard > 0);
+        prop_assert_eq!(jazz.ends_at().is_some(), heard > n);
     }
 
     #[test]
