@@ -1,8 +1,8 @@
-//! Everything that can go wrong, at random: streamers fall silent, hide their counts, crash and disobey, the
-//! daemon is killed, its disk fails, its channels panic, its rules change. What must hold is told by what is
+//! Everything that can go wrong, at random: streamers fall silent, hide their counts, crash and disobey, operators
+//! interfere, the daemon is killed, its machine started anew, its disk fails, its channels panic, its rules change. What must hold is told by what is
 //! true of the streams, not by what the daemon knows. `STORM_SEEDS` raises the number of storms, `STORM_FROM` is the first seed.
 
-use std::{panic, rc::Rc, time::Duration};
+use std::{collections::HashMap, panic, rc::Rc, time::Duration};
 
 use proptest::{
     collection::vec,
@@ -11,7 +11,8 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner},
 };
 use sattva_actors::{
-    protocol::{Outcome, Status, StopCommand},
+    channel::journal::Decision,
+    protocol::{Action, Outcome, Status, StopCommand, StopReason},
     wire::StreamStatus,
 };
 
@@ -22,6 +23,9 @@ use crate::{
 
 const WARNINGS: [u64; 3] = [60, 30, 10];
 const STORMS: u64 = 6;
+const EXTENDED_BY_AT_MOST: u64 = 120;
+/// Everybody has been back by then, and has reported.
+const CALMED: Duration = Duration::from_secs(120);
 /// Smaller storms that are tried when one has ended badly, to find the least that does.
 const SHRINKS: u32 = 300;
 /// The channel of each source.
@@ -44,8 +48,10 @@ enum Event {
     Disk(bool),
     Panic(usize),
     Reload(u64),
-    /// Killed, perhaps in the middle of a report, and started again after so many milliseconds.
-    Kill(Option<usize>, u64),
+    /// What an operator does to the channel of a source.
+    Operate(usize, Action),
+    /// Killed, perhaps in the middle of a report, and started again after so many milliseconds, perhaps with the machine.
+    Kill(Option<usize>, u64, bool),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +81,12 @@ fn event() -> impl Strategy<Value = Event> {
         3 => prop::bool::weighted(0.3).prop_map(Event::Disk),
         2 => source.clone().prop_map(Event::Panic),
         1 => prop_oneof![Just(120u64), Just(200), Just(300)].prop_map(Event::Reload),
-        3 => (prop::option::of(source), 0u64..60_000).prop_map(|(s, down)| Event::Kill(s, down)),
+        4 => (source.clone(), prop_oneof![
+            3 => Just(Action::Pause), 3 => Just(Action::Resume), 2 => Just(Action::Cancel), 1 => Just(Action::Stop { force: false }),
+            3 => (1..=EXTENDED_BY_AT_MOST).prop_map(|by| Action::Extend(secs(by))),
+        ]).prop_map(|(s, action)| Event::Operate(s, action)),
+        3 => (prop::option::of(source), 0u64..60_000, prop::bool::weighted(0.2))
+            .prop_map(|(s, down, reboots)| Event::Kill(s, down, reboots)),
     ]
 }
 
@@ -101,15 +112,51 @@ struct Source {
     /// What its last report that was answered said.
     told: Option<u32>,
     told_joins: u64,
+    past: Past,
+}
+
+/// How often something happened that may end what an operator said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Past {
+    /// A session began or ended.
+    lives: u32,
+    /// The daemon was told of somebody, perhaps only in memory.
+    heard: u32,
+    /// Anything else that moves a countdown.
+    turns: u32,
+}
+
+/// What an operator said that forbids to stop a channel, and what had happened by then.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    said: Action,
+    after: Past,
+    /// A countdown was extended, and ends not before this.
+    until: Duration,
+}
+
+impl Word {
+    fn forbids(&self, at: Duration, now: Past) -> bool {
+        let then = self.after;
+        match self.said {
+            Action::Pause => then.lives == now.lives,
+            Action::Cancel => (then.lives, then.heard) == (now.lives, now.heard),
+            _ => then == now && at < self.until,
+        }
+    }
 }
 
 struct World {
     sources: Vec<Source>,
     /// When a source of its channel last told the daemon of somebody, or when its channel began.
     heard_at: Vec<Duration>,
+    /// By channel.
+    words: HashMap<&'static str, Vec<Word>>,
     timeout: u64,
     timeout_before: u64,
     disk_fails: bool,
+    /// By how much countdowns were extended, all together, in seconds.
+    extended: u64,
     stops: u32,
     log: Vec<String>,
 }
@@ -127,13 +174,16 @@ impl World {
             away_until: None,
             told: None,
             told_joins: 0,
+            past: Past::default(),
         };
         Self {
             sources: CHANNELS.iter().enumerate().map(source).collect(),
             heard_at: vec![Duration::ZERO; CHANNELS.len()],
+            words: HashMap::new(),
             timeout: 300,
             timeout_before: 300,
             disk_fails: false,
+            extended: 0,
             stops: 0,
             log: Vec::new(),
         }
@@ -146,6 +196,45 @@ impl World {
     fn of_channel(&self, channel: &str) -> impl Iterator<Item = usize> + use<> {
         let channel = channel.to_owned();
         (0..CHANNELS.len()).filter(move |s| CHANNELS[*s] == channel)
+    }
+
+    fn past_of(&self, channel: &str) -> Past {
+        self.of_channel(channel).map(|s| self.sources[s].past).fold(Past::default(), |all, one| Past {
+            lives: all.lives + one.lives,
+            heard: all.heard + one.heard,
+            turns: all.turns + one.turns,
+        })
+    }
+
+    /// An operator does something, if it can be done.
+    async fn operate(&mut self, stage: &Stage, s: usize, action: Action) {
+        let channel = CHANNELS[s];
+        let tried = stage.tries(channel, action).await;
+        self.sources[s].past.turns += 1;
+        let (at, after) = (stage.time(), self.past_of(channel));
+        let words = self.words.entry(channel).or_default();
+        let done = match tried {
+            Some(Ok(done)) => done,
+            Some(Err(_)) => return,
+            None => {
+                // Nobody knows whether it was done.
+                words.clear();
+                return;
+            }
+        };
+        match action {
+            // What comes of it is no automatic's any more.
+            Action::Stop { .. } => words.clear(),
+            Action::Resume => words.retain(|word| !matches!(word.said, Action::Pause)),
+            Action::Pause | Action::Cancel | Action::Extend(_) => {
+                let by = if let Action::Extend(by) = action { by } else { Duration::ZERO };
+                self.extended += by.as_secs();
+                // What was not written may be forgotten.
+                if done.durable && !self.disk_fails {
+                    words.push(Word { said: action, after, until: at + by });
+                }
+            }
+        }
     }
 
     /// So many listen to this source now.
@@ -167,6 +256,7 @@ impl World {
         source.radio.begins_anew(&format!("s{}", source.session));
         source.radio.listeners.set((!source.hides).then_some(0));
         (source.told, source.told_joins) = (None, 0);
+        source.past.lives += 1;
         source.away_until = None;
         source.next_report = at;
     }
@@ -178,6 +268,7 @@ impl World {
         let joins = source.radio.joins.get().unwrap();
         let somebody = source.radio.listeners.get().is_some_and(|n| n > 0) || joins > source.told_joins;
         source.told_joins = joins;
+        source.past.heard += u32::from(somebody);
         if somebody && !volatile {
             self.of_channel(CHANNELS[s]).for_each(|other| self.heard_at[other] = at);
         }
@@ -220,9 +311,14 @@ impl World {
             radio.acknowledges(command, Outcome::Refused);
             return;
         }
-        let empty = at - self.heard_at[s];
-        let timeout = secs(self.timeout.min(self.timeout_before));
-        assert!(empty >= timeout, "stopped after {empty:?} of {timeout:?}");
+        if command.reason == StopReason::NoListeners {
+            let empty = at - self.heard_at[s];
+            let timeout = secs(self.timeout.min(self.timeout_before));
+            assert!(empty >= timeout, "stopped after {empty:?} of {timeout:?}");
+            let past = self.past_of(CHANNELS[s]);
+            let word = self.words.get(CHANNELS[s]).and_then(|words| words.iter().find(|word| word.forbids(at, past)));
+            assert!(word.is_none(), "stopped against an operator's word: {word:?}");
+        }
         match source.manners {
             Manners::Obeys => {
                 self.stops += 1;
@@ -231,6 +327,7 @@ impl World {
                 while radio.reports(stage).await.busy {
                     stage.pass(millis(50)).await;
                 }
+                self.sources[s].past.lives += 1;
                 self.sources[s].away_until = Some(stage.time() + secs(7));
                 // A stream we stopped leaves nothing to its next session.
                 let others: Vec<usize> = self.of_channel(CHANNELS[s]).collect();
@@ -266,8 +363,8 @@ impl World {
         }
     }
 
-    /// One event; a kill ends this life and says how long there is none.
-    async fn happen(&mut self, stage: &Stage, event: &Event) -> Option<Duration> {
+    /// One event; a kill ends this life and says how long there is none, and whether the machine starts anew.
+    async fn happen(&mut self, stage: &Stage, event: &Event) -> Option<(Duration, bool)> {
         let at = stage.time();
         self.note(at, &format!("{event:?}"));
         match *event {
@@ -285,10 +382,12 @@ impl World {
                 self.sources[s].radio.listeners.set((!on).then_some(self.sources[s].listeners));
             }
             Event::Pause(s, on) if self.sources[s].away_until.is_none() => {
+                self.sources[s].past.turns += 1;
                 self.sources[s].radio.status.set(if on { Status::Paused } else { Status::Live });
             }
             Event::Crash(s, gap) => {
                 self.listen(s, 0);
+                self.sources[s].past.lives += 1;
                 self.sources[s].away_until = Some(at + secs(gap));
             }
             Event::Manners(s, manners) => self.sources[s].manners = manners,
@@ -305,9 +404,11 @@ impl World {
             }
             Event::Reload(timeout) => {
                 (self.timeout_before, self.timeout) = (self.timeout, timeout);
+                self.sources.iter_mut().for_each(|source| source.past.turns += 1);
                 stage.apply(rules(timeout, &WARNINGS)).await;
             }
-            Event::Kill(s, down) => {
+            Event::Operate(s, action) => self.operate(stage, s, action).await,
+            Event::Kill(s, down, reboots) => {
                 if let Some(s) = s.filter(|s| self.sources[*s].away_until.is_none()) {
                     // What is on its way may be taken in or not; nobody is there to answer.
                     drop(self.sources[s].radio.sends(stage));
@@ -315,7 +416,7 @@ impl World {
                     tokio::task::yield_now().await;
                     self.sources[s].next_report = at + millis(down);
                 }
-                return Some(millis(down));
+                return Some((millis(down), reboots));
             }
             Event::Join(_) | Event::Blip(_) | Event::Pause(..) => {}
         }
@@ -337,9 +438,18 @@ impl World {
                 source.radio.status.set(Status::Live);
             }
         }
+        // No operator forbids it any more: nothing is paused, and somebody has come and gone again.
+        for channel in CHANNELS {
+            let _ = stage.tries(channel, Action::Resume).await;
+        }
+        self.pass(stage, CALMED).await;
+        (0..self.sources.len()).for_each(|s| self.listen(s, 1));
+        self.pass(stage, CALMED).await;
+        (0..self.sources.len()).for_each(|s| self.listen(s, 0));
+        let at = stage.time();
         let sessions: Vec<u32> = self.sources.iter().map(|source| source.session).collect();
         // A stop may just have failed, and is tried again after five minutes.
-        let patience = secs(60 + 300 + self.timeout + 30);
+        let patience = secs(60 + 300 + self.timeout + 30 + self.extended);
         while stage.time() < at + patience && self.sources.iter().zip(&sessions).any(|(now, then)| now.session == *then)
         {
             self.pass(stage, secs(1)).await;
@@ -353,7 +463,8 @@ impl World {
 /// Every stop in a channel's journal came a whole last warning after that warning.
 fn is_warned_of(stage: &Stage, channel: &str) {
     let journal = stage.disk.kept.decisions(channel);
-    for (n, stop) in journal.iter().enumerate().filter(|(_, decision)| decision.event == "stopping") {
+    let is_automatic = |decision: &Decision| decision.event == "stopping" && !decision.because.contains("operator");
+    for (n, stop) in journal.iter().enumerate().filter(|(_, decision)| is_automatic(decision)) {
         let before = &journal[..n];
         let begun = before.iter().rposition(|decision| decision.event == "started").unwrap_or(0);
         let last = before[begun..].iter().rfind(|decision| decision.event == "warning");
@@ -396,7 +507,12 @@ fn tell(events: &[Event], aloud: bool) -> u32 {
             None
         });
         match down {
-            Some(down) => story.nobody_home_for(down),
+            Some((down, reboots)) => {
+                story.nobody_home_for(down);
+                if reboots {
+                    story.reboot();
+                }
+            }
             None => return told.0.stops,
         }
     }
