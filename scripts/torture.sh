@@ -20,7 +20,9 @@ if [ -z "$seed" ]; then
             cargo test --release --locked --quiet -p sattva-actors --test house storm -- --nocapture &
         waiting+=($!)
     done
-    for pid in "${waiting[@]}"; do wait "$pid"; done
+    bad=0
+    for pid in "${waiting[@]}"; do wait "$pid" || bad=1; done
+    [ $bad = 0 ] || exit 1
 fi
 export TORTURE_RUNS=$runs TORTURE_SEED=$seed TORTURE_PARALLEL=$parallel
 exec cargo test --locked --quiet --test torture -- --ignored --nocapture

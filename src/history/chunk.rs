@@ -146,8 +146,12 @@ impl Last {
     const NONE: Self =
         Self { point: Point { avg: 0, min: 0, max: 0, samples: Counts { known: 0, zero: 0, unknown: 0 } }, sum: 0 };
 
-    fn now(&mut self, point: Point) {
-        *self = Self { point, sum: Whole::of(&point).map_or(0, |whole| whole.sum) };
+    const fn whole(point: Point, whole: Whole) -> Self {
+        Self { point, sum: whole.sum }
+    }
+
+    const fn rough(point: Point) -> Self {
+        Self { point, sum: 0 }
     }
 }
 
@@ -169,10 +173,7 @@ impl Chunk {
         let mut last = Last::NONE;
         for alike in self.0[..known].chunk_by(|a, b| a == b) {
             match &alike[0] {
-                Some(point) => {
-                    encode_point(&mut bytes, point, &last);
-                    last.now(*point);
-                }
+                Some(point) => last = encode_point(&mut bytes, *point, &last),
                 None => bytes.push(NOTHING),
             }
             if alike.len() > 1 {
@@ -193,53 +194,64 @@ impl Chunk {
                 AGAIN => (*chunk.0.get(usize::checked_sub(place, 1)?)?, tag & !KIND),
                 NOTHING => (None, 1),
                 kind => {
-                    last.now(decode_point(&mut bytes, kind, tag & !KIND, &last)?);
+                    last = decode_point(&mut bytes, kind, tag & !KIND, &last)?;
                     (Some(last.point), 1)
                 }
             };
-            for _ in 0..often {
-                *chunk.0.get_mut(place)? = step;
-                place += 1;
-            }
+            place = chunk.put(place, step, often)?;
         }
         Some(chunk)
     }
-}
 
-fn encode_point(bytes: &mut Vec<u8>, point: &Point, last: &Last) {
-    let is_like = point.samples == last.point.samples;
-    let whole = Whole::of(point).map(|whole| Whole { sum: whole.sum.wrapping_sub(last.sum), ..whole });
-    match whole {
-        Some(Whole { below: below @ 0..8, above: above @ 0..8, sum }) if is_like => {
-            bytes.push(WHOLE | (below as u8) << 3 | above as u8);
-            write(bytes, &sum);
-        }
-        _ => {
-            let is_whole = if whole.is_some() { IS_WHOLE } else { 0 };
-            let is_counted = if is_like { 0 } else { IS_COUNTED };
-            bytes.push(POINT | is_whole | is_counted);
-            if !is_like {
-                write(bytes, &point.samples);
-            }
-            match whole {
-                Some(whole) => write(bytes, &whole),
-                None => write(bytes, &shape(point, &last.point)),
-            }
-        }
+    /// The same step so often from a place on; the place behind them. Nothing where there is no room.
+    fn put(&mut self, place: usize, step: Option<Point>, often: u8) -> Option<usize> {
+        let behind = place + usize::from(often);
+        self.0.get_mut(place..behind)?.fill(step);
+        Some(behind)
     }
 }
 
-fn decode_point(bytes: &mut &[u8], kind: u8, more: u8, last: &Last) -> Option<Point> {
-    let of_sum = |whole: Whole| Whole { sum: whole.sum.wrapping_add(last.sum), ..whole };
-    if kind == WHOLE {
-        let whole = Whole { below: u64::from(more >> 3), above: u64::from(more & 7), sum: read(bytes)? };
-        return of_sum(whole).point(last.point.samples);
+/// Writes a point, and answers with what the next one is told apart from.
+fn encode_point(bytes: &mut Vec<u8>, point: Point, last: &Last) -> Last {
+    let Some(whole) = Whole::of(&point) else {
+        encode_head(bytes, 0, &point, last);
+        write(bytes, &shape(&point, &last.point));
+        return Last::rough(point);
+    };
+    let told = Whole { sum: whole.sum.wrapping_sub(last.sum), ..whole };
+    if let Whole { below: below @ 0..8, above: above @ 0..8, sum } = told
+        && point.samples == last.point.samples
+    {
+        bytes.push(WHOLE | (below as u8) << 3 | above as u8);
+        write(bytes, &sum);
+    } else {
+        encode_head(bytes, IS_WHOLE, &point, last);
+        write(bytes, &told);
     }
-    let samples = if more & IS_COUNTED == 0 { last.point.samples } else { read(bytes)? };
-    if more & IS_WHOLE == 0 {
-        return Some(shaped(read(bytes)?, &last.point, samples));
+    Last::whole(point, whole)
+}
+
+/// What kind of point follows, and its counts where they are others than before.
+fn encode_head(bytes: &mut Vec<u8>, is_whole: u8, point: &Point, last: &Last) {
+    if point.samples == last.point.samples {
+        bytes.push(POINT | is_whole);
+    } else {
+        bytes.push(POINT | is_whole | IS_COUNTED);
+        write(bytes, &point.samples);
     }
-    of_sum(read(bytes)?).point(samples)
+}
+
+fn decode_point(bytes: &mut &[u8], kind: u8, more: u8, last: &Last) -> Option<Last> {
+    let samples = if kind == WHOLE || more & IS_COUNTED == 0 { last.point.samples } else { read(bytes)? };
+    let told = if kind == WHOLE {
+        Whole { below: u64::from(more >> 3), above: u64::from(more & 7), sum: read(bytes)? }
+    } else if more & IS_WHOLE != 0 {
+        read(bytes)?
+    } else {
+        return Some(Last::rough(shaped(read(bytes)?, &last.point, samples)));
+    };
+    let whole = Whole { sum: told.sum.wrapping_add(last.sum), ..told };
+    Some(Last::whole(whole.point(samples)?, whole))
 }
 
 /// As chunks were written before they had a version.
@@ -267,10 +279,7 @@ mod runs {
                 Run::Counted(often, shape, samples) => (often, Some(shaped(shape, &last, samples))),
             };
             last = step.unwrap_or(last);
-            for _ in 0..often {
-                *chunk.0.get_mut(place)? = step;
-                place += 1;
-            }
+            place = chunk.put(place, step, often)?;
         }
         Some(chunk)
     }

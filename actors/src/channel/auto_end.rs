@@ -49,7 +49,7 @@ impl Joins {
 pub struct Evidence {
     pub audience: Audience,
     pub joins: Joins,
-    /// So many listeners are known of at least, even where the whole count is not.
+    /// So many listeners are known of at least: no fewer than the whole count, and some even where that is not known.
     pub at_least: u32,
     /// The streamer itself says it is paused.
     pub paused: bool,
@@ -335,7 +335,7 @@ impl AutoEnd {
     /// Takes in what is known now; every input of a channel ends here.
     pub fn on_evidence(&mut self, now: Timestamp, evidence: Evidence, rules: Rules<'_>) -> Effects {
         let mut effects = Effects::new();
-        let somebody = evidence.at_least > 0 || matches!(evidence.audience, Audience::Known { listeners: 1.., .. });
+        let somebody = evidence.at_least > 0;
         self.kept_alive = self.kept_alive.and_then(|least| match evidence.audience {
             // Nothing was known yet since the operator's word: whoever joined may have come before it. And
             // who had joined before a second reporter's first word is no news.

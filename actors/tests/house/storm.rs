@@ -1,6 +1,7 @@
 //! Everything that can go wrong, at random: streamers fall silent, hide their counts, crash and disobey, operators
-//! interfere, the daemon is killed, its machine started anew, its disk fails, its channels panic, its rules change. What must hold is told by what is
-//! true of the streams, not by what the daemon knows. `STORM_SEEDS` raises the number of storms, `STORM_FROM` is the first seed.
+//! interfere, the daemon is killed, its machine started anew, its disk fails, its channels panic, its rules change.
+//! What must hold is told by what is true of the streams, not by what the daemon knows. `STORM_SEEDS` raises the
+//! number of storms, `STORM_FROM` is the first seed.
 
 use std::{collections::HashMap, panic, rc::Rc, time::Duration};
 
@@ -210,17 +211,16 @@ impl World {
     async fn operate(&mut self, stage: &Stage, s: usize, action: Action) {
         let channel = CHANNELS[s];
         let tried = stage.tries(channel, action).await;
+        if let Some(Err(_)) = tried {
+            return;
+        }
         self.sources[s].past.turns += 1;
         let (at, after) = (stage.time(), self.past_of(channel));
         let words = self.words.entry(channel).or_default();
-        let done = match tried {
-            Some(Ok(done)) => done,
-            Some(Err(_)) => return,
-            None => {
-                // Nobody knows whether it was done.
-                words.clear();
-                return;
-            }
+        let Some(Ok(done)) = tried else {
+            // Nobody knows whether it was done.
+            words.clear();
+            return;
         };
         match action {
             // What comes of it is no automatic's any more.

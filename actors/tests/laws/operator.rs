@@ -14,6 +14,22 @@ use crate::{
     subject::{Subject, is, says, secs, stops, warnings},
 };
 
+/// An empty stream in the middle of a stop, which its streamer may have said it obeys.
+fn told_to_stop(by_a_person: bool, acked: bool) -> Subject {
+    let mut jazz = Subject::default();
+    if by_a_person {
+        jazz.say(says(0));
+        jazz.operate(Action::Stop { force: false }).1.unwrap();
+    } else {
+        jazz.keep_saying(&says(0), secs(302));
+    }
+    let id = jazz.last_command().id;
+    if acked {
+        jazz.ack(&id, "radio", sattva_actors::protocol::Outcome::Ok);
+    }
+    jazz
+}
+
 proptest! {
     #![proptest_config(cases(64))]
 
@@ -203,15 +219,7 @@ proptest! {
     fn law_19_a_daemon_started_anew_to_decide_nothing_lets_go_of_what_it_had_decided_and_nobody_obeyed(
         off: bool, acked: bool, by_a_person: bool,
     ) {
-        let mut jazz = Subject::default();
-        if by_a_person {
-            jazz.say(says(0));
-            jazz.operate(Action::Stop { force: false }).1.unwrap();
-        } else {
-            jazz.keep_saying(&says(0), secs(302));
-        }
-        let id = jazz.last_command().id;
-        if acked { jazz.ack(&id, "radio", sattva_actors::protocol::Outcome::Ok); }
+        let mut jazz = told_to_stop(by_a_person, acked);
         jazz.policy = Policy { enabled: !off, dry_run: !off, ..Policy::default() };
         jazz.restart(secs(5), None);
         prop_assert_eq!(jazz.stream.auto_end().is_stopping(), acked || by_a_person);
@@ -249,15 +257,7 @@ proptest! {
 
     #[test]
     fn law_19_a_stop_is_withdrawn_once_its_source_may_not_be_told_to_stop(acked: bool, by_a_person: bool) {
-        let mut jazz = Subject::default();
-        if by_a_person {
-            jazz.say(says(0));
-            jazz.operate(Action::Stop { force: false }).1.unwrap();
-        } else {
-            jazz.keep_saying(&says(0), secs(302));
-        }
-        let id = jazz.last_command().id;
-        if acked { jazz.ack(&id, "radio", sattva_actors::protocol::Outcome::Ok); }
+        let mut jazz = told_to_stop(by_a_person, acked);
         let effects = jazz.say(says(0).untouchable());
         let withdrawn = effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Disabled });
         prop_assert_eq!(withdrawn, !acked && !by_a_person, "{:?}", effects);
