@@ -15,10 +15,10 @@ use crate::stage::{Stage, Story, Streamer, millis, secs, story};
 
 /// A log that panics at one line.
 #[derive(Clone, Copy)]
-pub struct Saboteur(&'static str);
+struct Saboteur(&'static str);
 
 /// What a channel writes after it has answered an operator, and when it first sees its stream.
-pub const ACTED: Saboteur = Saboteur("an operator acted");
+const ACTED: Saboteur = Saboteur("an operator acted");
 const SEEN: Saboteur = Saboteur("stream seen");
 
 impl Visit for Saboteur {
@@ -50,17 +50,17 @@ impl Subscriber for Saboteur {
     fn exit(&self, _: &Id) {}
 }
 
-/// Makes a channel panic while it answers an operator, whose wish changes nothing.
-pub async fn panics(stage: &Stage, channel: &str) {
+/// Makes a channel panic while it answers an operator, who wants what is so already. No other action is in its way.
+pub async fn panics(stage: &Stage, channel: &str, action: Action) {
+    let _log = tracing::subscriber::set_default(ACTED);
     let (reply, answer) = oneshot::channel();
     let channel = sattva_actors::identity::ChannelId::new(channel).unwrap();
-    stage.house.supervisor.send(Operate { channel, action: Action::Resume, by: None, reply }).await.unwrap();
+    stage.house.supervisor.send(Operate { channel, action, by: None, reply }).await.unwrap();
     assert!(answer.await.is_err(), "the channel was to panic");
 }
 
 #[test]
 fn a_channel_that_panics_is_made_anew_and_its_countdown_goes_on() {
-    let _log = tracing::subscriber::set_default(ACTED);
     story(async |stage| {
         let viewer = stage.viewer().await;
         let (jazz, rock) = (Streamer::new("radio-1", "jazz"), Streamer::new("radio-2", "rock"));
@@ -68,7 +68,7 @@ fn a_channel_that_panics_is_made_anew_and_its_countdown_goes_on() {
         let _rock = rock.keeps_reporting(stage);
         stage.until(secs(101)).await;
         drop(reporting);
-        panics(stage, "jazz").await;
+        panics(stage, "jazz", Action::Resume).await;
         // What it saved with its last breath gets to the disk.
         stage.pass(millis(100)).await;
         stage.disk.hold_up_reading();
@@ -90,11 +90,10 @@ fn a_channel_that_panics_is_made_anew_and_its_countdown_goes_on() {
 
 #[test]
 fn a_dead_channel_that_nobody_reports_for_is_found_when_its_evidence_expires() {
-    let _log = tracing::subscriber::set_default(ACTED);
     story(async |stage| {
         let radio = Streamer::new("radio-1", "jazz");
         radio.says(stage, 0).await;
-        panics(stage, "jazz").await;
+        panics(stage, "jazz", Action::Resume).await;
         assert!(stage.inspect("jazz").await.is_none());
         stage.pass(secs(17)).await;
         assert_eq!(stage.metric("sattva_channel_restarts_total"), 1.0);
@@ -104,13 +103,12 @@ fn a_dead_channel_that_nobody_reports_for_is_found_when_its_evidence_expires() {
 
 #[test]
 fn a_stop_that_was_delivered_before_the_panic_keeps_its_id_after_it() {
-    let _log = tracing::subscriber::set_default(ACTED);
     story(async |stage| {
         let radio = Streamer::new("radio-1", "jazz");
         let reporting = radio.keeps_reporting(stage);
         let (_, command) = radio.is_told_to_stop(stage).await;
         drop(reporting);
-        panics(stage, "jazz").await;
+        panics(stage, "jazz", Action::Resume).await;
         assert!(radio.reports(stage).await.busy);
         let _reporting = radio.keeps_reporting(stage);
         let (_, again) = radio.is_told_to_stop(stage).await;
@@ -135,7 +133,6 @@ fn a_report_that_killed_its_channel_is_not_answered_as_taken_in() {
 
 #[test]
 fn channels_that_keep_dying_end_the_daemon_with_a_code_of_its_own() {
-    let _log = tracing::subscriber::set_default(ACTED);
     let mut story = Story::new();
     let died = Rc::new(Cell::new(0));
     story.live(async |stage| {
@@ -145,7 +142,7 @@ fn channels_that_keep_dying_end_the_daemon_with_a_code_of_its_own() {
             while radio.reports(stage).await.busy {
                 stage.pass(millis(5)).await;
             }
-            panics(stage, "jazz").await;
+            panics(stage, "jazz", Action::Resume).await;
             died.set(died.get() + 1);
         }
         assert!(radio.reports(stage).await.busy);
