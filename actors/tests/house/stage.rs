@@ -63,11 +63,55 @@ pub const fn millis(n: u64) -> Duration {
 
 // ---- the disk ----
 
-/// Memory that survives the house, fails when told to, and can hold a commit up.
+/// Memory that survives the house, fails when told to, and can hold a commit up. It is slower than all else, so that
+/// a story that is told again goes as it did.
 #[derive(Clone, Default)]
 pub struct Disk {
     pub kept: MemoryStore,
     gate: Arc<Gate>,
+    rest: Arc<Rest>,
+}
+
+/// Whether nobody in the house has anything to do.
+#[derive(Default)]
+struct Rest {
+    now: Mutex<Now>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Now {
+    #[default]
+    Busy,
+    Resting,
+    /// The house is no more.
+    Over,
+}
+
+impl Rest {
+    fn set(&self, now: Now) {
+        let mut was = self.now.lock().unwrap();
+        if *was != Now::Over {
+            *was = now;
+        }
+        self.changed.notify_all();
+    }
+
+    /// What had not come about when the house ended has not come about at all.
+    fn wait(&self) -> Result<(), StoreError> {
+        let now = self.now.lock().unwrap();
+        let now = *self.changed.wait_while(now, |now| *now == Now::Busy).unwrap();
+        if now == Now::Over { Err(StoreError::Failed("killed".to_owned())) } else { Ok(()) }
+    }
+}
+
+/// Ends a house's rest, however the house ends.
+struct Last(Arc<Rest>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.set(Now::Over);
+    }
 }
 
 #[derive(Default)]
@@ -124,11 +168,13 @@ impl Gate {
 impl Store for Disk {
     fn commit(&mut self, group: &Group) -> Result<Committed, StoreError> {
         self.gate.pass(|event| group.decisions.iter().any(|(_, decision)| decision.event == event));
+        self.rest.wait()?;
         self.kept.commit(group)
     }
 
     fn record(&mut self, channel: &ChannelId) -> Result<Option<Vec<u8>>, StoreError> {
         self.gate.pass(|what| what == READING);
+        self.rest.wait()?;
         self.kept.record(channel)
     }
 
@@ -198,14 +244,23 @@ impl Story {
     /// One life of the daemon: a house built from what is on disk, until the end of `tell`, which is as
     /// sudden as kill -9.
     pub fn live<T>(&mut self, tell: impl AsyncFnOnce(&Stage) -> T) -> T {
-        let paused = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let rest = Arc::<Rest>::default();
+        self.disk.rest = Arc::clone(&rest);
+        let (begins, ends) = (Arc::clone(&rest), Arc::clone(&rest));
+        let paused = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.on_thread_park(move || begins.set(Now::Resting)).on_thread_unpark(move || ends.set(Now::Busy));
+            runtime.enable_all().start_paused(true).build().unwrap()
+        };
         let system = System::with_tokio_rt(paused);
+        let last = Last(rest);
         let told = system.block_on(async {
             let stage = self.build();
             let told = tell(&stage).await;
             self.past = stage.time();
             told
         });
+        drop(last);
         System::current().stop_with_code(0);
         // The first code counts: 0 unless the house had ended the process itself.
         self.exit_code = system.run_with_code().unwrap();
