@@ -301,6 +301,9 @@ impl ChannelActor {
         if self.stream.is_over() && self.retire_if_due(ctx, now) {
             return;
         }
+        for (source, id) in self.stream.hold_back(Self::moment(&self.policy, &self.world, self.fence, read)) {
+            self.take_back(Retract { source, id });
+        }
         if self.stream.has_stop_to_offer() && self.offer_at.is_none_or(|at| at <= now) {
             self.offer(read);
         }

@@ -155,6 +155,14 @@ impl Stop {
         self.offered = false;
     }
 
+    /// What waits for a streamer that has not heard of it, to be taken back until it is offered again.
+    pub fn hold_back(&mut self, channel: &ChannelId) -> Vec<(SourceId, String)> {
+        let waits = |i: &usize| self.offered && self.commands[*i].state == CommandState::Pending;
+        let waiting: Vec<usize> = (0..self.commands.len()).filter(waits).collect();
+        self.offered &= waiting.is_empty();
+        waiting.into_iter().map(|i| (self.commands[i].source.clone(), self.id(channel, i))).collect()
+    }
+
     pub fn delivered(&mut self, now: Timestamp, channel: &ChannelId, id: &str) -> bool {
         let Some(index) = (0..self.commands.len()).find(|i| self.id(channel, *i) == id) else { return false };
         let held = &mut self.commands[index];

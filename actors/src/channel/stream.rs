@@ -286,6 +286,17 @@ impl Stream {
         }
     }
 
+    /// What nobody may hear any more, because it is not known now that nobody listens.
+    pub fn hold_back(&mut self, m: Moment<'_>) -> Vec<(SourceId, String)> {
+        if !self.kept.auto_end.is_stopping() || self.audience(m) != Audience::Unknown {
+            return Vec::new();
+        }
+        match self.kept.stop.as_mut() {
+            Some(stop) if !stop.is_forced() => stop.hold_back(&self.id),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether a stop waits to be offered.
     pub fn has_stop_to_offer(&self) -> bool {
         self.kept.auto_end.is_stopping() && self.kept.stop.as_ref().is_some_and(|stop| stop.may_be_offered())

@@ -46,6 +46,33 @@ async fn deliveries(stage: &Stage, radio: &Streamer, time: Duration) -> Vec<(f64
 }
 
 #[test]
+fn a_stop_that_waits_for_its_streamer_is_held_back_while_its_count_is_hidden() {
+    story(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        let reporting = radio.keeps_reporting(stage);
+        stage.until(millis(300_500)).await;
+        assert_eq!(stage.auto_end("jazz").await, "stopping");
+        drop(reporting);
+        radio.listeners.set(None);
+        radio.reports(stage).await;
+        assert_eq!(radio.asks(stage, secs(5)).await, [], "it may not be told to stop when it hides its count");
+        radio.listeners.set(Some(0));
+        radio.reports(stage).await;
+        assert_eq!(radio.asks(stage, Duration::ZERO).await.len(), 1, "and is told when nobody is there");
+        // Nor is one that has fallen silent, until it speaks.
+        let rock = Streamer::new("radio-2", "rock");
+        let reporting = rock.keeps_reporting(stage);
+        stage.pass(millis(300_500)).await;
+        assert_eq!(stage.auto_end("rock").await, "stopping");
+        drop(reporting);
+        stage.pass(secs(20)).await;
+        assert_eq!(rock.asks(stage, Duration::ZERO).await, [], "a silent one may have listeners");
+        rock.reports(stage).await;
+        assert_eq!(rock.asks(stage, Duration::ZERO).await.len(), 1);
+    });
+}
+
+#[test]
 fn a_command_is_delivered_at_0_2_5_10_and_20_seconds_under_one_id() {
     story(async |stage| {
         let radio = Streamer::new("radio-1", "jazz");
