@@ -717,7 +717,7 @@ impl AutoEnd {
                 f.remaining = f.remaining.saturating_add(by);
                 f.extra = f.extra.saturating_add(by);
                 f.warned = None;
-                f.if_nobody_joined = f.if_nobody_joined.map(|deadline| deadline.plus(by));
+                f.if_nobody_joined = f.if_nobody_joined.map(|deadline| deadline.max(now).plus(by));
                 effects.push(Effect::Frozen { remaining: f.remaining });
             }
             _ => return Err(Refusal::NothingToExtend),

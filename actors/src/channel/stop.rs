@@ -37,6 +37,9 @@ pub struct Stop {
     /// Handed out for delivery by this process.
     #[serde(skip)]
     offered: bool,
+    /// Taken back until it is offered again.
+    #[serde(skip)]
+    held_back: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,7 +109,17 @@ impl Stop {
             acked_at: None,
         });
         let commands = commands.collect();
-        Self { generation, fence, reason, force, decided_at: now, commands, awaits_disk: true, offered: false }
+        Self {
+            generation,
+            fence,
+            reason,
+            force,
+            decided_at: now,
+            commands,
+            awaits_disk: true,
+            offered: false,
+            held_back: false,
+        }
     }
 
     fn id(&self, channel: &ChannelId, index: usize) -> String {
@@ -140,6 +153,7 @@ impl Stop {
         if std::mem::replace(&mut self.offered, true) {
             return Vec::new();
         }
+        self.held_back = false;
         (0..self.commands.len())
             .filter(|i| matches!(self.commands[*i].state, CommandState::Pending | CommandState::Delivered))
             .filter(|i| {
@@ -155,12 +169,16 @@ impl Stop {
         self.offered = false;
     }
 
-    /// What waits for a streamer that has not heard of it, to be taken back until it is offered again.
+    /// What may wait for a streamer that has not heard of it, to be taken back until it is offered again. The channel
+    /// that had it before this one, and broke, may have offered it too.
     pub fn hold_back(&mut self, channel: &ChannelId) -> Vec<(SourceId, String)> {
-        let waits = |i: &usize| self.offered && self.commands[*i].state == CommandState::Pending;
-        let waiting: Vec<usize> = (0..self.commands.len()).filter(waits).collect();
+        if std::mem::replace(&mut self.held_back, true) {
+            return Vec::new();
+        }
+        let waiting = (0..self.commands.len()).filter(|i| self.commands[*i].state == CommandState::Pending);
+        let waiting: Vec<_> = waiting.map(|i| (self.commands[i].source.clone(), self.id(channel, i))).collect();
         self.offered &= waiting.is_empty();
-        waiting.into_iter().map(|i| (self.commands[i].source.clone(), self.id(channel, i))).collect()
+        waiting
     }
 
     pub fn delivered(&mut self, now: Timestamp, channel: &ChannelId, id: &str) -> bool {

@@ -5,11 +5,14 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use actix::{Actor, Context, Handler};
 use sattva_actors::{
     identity::ChannelId,
-    protocol::{Batch, Instruction, Outcome, RegisterOutlet, SourcePattern, StopCommand, Tally},
+    protocol::{Action, Batch, Instruction, Outcome, RegisterOutlet, SourcePattern, StopCommand, Tally},
 };
 use tokio::time::Instant;
 
-use crate::stage::{Stage, Story, Streamer, millis, rules, secs, story};
+use crate::{
+    dying_channel::panics,
+    stage::{Stage, Story, Streamer, millis, rules, secs, story},
+};
 
 /// An adapter that notes what it is to execute.
 #[derive(Default)]
@@ -69,6 +72,25 @@ fn a_stop_that_waits_for_its_streamer_is_held_back_while_its_count_is_hidden() {
         assert_eq!(rock.asks(stage, Duration::ZERO).await, [], "a silent one may have listeners");
         rock.reports(stage).await;
         assert_eq!(rock.asks(stage, Duration::ZERO).await.len(), 1);
+    });
+}
+
+#[test]
+fn a_stop_that_a_channel_offered_before_it_broke_is_held_back_too() {
+    story(async |stage| {
+        let radio = Streamer::new("radio-1", "jazz");
+        let reporting = radio.keeps_reporting(stage);
+        stage.until(millis(300_500)).await;
+        drop(reporting);
+        panics(stage, "jazz", Action::Resume).await;
+        radio.listeners.set(None);
+        while radio.reports(stage).await.busy {
+            stage.pass(millis(5)).await;
+        }
+        assert_eq!(radio.asks(stage, secs(5)).await, [], "it may not be told to stop when it hides its count");
+        radio.listeners.set(Some(0));
+        radio.reports(stage).await;
+        assert_eq!(radio.asks(stage, Duration::ZERO).await.len(), 1, "and is told when nobody is there");
     });
 }
 

@@ -5,7 +5,7 @@ use sattva_actors::{
     wire::{StreamStatus, Why},
 };
 
-use crate::stage::{Streamer, secs, story};
+use crate::stage::{Story, Streamer, secs, story};
 
 #[test]
 fn a_pause_holds_until_it_is_resumed_and_then_the_whole_time_runs() {
@@ -42,6 +42,26 @@ fn a_pause_ends_with_its_session() {
         radio.begins_anew("s2");
         radio.says(stage, 0).await;
         assert!(stage.auto_end("jazz").await.starts_with("counting"));
+    });
+}
+
+#[test]
+fn an_extension_counts_from_now_where_the_end_has_gone_by_unseen() {
+    let mut story = Story::new();
+    let radio = Streamer::new("radio-1", "jazz");
+    story.live(async |stage| {
+        let _reporting = radio.keeps_reporting(stage);
+        stage.until(secs(100)).await;
+    });
+    story.live(async |stage| {
+        radio.listeners.set(None);
+        let _reporting = radio.keeps_reporting(stage);
+        stage.until(secs(1000)).await;
+        stage.operate("jazz", Action::Extend(secs(100))).await.unwrap();
+        // Nobody has joined since: it would have ended at 300 s.
+        radio.listeners.set(Some(0));
+        let (at, _) = radio.is_told_to_stop(stage).await;
+        assert!(at >= secs(1100) && at <= secs(1102), "stopped at {at:?}");
     });
 }
 
