@@ -301,8 +301,8 @@ impl ChannelActor {
         if self.stream.is_over() && self.retire_if_due(ctx, now) {
             return;
         }
-        for (source, id) in self.stream.hold_back(Self::moment(&self.policy, &self.world, self.fence, read)) {
-            self.take_back(Retract { source, id });
+        for retract in self.stream.hold_back(Self::moment(&self.policy, &self.world, self.fence, read)) {
+            self.take_back(retract);
         }
         if self.stream.has_stop_to_offer() && self.offer_at.is_none_or(|at| at <= now) {
             self.offer(read);
@@ -429,7 +429,7 @@ impl ChannelActor {
         }
         self.world.metrics.stop_command(fate, settled.len());
         for (source, id) in settled {
-            self.take_back(Retract { source, id });
+            self.take_back(Retract { source, id, leaves_outlet: false });
         }
     }
 
@@ -746,7 +746,7 @@ impl Handler<Acked> for ChannelActor {
         });
         if taken {
             self.world.metrics.stop_command(CommandFate::Acked, 1);
-            self.take_back(Retract { source, id: ack.id });
+            self.take_back(Retract { source, id: ack.id, leaves_outlet: false });
         }
     }
 }

@@ -287,12 +287,14 @@ impl Outcome {
 #[rtype(result = "()")]
 pub struct Offer(pub StopCommand);
 
-/// A command is settled or no longer wanted: deliver it no more.
+/// A command is settled or not wanted now: deliver it no more, unless it is offered again.
 #[derive(Clone, Debug, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub struct Retract {
     pub source: SourceId,
     pub id: String,
+    /// An outlet that has it may go on, for it looks for itself who listens.
+    pub leaves_outlet: bool,
 }
 
 /// A streamer asks for its commands, and may wait for one.

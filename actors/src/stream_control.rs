@@ -231,7 +231,7 @@ impl Handler<Retract> for StreamControl {
     fn handle(&mut self, retract: Retract, ctx: &mut Self::Context) {
         self.outbox.remove(&retract.source, &retract.id);
         self.refresh();
-        if let Some(outlet) = self.outlet_of(&retract.source) {
+        if let Some(outlet) = self.outlet_of(&retract.source).filter(|_| !retract.leaves_outlet) {
             // Also where it is settled: an adapter that never heard of the outcome has nothing left to do.
             let told = instruct(outlet, Instruction::Retract(retract)).into_actor(self);
             ctx.spawn(told.map(|_, _, _| ()));

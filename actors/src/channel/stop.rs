@@ -11,7 +11,7 @@ use super::{auto_end::Reason, evidence::Evidences, policy::STOP_VALIDITY};
 use crate::{
     clock::{Now, Timestamp},
     identity::{ChannelId, SessionId, SourceId},
-    protocol::{Ack, CommandView, OnlyIf, Outcome, StopCommand, StopReason},
+    protocol::{Ack, CommandView, OnlyIf, Outcome, Retract, StopCommand, StopReason},
 };
 
 /// Tells apart the lives of a channel, in each of which its stops are numbered anew.
@@ -169,16 +169,23 @@ impl Stop {
         self.offered = false;
     }
 
-    /// What may wait for a streamer that has not heard of it, to be taken back until it is offered again. The channel
-    /// that had it before this one, and broke, may have offered it too.
-    pub fn hold_back(&mut self, channel: &ChannelId) -> Vec<(SourceId, String)> {
+    /// What may wait for its streamer, for the first time or again, to be taken back until it is offered again. The
+    /// channel that had it before this one, and broke, may have offered it too.
+    pub fn hold_back(&mut self, channel: &ChannelId) -> Vec<Retract> {
         if std::mem::replace(&mut self.held_back, true) {
             return Vec::new();
         }
-        let waiting = (0..self.commands.len()).filter(|i| self.commands[*i].state == CommandState::Pending);
-        let waiting: Vec<_> = waiting.map(|i| (self.commands[i].source.clone(), self.id(channel, i))).collect();
-        self.offered &= waiting.is_empty();
-        waiting
+        self.offered = false;
+        let retract = |index: usize| {
+            let held = &self.commands[index];
+            let delivered = match held.state {
+                CommandState::Pending => false,
+                CommandState::Delivered => true,
+                _ => return None,
+            };
+            Some(Retract { source: held.source.clone(), id: self.id(channel, index), leaves_outlet: delivered })
+        };
+        (0..self.commands.len()).filter_map(retract).collect()
     }
 
     pub fn delivered(&mut self, now: Timestamp, channel: &ChannelId, id: &str) -> bool {

@@ -14,7 +14,8 @@ use crate::{
     clock::{Now, Stamp, Timestamp, WallTime},
     identity::{ChannelId, SourceId},
     protocol::{
-        Ack, Action, ActionError, Inspection, KnownSession, QueueOps, Report, ReporterView, Status, StopCommand,
+        Ack, Action, ActionError, Inspection, KnownSession, QueueOps, Report, ReporterView, Retract, Status,
+        StopCommand,
     },
     wire::{AutoEndState, StreamState, StreamStatus, Why},
 };
@@ -287,7 +288,7 @@ impl Stream {
     }
 
     /// What nobody may hear any more, because it is not known now that nobody listens.
-    pub fn hold_back(&mut self, m: Moment<'_>) -> Vec<(SourceId, String)> {
+    pub fn hold_back(&mut self, m: Moment<'_>) -> Vec<Retract> {
         if !self.kept.auto_end.is_stopping() || self.audience(m) != Audience::Unknown {
             return Vec::new();
         }

@@ -70,7 +70,7 @@ fn offer(id: &str) -> Offer {
 }
 
 fn retract(id: &str) -> Retract {
-    Retract { source: SourceId::new(SOURCE).unwrap(), id: id.into() }
+    Retract { source: SourceId::new(SOURCE).unwrap(), id: id.into(), leaves_outlet: false }
 }
 
 /// What the adapter was told, and what lets it begin.
@@ -143,7 +143,7 @@ async fn a_streamer_that_collects_gets_nothing_that_was_taken_back() {
     let mut offered = offer("a");
     offered.0.source = radio.clone();
     control.send(offered).await.unwrap();
-    control.send(Retract { source: radio.clone(), id: "a".into() }).await.unwrap();
+    control.send(Retract { source: radio.clone(), id: "a".into(), leaves_outlet: false }).await.unwrap();
     let (reply, answer) = oneshot::channel();
     control.send(Collect { source: radio, only: None, wait: Duration::ZERO, reply }).await.unwrap();
     assert_eq!(answer.await.unwrap(), []);

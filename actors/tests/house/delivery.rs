@@ -62,7 +62,14 @@ fn a_stop_that_waits_for_its_streamer_is_held_back_while_its_count_is_hidden() {
         radio.listeners.set(Some(0));
         radio.reports(stage).await;
         assert_eq!(radio.asks(stage, Duration::ZERO).await.len(), 1, "and is told when nobody is there");
-        // Nor is one that has fallen silent, until it speaks.
+        // What it may not have got is not delivered again either.
+        radio.listeners.set(None);
+        radio.reports(stage).await;
+        assert_eq!(radio.asks(stage, secs(3)).await, [], "it is due again after 2 s, but not while it hides its count");
+        radio.listeners.set(Some(0));
+        radio.reports(stage).await;
+        assert_eq!(radio.asks(stage, Duration::ZERO).await.len(), 1);
+        // Nor is one told that has fallen silent, until it speaks.
         let rock = Streamer::new("radio-2", "rock");
         let reporting = rock.keeps_reporting(stage);
         stage.pass(millis(300_500)).await;
