@@ -116,6 +116,8 @@ struct Source {
     silent_until: Duration,
     /// It has vanished, and is back then.
     away_until: Option<Duration>,
+    /// Because it was told to stop.
+    obeyed: bool,
     /// What its last report that was answered said.
     told: Option<u32>,
     told_joins: u64,
@@ -179,6 +181,7 @@ impl World {
             next_report: millis(700 * n as u64),
             silent_until: Duration::ZERO,
             away_until: None,
+            obeyed: false,
             told: None,
             told_joins: 0,
             past: Past::default(),
@@ -263,7 +266,7 @@ impl World {
         source.radio.listeners.set((!source.hides).then_some(0));
         (source.told, source.told_joins) = (None, 0);
         source.past.lives += 1;
-        source.away_until = None;
+        (source.away_until, source.obeyed) = (None, false);
         source.next_report = at;
     }
 
@@ -333,12 +336,12 @@ impl World {
                 while radio.reports(stage).await.busy {
                     stage.pass(millis(50)).await;
                 }
-                self.sources[s].past.lives += 1;
-                self.sources[s].away_until = Some(stage.time() + secs(7));
-                // A stream we stopped leaves nothing to its next session.
+                let source = &mut self.sources[s];
+                source.past.lives += 1;
+                (source.away_until, source.obeyed) = (Some(stage.time() + secs(7)), true);
+                // A stream we stopped leaves nothing to its next session; a source that crashed does.
                 let others: Vec<usize> = self.of_channel(CHANNELS[s]).collect();
-                let all_gone = others.iter().all(|o| self.sources[*o].away_until.is_some());
-                if all_gone {
+                if others.iter().all(|o| self.sources[*o].obeyed) {
                     others.into_iter().for_each(|o| self.heard_at[o] = at);
                 }
             }
@@ -454,7 +457,10 @@ impl World {
         }
         // No operator forbids it any more: nothing is paused, and somebody has come and gone again.
         for channel in CHANNELS {
-            while let None | Some(Err(ActionError::Busy)) = stage.tries(channel, Action::Resume).await {
+            // One that broke, or whose stream is away, is there again with the next report.
+            while let None | Some(Err(ActionError::Busy | ActionError::NoSuchChannel)) =
+                stage.tries(channel, Action::Resume).await
+            {
                 self.pass(stage, secs(1)).await;
             }
         }
