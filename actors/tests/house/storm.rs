@@ -120,6 +120,8 @@ struct Source {
     obeyed: bool,
     /// What its last report that was answered said.
     told: Option<u32>,
+    /// This life of the daemon has been told of this session.
+    is_known: bool,
     told_joins: u64,
     past: Past,
 }
@@ -183,6 +185,7 @@ impl World {
             away_until: None,
             obeyed: false,
             told: None,
+            is_known: false,
             told_joins: 0,
             past: Past::default(),
         };
@@ -225,6 +228,7 @@ impl World {
         }
         self.sources[s].past.turns += 1;
         let (at, after) = (stage.time(), self.past_of(channel));
+        let is_meant = self.of_channel(channel).all(|s| self.sources[s].is_known);
         let words = self.words.entry(channel).or_default();
         let Some(Ok(done)) = tried else {
             // Nobody knows whether it was done.
@@ -238,8 +242,8 @@ impl World {
             Action::Pause | Action::Cancel | Action::Extend(_) => {
                 let by = if let Action::Extend(by) = action { by } else { Duration::ZERO };
                 self.extended += by.as_secs();
-                // What was not written may be forgotten.
-                if done.durable && !self.disk_fails {
+                // What was not written may be forgotten, and what is said of a session that is over, ends with it.
+                if done.durable && !self.disk_fails && is_meant {
                     words.push(Word { said: action, after, until: at + by });
                 }
             }
@@ -266,7 +270,7 @@ impl World {
         source.radio.listeners.set((!source.hides).then_some(0));
         (source.told, source.told_joins) = (None, 0);
         source.past.lives += 1;
-        (source.away_until, source.obeyed) = (None, false);
+        (source.away_until, source.obeyed, source.is_known) = (None, false, false);
         source.next_report = at;
     }
 
@@ -296,6 +300,7 @@ impl World {
         self.tells(s, at, answer.volatile || self.disk_fails || stage.health.failure().is_some());
         let source = &mut self.sources[s];
         source.told = radio.listeners.get();
+        source.is_known = true;
         source.next_report = stage.time() + radio.every.get();
         for command in radio.asks(stage, Duration::ZERO).await {
             self.hear(stage, s, &command).await;
@@ -422,6 +427,7 @@ impl World {
             }
             Event::Operate(s, action) => self.operate(stage, s, action).await,
             Event::Kill(s, down, reboots) => {
+                self.sources.iter_mut().for_each(|source| source.is_known = false);
                 if let Some(s) = s.filter(|s| self.sources[*s].away_until.is_none()) {
                     let answer = self.sources[s].radio.sends(stage);
                     self.tells(s, at, true);
