@@ -116,7 +116,10 @@ async fn a_stop_taken_back_while_the_server_is_looked_at_kills_nothing() {
     let before = studio.looks.get();
     outlet.send(Instruction::Execute(stop.clone())).await.unwrap();
     wait_for("the look before the kill", || async { (studio.looks.get() > before).then_some(()) }).await;
-    outlet.send(Instruction::Retract(Retract { source: stop.source.clone(), id: stop.id.clone() })).await.unwrap();
+    outlet
+        .send(Instruction::Retract(Retract { source: stop.source.clone(), id: stop.id.clone(), leaves_outlet: false }))
+        .await
+        .unwrap();
     studio.holds.set(false);
     stays("nothing is killed", Duration::from_secs(2), || async { studio.kills.get() == 0 }).await;
 
