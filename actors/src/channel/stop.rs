@@ -40,6 +40,9 @@ pub struct Stop {
     /// Taken back until it is offered again.
     #[serde(skip)]
     held_back: bool,
+    /// Offered at least once by this process, whatever was taken back since.
+    #[serde(skip)]
+    was_offered: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +122,7 @@ impl Stop {
             awaits_disk: true,
             offered: false,
             held_back: false,
+            was_offered: false,
         }
     }
 
@@ -153,7 +157,7 @@ impl Stop {
         if std::mem::replace(&mut self.offered, true) {
             return Vec::new();
         }
-        self.held_back = false;
+        (self.held_back, self.was_offered) = (false, true);
         (0..self.commands.len())
             .filter(|i| matches!(self.commands[*i].state, CommandState::Pending | CommandState::Delivered))
             .filter(|i| {
@@ -249,7 +253,7 @@ impl Stop {
 
     /// No streamer and no adapter was ever offered it, by this process or the one before.
     pub fn reached_nobody(&self) -> bool {
-        !self.offered && self.commands.iter().all(|c| c.state == CommandState::Pending)
+        !self.was_offered && self.commands.iter().all(|c| c.state == CommandState::Pending)
     }
 
     pub fn on_disk(&mut self, generation: u32) {
