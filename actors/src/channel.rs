@@ -301,9 +301,8 @@ impl ChannelActor {
         if self.stream.is_over() && self.retire_if_due(ctx, now) {
             return;
         }
-        for retract in self.stream.hold_back(Self::moment(&self.policy, &self.world, self.fence, read)) {
-            self.take_back(retract);
-        }
+        let in_doubt = self.stream.hold_back(Self::moment(&self.policy, &self.world, self.fence, read));
+        in_doubt.into_iter().for_each(|retract| self.take_back(retract));
         if self.stream.has_stop_to_offer() && self.offer_at.is_none_or(|at| at <= now) {
             self.offer(read);
         }
@@ -428,9 +427,7 @@ impl ChannelActor {
             stop.spans(&id, now.at, fate.as_str()).into_iter().for_each(|span| traces.note(span));
         }
         self.world.metrics.stop_command(fate, settled.len());
-        for (source, id) in settled {
-            self.take_back(Retract { source, id, leaves_outlet: false });
-        }
+        settled.into_iter().for_each(|retract| self.take_back(retract));
     }
 
     fn take_back(&self, retract: Retract) {

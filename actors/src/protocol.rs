@@ -293,7 +293,7 @@ pub struct Offer(pub StopCommand);
 pub struct Retract {
     pub source: SourceId,
     pub id: String,
-    /// An outlet that has it may go on, for it looks for itself who listens.
+    /// An outlet that has it keeps it, and gets it again.
     pub leaves_outlet: bool,
 }
 

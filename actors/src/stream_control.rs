@@ -229,13 +229,14 @@ impl Handler<Retract> for StreamControl {
     type Result = ();
 
     fn handle(&mut self, retract: Retract, ctx: &mut Self::Context) {
-        if retract.leaves_outlet && self.outlet_of(&retract.source).is_some() {
+        let outlet = self.outlet_of(&retract.source).cloned();
+        if retract.leaves_outlet && outlet.is_some() {
             // An adapter that has killed needs the redeliveries to kill again what came back.
             return;
         }
         self.outbox.remove(&retract.source, &retract.id);
         self.refresh();
-        if let Some(outlet) = self.outlet_of(&retract.source) {
+        if let Some(outlet) = &outlet {
             // Also where it is settled: an adapter that never heard of the outcome has nothing left to do.
             let told = instruct(outlet, Instruction::Retract(retract)).into_actor(self);
             ctx.spawn(told.map(|_, _, _| ()));

@@ -34,15 +34,21 @@ pub struct Stop {
     /// Not on disk yet: nobody may hear of it.
     #[serde(skip)]
     awaits_disk: bool,
-    /// Handed out for delivery by this process.
     #[serde(skip)]
-    offered: bool,
-    /// Taken back until it is offered again.
+    handout: Handout,
+    /// It was out before it was held back.
     #[serde(skip)]
-    held_back: bool,
-    /// Offered at least once by this process, whatever was taken back since.
-    #[serde(skip)]
-    was_offered: bool,
+    was_out: bool,
+}
+
+/// Whether this process has handed it out for delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Handout {
+    #[default]
+    Waits,
+    Out,
+    /// Until it is offered again.
+    HeldBack,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,9 +126,8 @@ impl Stop {
             decided_at: now,
             commands,
             awaits_disk: true,
-            offered: false,
-            held_back: false,
-            was_offered: false,
+            handout: Handout::Waits,
+            was_out: false,
         }
     }
 
@@ -154,10 +159,9 @@ impl Stop {
     /// The commands that may be delivered from now on; nothing if they already are. A session that has
     /// ended since the decision needs none.
     pub fn offer(&mut self, channel: &ChannelId, evidences: &Evidences) -> Vec<StopCommand> {
-        if std::mem::replace(&mut self.offered, true) {
+        if std::mem::replace(&mut self.handout, Handout::Out) == Handout::Out {
             return Vec::new();
         }
-        (self.held_back, self.was_offered) = (false, true);
         (0..self.commands.len())
             .filter(|i| matches!(self.commands[*i].state, CommandState::Pending | CommandState::Delivered))
             .filter(|i| {
@@ -170,26 +174,27 @@ impl Stop {
 
     /// The way to the streamers was full: it is offered again.
     pub fn offer_again(&mut self) {
-        self.offered = false;
+        self.handout = Handout::Waits;
     }
 
     /// What may wait for its streamer, for the first time or again, to be taken back until it is offered again. The
     /// channel that had it before this one, and broke, may have offered it too.
     pub fn hold_back(&mut self, channel: &ChannelId) -> Vec<Retract> {
-        if std::mem::replace(&mut self.held_back, true) {
-            return Vec::new();
+        match std::mem::replace(&mut self.handout, Handout::HeldBack) {
+            Handout::HeldBack => return Vec::new(),
+            Handout::Out => self.was_out = true,
+            Handout::Waits => {}
         }
-        self.offered = false;
-        let retract = |index: usize| {
-            let held = &self.commands[index];
-            let delivered = match held.state {
-                CommandState::Pending => false,
-                CommandState::Delivered => true,
-                _ => return None,
-            };
-            Some(Retract { source: held.source.clone(), id: self.id(channel, index), leaves_outlet: delivered })
+        let retract = |index: usize| match self.commands[index].state {
+            CommandState::Pending => Some(self.retract(channel, index, false)),
+            CommandState::Delivered => Some(self.retract(channel, index, true)),
+            _ => None,
         };
         (0..self.commands.len()).filter_map(retract).collect()
+    }
+
+    fn retract(&self, channel: &ChannelId, index: usize, leaves_outlet: bool) -> Retract {
+        Retract { source: self.commands[index].source.clone(), id: self.id(channel, index), leaves_outlet }
     }
 
     pub fn delivered(&mut self, now: Timestamp, channel: &ChannelId, id: &str) -> bool {
@@ -225,25 +230,25 @@ impl Stop {
         }
     }
 
-    fn settle(&mut self, channel: &ChannelId, as_state: CommandState) -> Vec<(SourceId, String)> {
+    fn settle(&mut self, channel: &ChannelId, as_state: CommandState) -> Vec<Retract> {
         let open: Vec<usize> = (0..self.commands.len()).filter(|i| self.commands[*i].state.is_open()).collect();
-        let ids = open.iter().map(|i| (self.commands[*i].source.clone(), self.id(channel, *i))).collect();
+        let settled = open.iter().map(|i| self.retract(channel, *i, false)).collect();
         for index in open {
             self.commands[index].state = as_state;
         }
-        ids
+        settled
     }
 
     /// The stream is gone. Answers with what need not be delivered any more, as all of these do.
-    pub fn confirm(&mut self, channel: &ChannelId) -> Vec<(SourceId, String)> {
+    pub fn confirm(&mut self, channel: &ChannelId) -> Vec<Retract> {
         self.settle(channel, CommandState::Confirmed)
     }
 
-    pub fn withdraw(&mut self, channel: &ChannelId) -> Vec<(SourceId, String)> {
+    pub fn withdraw(&mut self, channel: &ChannelId) -> Vec<Retract> {
         self.settle(channel, CommandState::Withdrawn)
     }
 
-    pub fn fail(&mut self, channel: &ChannelId) -> Vec<(SourceId, String)> {
+    pub fn fail(&mut self, channel: &ChannelId) -> Vec<Retract> {
         self.settle(channel, CommandState::Failed)
     }
 
@@ -253,7 +258,7 @@ impl Stop {
 
     /// No streamer and no adapter was ever offered it, by this process or the one before.
     pub fn reached_nobody(&self) -> bool {
-        !self.was_offered && self.commands.iter().all(|c| c.state == CommandState::Pending)
+        self.handout != Handout::Out && !self.was_out && self.commands.iter().all(|c| c.state == CommandState::Pending)
     }
 
     pub fn on_disk(&mut self, generation: u32) {
@@ -263,7 +268,7 @@ impl Stop {
     }
 
     pub fn may_be_offered(&self) -> bool {
-        !self.awaits_disk && !self.offered
+        !self.awaits_disk && self.handout != Handout::Out
     }
 
     /// Moves it onto another boot's clock, on which it cannot have been decided later than now.

@@ -48,14 +48,19 @@ async fn deliveries(stage: &Stage, radio: &Streamer, time: Duration) -> Vec<(f64
     delivered.into_iter().map(|(at, command)| (tenths(at), command)).collect()
 }
 
+/// A streamer whose stop has been decided, and which has not asked for it; it reports no more by itself.
+async fn about_to_be_stopped(stage: &Stage, source: &str, channel: &str) -> Rc<Streamer> {
+    let radio = Streamer::new(source, channel);
+    let _reporting = radio.keeps_reporting(stage);
+    stage.pass(millis(300_500)).await;
+    assert_eq!(stage.auto_end(channel).await, "stopping");
+    radio
+}
+
 #[test]
 fn a_stop_that_waits_for_its_streamer_is_held_back_while_its_count_is_hidden() {
     story(async |stage| {
-        let radio = Streamer::new("radio-1", "jazz");
-        let reporting = radio.keeps_reporting(stage);
-        stage.until(millis(300_500)).await;
-        assert_eq!(stage.auto_end("jazz").await, "stopping");
-        drop(reporting);
+        let radio = about_to_be_stopped(stage, "radio-1", "jazz").await;
         radio.listeners.set(None);
         radio.reports(stage).await;
         assert_eq!(radio.asks(stage, secs(5)).await, [], "it may not be told to stop when it hides its count");
@@ -70,11 +75,7 @@ fn a_stop_that_waits_for_its_streamer_is_held_back_while_its_count_is_hidden() {
         radio.reports(stage).await;
         assert_eq!(radio.asks(stage, Duration::ZERO).await.len(), 1);
         // Nor is one told that has fallen silent, until it speaks.
-        let rock = Streamer::new("radio-2", "rock");
-        let reporting = rock.keeps_reporting(stage);
-        stage.pass(millis(300_500)).await;
-        assert_eq!(stage.auto_end("rock").await, "stopping");
-        drop(reporting);
+        let rock = about_to_be_stopped(stage, "radio-2", "rock").await;
         stage.pass(secs(20)).await;
         assert_eq!(rock.asks(stage, Duration::ZERO).await, [], "a silent one may have listeners");
         rock.reports(stage).await;
@@ -85,10 +86,7 @@ fn a_stop_that_waits_for_its_streamer_is_held_back_while_its_count_is_hidden() {
 #[test]
 fn a_stop_that_a_channel_offered_before_it_broke_is_held_back_too() {
     story(async |stage| {
-        let radio = Streamer::new("radio-1", "jazz");
-        let reporting = radio.keeps_reporting(stage);
-        stage.until(millis(300_500)).await;
-        drop(reporting);
+        let radio = about_to_be_stopped(stage, "radio-1", "jazz").await;
         panics(stage, "jazz", Action::Resume).await;
         radio.listeners.set(None);
         while radio.reports(stage).await.busy {
