@@ -163,7 +163,7 @@ impl Webhooks {
         for sources in patterns(webhook) {
             let outlet = hook.map(|hook| hook.clone().recipient());
             let owner = format!("webhook:{}", webhook.name);
-            told &= self.house.control.try_send(RegisterOutlet { owner, sources, outlet }).is_ok();
+            told &= self.house.control.try_send(RegisterOutlet { owner, sources, outlet, looks_first: false }).is_ok();
         }
         told
     }

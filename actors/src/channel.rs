@@ -204,6 +204,8 @@ pub struct ChannelActor {
     unsaved: Option<Box<Save>>,
     /// When the stop is offered, for the first time after a takeover, or again where the way to the streamers was full.
     offer_at: Option<Timestamp>,
+    /// Shared by what is being taken back and waits for room.
+    taking_back: Rc<()>,
 }
 
 impl ChannelActor {
@@ -231,6 +233,7 @@ impl ChannelActor {
             pinned_zero,
             unsaved: None,
             offer_at,
+            taking_back: Rc::default(),
         }
     }
 
@@ -301,7 +304,11 @@ impl ChannelActor {
         if self.stream.is_over() && self.retire_if_due(ctx, now) {
             return;
         }
-        let in_doubt = self.stream.hold_back(Self::moment(&self.policy, &self.world, self.fence, read));
+        let m = Self::moment(&self.policy, &self.world, self.fence, read);
+        let in_doubt = self.stream.hold_back(m);
+        if !in_doubt.is_empty() {
+            tracing::info!(channel_id = %self.stream.id, because = %self.stream.explain(m), "a stop does not go on while the count is unknown");
+        }
         in_doubt.into_iter().for_each(|retract| self.take_back(retract));
         if self.stream.has_stop_to_offer() && self.offer_at.is_none_or(|at| at <= now) {
             self.offer(read);
@@ -433,7 +440,11 @@ impl ChannelActor {
     fn take_back(&self, retract: Retract) {
         if let Err(SendError::Full(retract)) = self.world.outlets.retractions.try_send(retract) {
             // Waits for room, beyond this channel's own end if need be: what is taken back must not come true.
-            actix::spawn(self.world.outlets.retractions.send(retract));
+            let (sent, under_way) = (self.world.outlets.retractions.send(retract), Rc::clone(&self.taking_back));
+            actix::spawn(async move {
+                let _ = sent.await;
+                drop(under_way);
+            });
         }
     }
 
@@ -541,6 +552,11 @@ impl ChannelActor {
     }
 
     fn offer(&mut self, read: (Now, Timestamp)) {
+        if Rc::strong_count(&self.taking_back) > 1 {
+            // It would take this offer with it.
+            self.offer_at = Some(read.0.at.plus(OFFER_RETRY));
+            return;
+        }
         let m = Self::moment(&self.policy, &self.world, self.fence, read);
         let commands = self.stream.offer(m);
         let all_sent = commands.into_iter().all(|command| self.world.outlets.offers.try_send(Offer(command)).is_ok());

@@ -293,7 +293,7 @@ pub struct Offer(pub StopCommand);
 pub struct Retract {
     pub source: SourceId,
     pub id: String,
-    /// An outlet that has it keeps it, and gets it again.
+    /// An outlet that has it, and looks itself before it obeys, keeps it and gets it again.
     pub leaves_outlet: bool,
 }
 
@@ -340,6 +340,8 @@ pub struct RegisterOutlet {
     pub owner: String,
     pub sources: SourcePattern,
     pub outlet: Option<Recipient<Instruction>>,
+    /// It sees for itself who listens at a source before it ends it.
+    pub looks_first: bool,
 }
 
 /// What an adapter is told of its commands, in the order in which it came about. It answers whether a command has

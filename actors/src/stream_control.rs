@@ -54,6 +54,7 @@ struct Outlet {
     owner: String,
     sources: SourcePattern,
     recipient: Recipient<Instruction>,
+    looks_first: bool,
 }
 
 pub struct StreamControl {
@@ -92,9 +93,9 @@ impl StreamControl {
         }
     }
 
-    fn outlet_of(&self, source: &SourceId) -> Option<&Recipient<Instruction>> {
+    fn outlet_of(&self, source: &SourceId) -> Option<&Outlet> {
         let fitting = self.outlets.iter().filter(|outlet| outlet.sources.matches(source));
-        fitting.max_by_key(|outlet| outlet.sources.closeness()).map(|outlet| &outlet.recipient)
+        fitting.max_by_key(|outlet| outlet.sources.closeness())
     }
 
     /// What is due for a source: nothing while it may be another daemon's to say.
@@ -105,7 +106,7 @@ impl StreamControl {
     /// Hands out what is due for one source, to an adapter or to whoever waits.
     fn deliver(&mut self, ctx: &mut Context<Self>, source: &SourceId) {
         let now = self.clock.now().at;
-        if let Some(outlet) = self.outlet_of(source).cloned() {
+        if let Some(outlet) = self.outlet_of(source).map(|outlet| outlet.recipient.clone()) {
             for command in self.take(source, None, now) {
                 let delivered = Delivered { channel: command.channel.clone(), id: command.id.clone() };
                 let sent = instruct(&outlet, Instruction::Execute(command)).into_actor(self);
@@ -229,11 +230,11 @@ impl Handler<Retract> for StreamControl {
     type Result = ();
 
     fn handle(&mut self, retract: Retract, ctx: &mut Self::Context) {
-        let outlet = self.outlet_of(&retract.source).cloned();
-        if retract.leaves_outlet && outlet.is_some() {
-            // An adapter that has killed needs the redeliveries to kill again what came back.
+        let outlet = self.outlet_of(&retract.source);
+        if retract.leaves_outlet && outlet.is_some_and(|outlet| outlet.looks_first) {
             return;
         }
+        let outlet = outlet.map(|outlet| outlet.recipient.clone());
         self.outbox.remove(&retract.source, &retract.id);
         self.refresh();
         if let Some(outlet) = &outlet {
@@ -282,10 +283,10 @@ impl Handler<RegisterOutlet> for StreamControl {
     type Result = ();
 
     fn handle(&mut self, register: RegisterOutlet, ctx: &mut Self::Context) {
-        let RegisterOutlet { owner, sources, outlet } = register;
+        let RegisterOutlet { owner, sources, outlet, looks_first } = register;
         self.outlets.retain(|outlet| outlet.owner != owner || outlet.sources != sources);
         if let Some(recipient) = outlet {
-            self.outlets.push(Outlet { owner, sources, recipient });
+            self.outlets.push(Outlet { owner, sources, recipient, looks_first });
             for source in self.outbox.sources() {
                 self.plan(ctx, source, Timestamp::ZERO);
             }

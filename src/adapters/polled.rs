@@ -123,7 +123,8 @@ impl<S: Server> Polled<S> {
 
     fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
         let owner = names::source_prefix(S::KIND.name, &self.settings.name);
-        let register = RegisterOutlet { sources: SourcePattern::BeginsWith(owner.clone()), owner, outlet };
+        let sources = SourcePattern::BeginsWith(owner.clone());
+        let register = RegisterOutlet { owner, sources, outlet, looks_first: true };
         deliver(ctx, &self.outlets.registrations, register);
     }
 

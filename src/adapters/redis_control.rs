@@ -117,7 +117,8 @@ impl RedisControlAdapter {
 
     fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
         let owner = source_prefix(&self.settings.name);
-        let register = RegisterOutlet { sources: SourcePattern::BeginsWith(owner.clone()), owner, outlet };
+        let sources = SourcePattern::BeginsWith(owner.clone());
+        let register = RegisterOutlet { owner, sources, outlet, looks_first: true };
         deliver(ctx, &self.outlets.registrations, register);
     }
 
@@ -242,9 +243,16 @@ impl RedisControlAdapter {
                 }
                 adapter.stops.on_published(&id, &raw);
             }
-            Ok(None) if looks > 1 => adapter.look_before_stopping(ctx, id, looks - 1),
-            Ok(None) => {}
-            Err(failure) => adapter.on_failure(&failure),
+            Ok(None) => {
+                adapter.stops.on_unpublished(&id);
+                if looks > 1 {
+                    adapter.look_before_stopping(ctx, id, looks - 1);
+                }
+            }
+            Err(failure) => {
+                adapter.stops.on_unpublished(&id);
+                adapter.on_failure(&failure);
+            }
         }));
     }
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use crate::{
-    again::Again,
+    restarter::Restarter,
     patience::eventually,
     process::{Process, program},
     stage::{Stage, free_port},
@@ -28,7 +28,7 @@ pub struct Icecast {
     _server: Process,
     _scratch: tempfile::TempDir,
     source: Option<Process>,
-    again: Option<Again>,
+    restarter: Option<Restarter>,
     listeners: Vec<Listener>,
 }
 
@@ -71,7 +71,7 @@ impl Stage for Icecast {
         };
         let server = Process::start(command.arg("-c").arg(configuration));
         eventually("icecast2 to answer", || TcpStream::connect(("127.0.0.1", port)).ok());
-        Self { port, _server: server, _scratch: scratch, source: None, again: None, listeners: Vec::new() }
+        Self { port, _server: server, _scratch: scratch, source: None, restarter: None, listeners: Vec::new() }
     }
 
     fn config(&self) -> String {
@@ -97,7 +97,7 @@ impl Stage for Icecast {
 
     fn publish_again_and_again(&mut self) {
         let port = self.port;
-        self.again = Some(Again::and_again(move || ffmpeg(port)));
+        self.restarter = Some(Restarter::of(move || ffmpeg(port)));
         eventually("the source to be listed", || self.is_live().then_some(()));
     }
 

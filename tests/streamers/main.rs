@@ -21,7 +21,7 @@ mod patience;
 #[path = "../icecast/process.rs"]
 mod process;
 
-mod again;
+mod restarter;
 mod bad_answers;
 mod stage;
 #[macro_use]

@@ -5,7 +5,7 @@ use std::{fs, net::TcpStream, path::Path, process::Command, time::Duration};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    again::Again,
+    restarter::Restarter,
     patience::{eventually, let_pass},
     process::{Process, program},
     stage::{Stage, free_port},
@@ -29,7 +29,7 @@ pub struct NginxRtmp {
     server: Process,
     scratch: tempfile::TempDir,
     publisher: Option<Process>,
-    again: Option<Again>,
+    restarter: Option<Restarter>,
     players: Vec<Process>,
 }
 
@@ -55,7 +55,7 @@ impl NginxRtmp {
         fs::write(&configuration, nginx_conf((rtmp, http, second), scratch.path(), workers, &pushing)).unwrap();
         let server = Process::start(Command::new(program("nginx")).arg("-c").arg(&configuration));
         eventually("nginx to answer", || TcpStream::connect(("127.0.0.1", http)).ok());
-        Self { rtmp, http, second, own, server, scratch, publisher: None, again: None, players: Vec::new() }
+        Self { rtmp, http, second, own, server, scratch, publisher: None, restarter: None, players: Vec::new() }
     }
 
     fn stat(&self) -> String {
@@ -107,7 +107,7 @@ impl Stage for NginxRtmp {
 
     fn publish_again_and_again(&mut self) {
         let port = self.rtmp;
-        self.again = Some(Again::and_again(move || publisher(port, "a")));
+        self.restarter = Some(Restarter::of(move || publisher(port, "a")));
         eventually("the stream to be published", || self.is_live().then_some(()));
     }
 

@@ -585,10 +585,16 @@ impl AutoEnd {
         effects
     }
 
-    /// The stop's validity ended before anyone was offered it: nobody has failed to obey.
+    /// The stop's validity ended before anyone was offered it: nobody has failed to obey. But whoever asked for it
+    /// is told that it has failed.
     pub fn on_undelivered(&mut self, now: Timestamp) -> Effects {
         let mut effects = Effects::new();
-        self.decide_anew(now, Cause::Undelivered, &mut effects);
+        match self.phase {
+            Phase::Stopping(s) if s.reason == Reason::Operator => {
+                self.fail(s, s.expires, StopFailure::Unconfirmed, &mut effects);
+            }
+            _ => self.decide_anew(now, Cause::Undelivered, &mut effects),
+        }
         effects
     }
 

@@ -34,19 +34,19 @@ pub struct Stop {
     /// Not on disk yet: nobody may hear of it.
     #[serde(skip)]
     awaits_disk: bool,
-    #[serde(skip)]
-    handout: Handout,
-    /// It was out before it was held back.
+    /// One of its commands was out before it was held back.
     #[serde(skip)]
     was_out: bool,
 }
 
-/// Whether this process has handed it out for delivery.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How far this process has handed a command out for delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Handout {
     #[default]
     Waits,
     Out,
+    /// Held back, but for an outlet that has it and looks for itself who listens at its source.
+    LeftToOutlet,
     /// Until it is offered again.
     HeldBack,
 }
@@ -59,6 +59,8 @@ struct Held {
     state: CommandState,
     outcome: Option<Outcome>,
     detail: Option<String>,
+    #[serde(skip)]
+    handout: Handout,
     /// When it was first delivered, as far as this process knows.
     #[serde(skip)]
     delivered_at: Option<Timestamp>,
@@ -89,7 +91,12 @@ impl CommandState {
     }
 
     const fn is_open(self) -> bool {
-        matches!(self, Self::Pending | Self::Delivered | Self::Acked)
+        self.waits() || matches!(self, Self::Acked)
+    }
+
+    /// Its streamer has not answered.
+    const fn waits(self) -> bool {
+        matches!(self, Self::Pending | Self::Delivered)
     }
 }
 
@@ -114,21 +121,12 @@ impl Stop {
             state: CommandState::Pending,
             outcome: None,
             detail: None,
+            handout: Handout::Waits,
             delivered_at: None,
             acked_at: None,
         });
         let commands = commands.collect();
-        Self {
-            generation,
-            fence,
-            reason,
-            force,
-            decided_at: now,
-            commands,
-            awaits_disk: true,
-            handout: Handout::Waits,
-            was_out: false,
-        }
+        Self { generation, fence, reason, force, decided_at: now, commands, awaits_disk: true, was_out: false }
     }
 
     fn id(&self, channel: &ChannelId, index: usize) -> String {
@@ -156,41 +154,48 @@ impl Stop {
         }
     }
 
-    /// The commands that may be delivered from now on; nothing if they already are. A session that has
+    /// The commands that may be delivered from now on; nothing of those that already are. A session that has
     /// ended since the decision needs none.
     pub fn offer(&mut self, channel: &ChannelId, evidences: &Evidences) -> Vec<StopCommand> {
-        if std::mem::replace(&mut self.handout, Handout::Out) == Handout::Out {
-            return Vec::new();
+        let mut offered = Vec::new();
+        for index in 0..self.commands.len() {
+            let held = &mut self.commands[index];
+            let was = std::mem::replace(&mut held.handout, Handout::Out);
+            let runs = evidences.active().any(|r| r.source == held.source && r.session == held.session);
+            if was != Handout::Out && held.state.waits() && runs {
+                offered.push(self.command(channel, index));
+            }
         }
-        (0..self.commands.len())
-            .filter(|i| matches!(self.commands[*i].state, CommandState::Pending | CommandState::Delivered))
-            .filter(|i| {
-                let Held { source, session, .. } = &self.commands[*i];
-                evidences.active().any(|r| r.source == *source && r.session == *session)
-            })
-            .map(|i| self.command(channel, i))
-            .collect()
+        offered
     }
 
     /// The way to the streamers was full: it is offered again.
     pub fn offer_again(&mut self) {
-        self.handout = Handout::Waits;
+        self.commands.iter_mut().for_each(|held| held.handout = Handout::Waits);
     }
 
-    /// What may wait for its streamer, for the first time or again, to be taken back until it is offered again. The
-    /// channel that had it before this one, and broke, may have offered it too.
-    pub fn hold_back(&mut self, channel: &ChannelId) -> Vec<Retract> {
-        match std::mem::replace(&mut self.handout, Handout::HeldBack) {
-            Handout::HeldBack => return Vec::new(),
-            Handout::Out => self.was_out = true,
-            Handout::Waits => {}
+    /// What may wait for its streamer, for the first time or again, to be taken back until it is offered again, for
+    /// these sources' counts are in doubt. The channel that had it before this one, and broke, may have offered it too.
+    pub fn hold_back(&mut self, channel: &ChannelId, doubted: &[SourceId]) -> Vec<Retract> {
+        let mut taken_back = Vec::new();
+        for index in 0..self.commands.len() {
+            let held = &mut self.commands[index];
+            // An adapter that kills a source has to see it come back and kill it again, and until then hides its
+            // count. Of other sources it knows nothing.
+            let by_itself = held.state == CommandState::Delivered && doubted.iter().all(|source| *source == held.source);
+            let handout = if by_itself { Handout::LeftToOutlet } else { Handout::HeldBack };
+            if held.state.waits() && held.handout < handout {
+                self.was_out |= held.handout != Handout::Waits;
+                held.handout = handout;
+                taken_back.push(self.retract(channel, index, by_itself));
+            }
         }
-        let retract = |index: usize| match self.commands[index].state {
-            CommandState::Pending => Some(self.retract(channel, index, false)),
-            CommandState::Delivered => Some(self.retract(channel, index, true)),
-            _ => None,
-        };
-        (0..self.commands.len()).filter_map(retract).collect()
+        taken_back
+    }
+
+    /// Whether it waits, for the first time or again, for nobody to be there.
+    pub fn is_held_back(&self) -> bool {
+        self.commands.iter().any(|held| held.state.waits() && matches!(held.handout, Handout::Waits | Handout::HeldBack))
     }
 
     fn retract(&self, channel: &ChannelId, index: usize, leaves_outlet: bool) -> Retract {
@@ -213,7 +218,7 @@ impl Stop {
             return AckVerdict::Unknown;
         };
         let held = &mut self.commands[index];
-        if held.source != *source || !matches!(held.state, CommandState::Pending | CommandState::Delivered) {
+        if held.source != *source || !held.state.waits() {
             return AckVerdict::Unknown;
         }
         held.outcome = Some(ack.outcome);
@@ -258,7 +263,8 @@ impl Stop {
 
     /// No streamer and no adapter was ever offered it, by this process or the one before.
     pub fn reached_nobody(&self) -> bool {
-        self.handout != Handout::Out && !self.was_out && self.commands.iter().all(|c| c.state == CommandState::Pending)
+        let never = |held: &Held| held.state == CommandState::Pending && held.handout != Handout::Out;
+        !self.was_out && self.commands.iter().all(never)
     }
 
     pub fn on_disk(&mut self, generation: u32) {
@@ -268,7 +274,7 @@ impl Stop {
     }
 
     pub fn may_be_offered(&self) -> bool {
-        !self.awaits_disk && self.handout != Handout::Out
+        !self.awaits_disk && self.commands.iter().any(|held| held.handout != Handout::Out)
     }
 
     /// Moves it onto another boot's clock, on which it cannot have been decided later than now.

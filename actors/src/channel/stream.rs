@@ -3,10 +3,11 @@
 use std::{collections::HashSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::{
     auto_end::{Audience, AutoEnd, Effect, Effects, Evidence, Joins, PhaseName, Reason, Refusal, Rules},
-    evidence::{Evidences, Progress, Verdict},
+    evidence::{Evidences, Progress, Reporter, Verdict},
     policy::{Policy, Timeouts},
     stop::{AckVerdict, Fence, Stop},
 };
@@ -292,10 +293,16 @@ impl Stream {
         if !self.kept.auto_end.is_stopping() || self.audience(m) != Audience::Unknown {
             return Vec::new();
         }
+        let doubted = self.doubted(m).map(|r| r.source.clone()).collect::<SmallVec<[_; 2]>>();
         match self.kept.stop.as_mut() {
-            Some(stop) if !stop.is_forced() => stop.hold_back(&self.id),
+            Some(stop) if !stop.is_forced() => stop.hold_back(&self.id, &doubted),
             _ => Vec::new(),
         }
+    }
+
+    /// Whose counts cannot be believed now.
+    fn doubted(&self, m: Moment<'_>) -> impl Iterator<Item = &Reporter> {
+        self.kept.evidences.active().filter(move |r| r.believed(m.now.at, m.trusted_since).is_none())
     }
 
     /// Whether a stop waits to be offered.
@@ -496,7 +503,7 @@ impl Stream {
 
     pub fn known_sessions(&self, source_prefix: &str) -> Vec<KnownSession> {
         let of_prefix = self.kept.evidences.active().filter(|r| r.source.as_str().starts_with(source_prefix));
-        let session = |r: &super::evidence::Reporter| KnownSession {
+        let session = |r: &Reporter| KnownSession {
             channel: self.id.clone(),
             source: r.source.clone(),
             session: r.session.clone(),
@@ -514,11 +521,9 @@ impl Stream {
             return "The stream is over: no source reports it as running.".into();
         }
         let silent = || {
-            let trusted = m.trusted_since;
-            let doubt = self.kept.evidences.active().find(|r| r.believed(now, trusted).is_none());
-            doubt.map_or_else(String::new, |r| {
+            self.doubted(m).next().map_or_else(String::new, |r| {
                 let source = &r.source;
-                if r.at == Timestamp::ZERO || r.at < trusted {
+                if r.at == Timestamp::ZERO || r.at < m.trusted_since {
                     format!("{source} has not reported since the daemon started, stalled or doubted its clock")
                 } else if r.listeners.is_none() {
                     format!("{source} does not say how many listen")
@@ -534,6 +539,11 @@ impl Stream {
         let seconds = |d: Duration| d.as_secs_f64().ceil();
         let phase = auto_end.phase(m.rules.policy);
         match (phase, self.audience(m)) {
+            (PhaseName::Stopping, Audience::Unknown)
+                if self.kept.stop.as_ref().is_some_and(|stop| !stop.is_forced() && stop.is_held_back()) =>
+            {
+                format!("A stop has been decided, and is held back until nobody is known to listen: {}.", silent())
+            }
             (PhaseName::Stopping, _) => {
                 "A stop has been decided; it counts as done when the stream is seen gone.".into()
             }

@@ -91,6 +91,7 @@ async fn control_of(store: Arc<StoreHealth>, capacity: usize) -> (Addr<StreamCon
             owner: "adapter".into(),
             sources: SourcePattern::BeginsWith("icecast:studio/".into()),
             outlet: Some(outlet),
+            looks_first: true,
         })
         .await
         .unwrap();

@@ -14,11 +14,13 @@ use crate::{
     stage::{Stage, Story, Streamer, millis, rules, secs, story},
 };
 
-/// An adapter that notes what it is to execute.
+/// An adapter that notes what it is told.
 #[derive(Default)]
 struct Adapter {
-    executed: Rc<RefCell<Vec<(Instant, StopCommand)>>>,
+    told: Told,
 }
+
+type Told = Rc<RefCell<Vec<(Instant, Instruction)>>>;
 
 impl Actor for Adapter {
     type Context = Context<Self>;
@@ -28,11 +30,24 @@ impl Handler<Instruction> for Adapter {
     type Result = bool;
 
     fn handle(&mut self, instruction: Instruction, _: &mut Self::Context) -> bool {
-        if let Instruction::Execute(command) = instruction {
-            self.executed.borrow_mut().push((Instant::now(), command));
-        }
+        self.told.borrow_mut().push((Instant::now(), instruction));
         true
     }
+}
+
+/// What an adapter of all mounts is told, which looks for itself or does not.
+async fn adapter(stage: &Stage, looks_first: bool) -> Told {
+    let adapter = Adapter::default();
+    let told = Rc::clone(&adapter.told);
+    let (owner, sources) = ("adapter".into(), SourcePattern::BeginsWith("icecast:".to_owned()));
+    let outlet = Some(adapter.start().recipient());
+    stage.house.control.send(RegisterOutlet { owner, sources, outlet, looks_first }).await.unwrap();
+    told
+}
+
+/// "+" for each time it was told to execute, "-" where that was taken back.
+fn signs(told: &Told) -> String {
+    told.borrow().iter().map(|(_, told)| if matches!(told, Instruction::Execute(_)) { '+' } else { '-' }).collect()
 }
 
 /// Collects whatever is delivered to a streamer for so long, with the seconds since the first one.
@@ -158,23 +173,77 @@ fn nobody_collects_within_the_validity_and_nothing_is_delivered_past_it() {
 #[test]
 fn an_adapter_gets_its_commands_by_message_and_redelivered_as_everybody() {
     story(async |stage| {
-        let adapter = Adapter::default();
-        let executed = Rc::clone(&adapter.executed);
-        let outlet = Some(adapter.start().recipient());
-        let register = RegisterOutlet {
-            owner: "adapter".into(),
-            sources: SourcePattern::BeginsWith("icecast:".to_owned()),
-            outlet,
-        };
-        stage.house.control.send(register).await.unwrap();
+        let told = adapter(stage, true).await;
         let mount = Streamer::new("icecast:main/live", "jazz");
         let _reporting = mount.keeps_reporting(stage);
         stage.until(secs(400)).await;
-        let executed = executed.borrow();
-        let first = executed[0].0;
-        let times: Vec<u64> = executed.iter().map(|(at, _)| (*at - first).as_millis() as u64 / 1000).collect();
+        let told = told.borrow();
+        let executed = told.iter().filter(|(_, told)| matches!(told, Instruction::Execute(_)));
+        let first = told[0].0;
+        let times: Vec<u64> = executed.clone().map(|(at, _)| (*at - first).as_millis() as u64 / 1000).collect();
         assert_eq!(times, [0, 2, 5, 10, 20]);
-        assert!(executed.iter().all(|(_, command)| command.id == executed[0].1.id));
+        assert!(executed.clone().all(|(_, again)| *again == told[0].1), "it is the same command");
+    });
+}
+
+/// A mount whose stop its adapter, of which it is told whether it looks for itself, has been given; it reports no
+/// more by itself.
+async fn being_stopped(stage: &Stage, looks_first: bool) -> (Rc<Streamer>, Told) {
+    let told = adapter(stage, looks_first).await;
+    let mount = about_to_be_stopped(stage, "icecast:main/live", "jazz").await;
+    assert_eq!(signs(&told), "+");
+    (mount, told)
+}
+
+#[test]
+fn an_adapter_that_hides_a_count_because_it_has_killed_keeps_its_redeliveries() {
+    story(async |stage| {
+        let (mount, told) = being_stopped(stage, true).await;
+        mount.listeners.set(None);
+        for _ in 0..6 {
+            mount.reports(stage).await;
+            stage.pass(secs(4)).await;
+        }
+        assert_eq!(signs(&told), "+++++", "at 0, 2, 5, 10 and 20 s");
+    });
+}
+
+#[test]
+fn an_outlet_that_does_not_look_for_itself_gets_nothing_while_the_count_is_hidden() {
+    story(async |stage| {
+        let (mount, told) = being_stopped(stage, false).await;
+        mount.listeners.set(None);
+        mount.reports(stage).await;
+        stage.pass(secs(10)).await;
+        assert_eq!(signs(&told), "+-");
+        mount.listeners.set(Some(0));
+        mount.reports(stage).await;
+        stage.pass(secs(1)).await;
+        assert_eq!(signs(&told), "+-+");
+    });
+}
+
+#[test]
+fn an_adapter_that_cannot_see_who_listens_elsewhere_gets_its_stop_back_when_nobody_does() {
+    story(async |stage| {
+        let told = adapter(stage, true).await;
+        let mount = Streamer::new("icecast:main/live", "jazz");
+        let telegram = Streamer::new("telegram", "jazz");
+        let reporting = (mount.keeps_reporting(stage), telegram.keeps_reporting(stage));
+        stage.pass(millis(300_500)).await;
+        drop(reporting);
+        assert_eq!(signs(&told), "+");
+        telegram.listeners.set(None);
+        telegram.reports(stage).await;
+        mount.reports(stage).await;
+        stage.pass(secs(4)).await;
+        assert_eq!(signs(&told), "+-", "somebody may listen there");
+        let why = stage.inspect("jazz").await.unwrap().why;
+        assert!(why.contains("held back until nobody is known to listen: telegram does not say"), "{why}");
+        telegram.listeners.set(Some(0));
+        telegram.reports(stage).await;
+        stage.pass(secs(1)).await;
+        assert_eq!(signs(&told), "+-+");
     });
 }
 

@@ -122,6 +122,65 @@ proptest! {
     }
 
     #[test]
+    fn law_14_a_stop_whose_only_count_comes_into_doubt_is_taken_back_and_offered_again_at_the_next_zero(
+        delivered: bool, hidden: bool, wait in 0u64..20,
+    ) {
+        let mut jazz = stopping(None);
+        let id = jazz.last_command().id;
+        if delivered { prop_assert!(jazz.delivers(&id)); }
+        if hidden { jazz.say(says(None)); } else { jazz.pass(secs(15)); }
+        jazz.pass(secs(wait));
+        let taken_back: Vec<_> = jazz.held_back.iter().map(|(_, r)| (r.id.clone(), r.leaves_outlet)).collect();
+        // An adapter that has it may be the reason of the doubt: it has killed the source.
+        prop_assert_eq!(taken_back, [(id.clone(), delivered)]);
+        prop_assert_eq!(jazz.offered.len(), 1);
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.offered.len(), 2);
+        prop_assert_eq!(jazz.last_command().id, id);
+    }
+
+    #[test]
+    fn law_14_a_stop_beside_a_count_in_doubt_is_taken_back_from_everybody(
+        delivered: bool, hidden: bool, both_at_last: bool,
+    ) {
+        let mut jazz = Subject::default();
+        while jazz.offered.is_empty() {
+            jazz.hear("second", &says(0));
+            jazz.say(says(0));
+            jazz.pass(secs(4));
+        }
+        let of = |jazz: &Subject, source: &str| {
+            jazz.offered.iter().find(|(_, command)| command.source.as_str() == source).unwrap().1.id.clone()
+        };
+        let (first, second) = (of(&jazz, "radio"), of(&jazz, "second"));
+        if delivered { for id in [&first, &second] { prop_assert!(jazz.delivers(id)); } }
+        jazz.say(says(0));
+        if hidden { jazz.hear("second", &says(None)); } else { jazz.pass(secs(12)); }
+        if both_at_last { jazz.say(says(None)); }
+        let taken_back = |id: &str| {
+            let of_id = jazz.held_back.iter().filter(|(_, retract)| retract.id == id);
+            of_id.map(|(_, retract)| retract.leaves_outlet).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(taken_back(&first), [false], "of the other it knows nothing");
+        let its_own: &[bool] = match (delivered, both_at_last) {
+            (false, _) => &[false],
+            (true, false) => &[true],
+            (true, true) => &[true, false],
+        };
+        prop_assert_eq!(taken_back(&second), its_own);
+    }
+
+    #[test]
+    fn law_14_a_forced_stop_goes_on_in_doubt(hidden: bool) {
+        let mut jazz = Subject::default();
+        jazz.say(says(3));
+        jazz.operate(Action::Stop { force: true }).1.unwrap();
+        prop_assert_eq!(jazz.offered.len(), 1);
+        if hidden { jazz.say(says(None)); } else { jazz.pass(secs(20)); }
+        prop_assert!(jazz.held_back.is_empty());
+    }
+
+    #[test]
     fn law_14_a_reporters_new_session_beside_another_withdraws_a_stop(ended_first: bool) {
         let mut jazz = Subject::default();
         while jazz.offered.is_empty() {
@@ -203,6 +262,23 @@ proptest! {
         let times: Vec<_> = jazz.offered.iter().map(|(at, _)| *at).collect();
         prop_assert!(times.windows(2).all(|w| w[1].since(w[0]) >= secs(300)));
         prop_assert!(times.windows(2).all(|w| w[1].since(w[0]) <= secs(60 + 300 + 10 + 10)));
+    }
+
+    #[test]
+    fn law_15_an_operators_stop_that_reached_nobody_has_failed_and_an_automatic_one_is_decided_anew(operator: bool) {
+        let mut jazz = Subject::default();
+        if operator {
+            jazz.say(says(0));
+            jazz.operate(Action::Stop { force: false }).1.unwrap();
+        } else {
+            jazz = stopping(None);
+        }
+        // The daemon dies before anybody has collected it, and the streamer is silent for its whole validity.
+        jazz.restart(secs(1), None);
+        let effects = jazz.pass(secs(62));
+        let failed = effects.iter().any(|e| matches!(e, Effect::StopFailed { generation: 1, .. }));
+        let anew = effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Undelivered });
+        prop_assert_eq!((failed, anew), (operator, !operator), "{:?}", effects);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use sattva_actors::{
     },
     clock::{BootId, Now, Stamp, Timestamp, WallTime},
     identity::{ChannelId, SourceId},
-    protocol::{Ack, Action, ActionError, Identity, Outcome, Report, Status, StopCommand},
+    protocol::{Ack, Action, ActionError, Identity, Outcome, Report, Retract, Status, StopCommand},
 };
 
 pub const INTERVAL: Duration = Duration::from_secs(5);
@@ -103,6 +103,8 @@ pub struct Subject {
     pub seq: u64,
     pub told: Vec<(Timestamp, Effect)>,
     pub offered: Vec<(Timestamp, StopCommand)>,
+    /// What was taken back because the count had come into doubt.
+    pub held_back: Vec<(Timestamp, Retract)>,
 }
 
 impl Default for Subject {
@@ -130,6 +132,7 @@ impl Subject {
             seq: 0,
             told: Vec::new(),
             offered: Vec::new(),
+            held_back: Vec::new(),
         }
     }
 
@@ -182,6 +185,8 @@ impl Subject {
             let more = self.stream.on_durable(m, generation, self.disk_works);
             all.extend(self.carry_out(more, false));
         }
+        let m = self.moment(&policy);
+        self.held_back.extend(self.stream.hold_back(m).into_iter().map(|retract| (self.now, retract)));
         if self.stream.has_stop_to_offer() {
             let m = self.moment(&policy);
             self.offered.extend(self.stream.offer(m).into_iter().map(|c| (self.now, c)));
@@ -279,6 +284,14 @@ impl Subject {
             None => (Effects::new(), false, ()),
         })
         .0
+    }
+
+    pub fn delivers(&mut self, id: &str) -> bool {
+        self.input(|stream, m| {
+            let first = stream.on_delivered(m, id);
+            (Effects::new(), first, first)
+        })
+        .1
     }
 
     pub fn reload(&mut self, policy: Policy) -> Vec<Effect> {

@@ -75,7 +75,7 @@ pub struct Stop {
     pub command: StopCommand,
     phase: Phase,
     kills: u8,
-    /// The command stands no more: it kills no more.
+    /// The command does not stand, unless it is delivered again: it kills no more.
     retracted: bool,
 }
 
@@ -110,8 +110,9 @@ impl Stop {
         self.kills > 0
     }
 
-    /// The same command once more.
+    /// The same command once more, which stands again if it had been taken back.
     pub fn on_delivery(&mut self, now: Timestamp) {
+        self.retracted = false;
         if let Phase::Back { .. } = self.phase {
             self.phase = Phase::Checking { since: now };
         }

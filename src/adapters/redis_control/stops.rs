@@ -31,6 +31,10 @@ struct Stop {
     phase: Phase,
     /// How often the streamer has been heard to stop.
     endings: u32,
+    /// What comes of its publication is not known yet.
+    publishing: bool,
+    /// The command does not stand, unless it comes again: it is not published.
+    retracted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -78,19 +82,34 @@ impl Stops {
         if now >= command.valid_until {
             return false;
         }
-        if !self.active.iter().any(|stop| stop.command.id == command.id) {
+        if let Some(stop) = self.stop(&command.id) {
+            stop.retracted = false;
+        } else {
             // A newer command for the same source: the one before is no longer wanted.
             self.active.retain(|stop| stop.command.source != command.source);
             if self.active.len() >= ACTIVE_MAX {
                 return false;
             }
-            self.active.push(Stop { command, phase: Phase::Judged { unheard: None }, endings: 0 });
+            self.active.push(Stop { command, phase: Phase::Judged { unheard: None }, endings: 0, publishing: false, retracted: false });
         }
         true
     }
 
+    /// One that may have been heard is kept, so that it is not published once more if the command comes again.
     pub fn on_retract(&mut self, id: &str) {
-        self.active.retain(|stop| stop.command.id != id);
+        if let Some(stop) = self.stop(id) {
+            stop.retracted = true;
+        }
+        self.drop_unheard();
+    }
+
+    fn drop_unheard(&mut self) {
+        let may_be_heard = |stop: &Stop| stop.publishing || !matches!(stop.phase, Phase::Judged { .. });
+        self.active.retain(|stop| !stop.retracted || may_be_heard(stop));
+    }
+
+    fn stop(&mut self, id: &str) -> Option<&mut Stop> {
+        self.active.iter_mut().find(|stop| stop.command.id == id)
     }
 
     pub fn command(&self, id: &str) -> Option<&StopCommand> {
@@ -102,30 +121,42 @@ impl Stops {
         self.active.iter().any(|stop| stop.command.source == *source && !matches!(stop.phase, Phase::Judged { .. }))
     }
 
-    /// A look for the sake of this command found `raw`, `None` where there is no status.
+    /// A look for the sake of this command found `raw`, `None` where there is no status. One that is to be published
+    /// waits to be told what came of it.
     pub fn judge(&mut self, now: Timestamp, id: &str, raw: Option<&[u8]>, watch: &Watch) -> Verdict {
-        let Some(stop) = self.active.iter().find(|stop| stop.command.id == id) else { return Verdict::Drop };
+        let Some(stop) = self.stop(id) else { return Verdict::Drop };
         let verdict = stop.judge(now, raw, watch);
+        stop.publishing |= verdict == Verdict::Publish;
         if matches!(verdict, Verdict::Answer(_) | Verdict::Drop) {
-            self.on_retract(id);
+            self.active.retain(|stop| stop.command.id != id);
         }
         verdict
     }
 
     /// It was published while `raw` stood, and heard.
     pub fn on_published(&mut self, id: &str, raw: &[u8]) {
-        if let Some(stop) = self.active.iter_mut().find(|stop| stop.command.id == id) {
+        if let Some(stop) = self.stop(id) {
+            stop.publishing = false;
             stop.phase = Phase::Published(raw.to_vec());
         }
     }
 
     /// It was published while `raw` stood, and nobody heard it: the streamer is away, or just starting.
     pub fn on_unheard(&mut self, id: &str, raw: &[u8]) {
-        if let Some(stop) = self.active.iter_mut().find(|stop| stop.command.id == id)
+        if let Some(stop) = self.stop(id)
             && let Phase::Judged { unheard } = &mut stop.phase
         {
             *unheard = Some(raw.to_vec());
         }
+        self.on_unpublished(id);
+    }
+
+    /// It was not published: the status had changed, or the Redis did not take it.
+    pub fn on_unpublished(&mut self, id: &str) {
+        if let Some(stop) = self.stop(id) {
+            stop.publishing = false;
+        }
+        self.drop_unheard();
     }
 
     /// What a look at everything tells of those that have been published.
@@ -151,6 +182,9 @@ impl Stop {
     fn judge(&self, now: Timestamp, raw: Option<&[u8]>, watch: &Watch) -> Verdict {
         if now >= self.command.valid_until {
             return Verdict::Drop;
+        }
+        if self.publishing || self.retracted {
+            return Verdict::Wait;
         }
         let Some(sighting) = watch.sighting(&self.command.source) else { return Verdict::Wait };
         if sighting.session != self.command.session.as_str() {

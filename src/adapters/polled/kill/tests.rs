@@ -254,6 +254,19 @@ fn a_command_taken_back_after_a_kill_kills_no_second_time() {
 }
 
 #[test]
+fn a_command_taken_back_while_the_source_is_away_and_delivered_again_kills_what_came_back() {
+    let mut story = Story::begin(command());
+    story.poll(10, seen("1", 0));
+    story.killed();
+    story.poll(1000, None);
+    story.stop.on_retract();
+    story.stop.on_delivery(at(1500));
+    assert_eq!(story.poll(2000, seen("2", 0)), Step::Wait, "it is back");
+    story.stop.on_delivery(at(3000));
+    assert_eq!(story.poll(3010, seen("2", 0)), Step::Kill);
+}
+
+#[test]
 fn deliveries_during_a_stop_start_nothing_twice() {
     let mut story = Story::begin(command());
     story.stop.on_delivery(at(5));

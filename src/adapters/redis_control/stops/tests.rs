@@ -221,6 +221,57 @@ fn one_that_starts_again_and_has_a_listener_is_left_alone_and_reported() {
 }
 
 #[test]
+fn what_was_heard_or_may_be_is_not_published_once_more_though_it_was_taken_back_and_came_again() {
+    for heard_by_then in [true, false] {
+        let (watch, now, raw) = (empty(), Timestamp::from_secs(3), status("playing", "0", "t1"));
+        let mut stops = Stops::default();
+        stops.on_command(now, command(&watch, "1"));
+        assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Publish);
+        if heard_by_then {
+            stops.on_published("1", &raw);
+        }
+        stops.on_retract("1");
+        assert!(stops.on_command(now, command(&watch, "1")));
+        assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Wait);
+        stops.on_published("1", &raw);
+        assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Wait);
+        assert!(stops.is_ending(&source()));
+    }
+}
+
+#[test]
+fn what_was_taken_back_while_it_was_published_in_vain_is_forgotten_or_tried_again_if_it_stands_again() {
+    for stands_again in [true, false] {
+        let (watch, now, raw) = (empty(), Timestamp::from_secs(3), status("playing", "0", "t1"));
+        let mut stops = Stops::default();
+        stops.on_command(now, command(&watch, "1"));
+        assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Publish);
+        stops.on_retract("1");
+        if stands_again {
+            stops.on_command(now, command(&watch, "1"));
+        }
+        stops.on_unpublished("1");
+        let expected = if stands_again { Verdict::Publish } else { Verdict::Drop };
+        assert_eq!(stops.judge(now, "1", Some(&raw), &watch), expected);
+    }
+}
+
+#[test]
+fn one_that_comes_back_by_itself_is_left_alone_while_the_command_is_taken_back() {
+    let mut watch = empty();
+    let mut stops = published(&watch);
+    look(&mut watch, 4, status("stopped", "0", "t2"));
+    stops.on_look(Timestamp::from_secs(4), &watch);
+    stops.on_retract("1");
+    let again = status("playing", "0", "t3");
+    look(&mut watch, 6, again.clone());
+    stops.on_look(Timestamp::from_secs(6), &watch);
+    assert_eq!(stops.judge(Timestamp::from_secs(6), "1", Some(&again), &watch), Verdict::Wait);
+    assert!(stops.on_command(Timestamp::from_secs(7), command(&watch, "1")));
+    assert_eq!(stops.judge(Timestamp::from_secs(7), "1", Some(&again), &watch), Verdict::Publish);
+}
+
+#[test]
 fn what_is_taken_back_is_forgotten() {
     let watch = empty();
     let mut stops = Stops::default();

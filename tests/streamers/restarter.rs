@@ -18,13 +18,13 @@ const PAUSE: Duration = Duration::from_millis(200);
 const STARTS_MAX: u32 = 200;
 
 /// Ends with what it started.
-pub struct Again {
+pub struct Restarter {
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Again {
-    pub fn and_again(command: impl Fn() -> Command + Send + 'static) -> Self {
+impl Restarter {
+    pub fn of(command: impl Fn() -> Command + Send + 'static) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let is_over = Arc::clone(&over);
         let thread = std::thread::spawn(move || {
@@ -43,7 +43,7 @@ impl Again {
     }
 }
 
-impl Drop for Again {
+impl Drop for Restarter {
     fn drop(&mut self) {
         self.over.store(true, Relaxed);
         if let Some(thread) = self.thread.take() {
