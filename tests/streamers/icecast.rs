@@ -15,9 +15,9 @@ use std::{
 };
 
 use crate::{
-    restarter::Restarter,
     patience::eventually,
     process::{Process, program},
+    restarter::Restarter,
     stage::{Stage, free_port},
 };
 

@@ -21,8 +21,8 @@ mod patience;
 #[path = "../icecast/process.rs"]
 mod process;
 
-mod restarter;
 mod bad_answers;
+mod restarter;
 mod stage;
 #[macro_use]
 mod story;

@@ -5,9 +5,9 @@ use std::{fs, net::TcpStream, path::Path, process::Command, time::Duration};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    restarter::Restarter,
     patience::{eventually, let_pass},
     process::{Process, program},
+    restarter::Restarter,
     stage::{Stage, free_port},
 };
 

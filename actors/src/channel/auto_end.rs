@@ -222,8 +222,8 @@ struct Stopping {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Failed {
-    /// The next fresh zero after this moment tries again; `None` once somebody has been heard, for then
-    /// the next zero counts down from the beginning.
+    /// The next fresh zero after this moment tries again; `None` once somebody has been heard, the streamer has
+    /// paused or a new session has withdrawn the next try, for then the next zero counts down from the beginning.
     retry_at: Option<Timestamp>,
 }
 
@@ -355,6 +355,7 @@ impl AutoEnd {
             _ if evidence.paused => {
                 // Its return to live arms in full: nothing is inherited past a pause.
                 self.bequest = None;
+                self.forget_retry();
                 self.give_up(Cause::StreamPaused, &mut effects);
             }
             Audience::Unknown => self.freeze(&mut effects),
@@ -377,11 +378,16 @@ impl AutoEnd {
     fn on_heard(&mut self) {
         self.heard = true;
         self.bequest = None;
-        if let Some(failed) = self.failed.as_mut() {
-            failed.retry_at = None;
-        }
+        self.forget_retry();
         if let Phase::Stopping(ref mut s) = self.phase {
             s.heard = true;
+        }
+    }
+
+    /// What failed stays loud, but the next zero counts from the beginning.
+    fn forget_retry(&mut self) {
+        if let Some(failed) = self.failed.as_mut() {
+            failed.retry_at = None;
         }
     }
 
@@ -629,6 +635,9 @@ impl AutoEnd {
         let mut effects = Effects::new();
         if self.is_stopping() {
             self.give_up(Cause::NewSession, &mut effects);
+            if !self.is_stopping() {
+                self.forget_retry();
+            }
         }
         effects
     }

@@ -182,7 +182,8 @@ impl Stop {
             let held = &mut self.commands[index];
             // An adapter that kills a source has to see it come back and kill it again, and until then hides its
             // count. Of other sources it knows nothing.
-            let by_itself = held.state == CommandState::Delivered && doubted.iter().all(|source| *source == held.source);
+            let by_itself =
+                held.state == CommandState::Delivered && doubted.iter().all(|source| *source == held.source);
             let handout = if by_itself { Handout::LeftToOutlet } else { Handout::HeldBack };
             if held.state.waits() && held.handout < handout {
                 self.was_out |= held.handout != Handout::Waits;
@@ -195,7 +196,9 @@ impl Stop {
 
     /// Whether it waits, for the first time or again, for nobody to be there.
     pub fn is_held_back(&self) -> bool {
-        self.commands.iter().any(|held| held.state.waits() && matches!(held.handout, Handout::Waits | Handout::HeldBack))
+        self.commands
+            .iter()
+            .any(|held| held.state.waits() && matches!(held.handout, Handout::Waits | Handout::HeldBack))
     }
 
     fn retract(&self, channel: &ChannelId, index: usize, leaves_outlet: bool) -> Retract {

@@ -3,6 +3,8 @@
 //! What must hold is told by what is true of the streams, not by what the daemon knows. `STORM_SEEDS` raises the
 //! number of storms, `STORM_FROM` is the first seed.
 
+mod emptiness;
+
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
@@ -19,10 +21,11 @@ use proptest::{
 };
 use sattva_actors::{
     channel::journal::Decision,
-    protocol::{Action, ActionError, Outcome, Status, StopCommand, StopReason},
+    protocol::{Action, Outcome, Status, StopCommand, StopReason},
     wire::StreamStatus,
 };
 
+use self::emptiness::{Emptiness, Told};
 use crate::{
     dying_channel::panics,
     stage::{Stage, Story, Streamer, millis, rules, secs},
@@ -33,6 +36,14 @@ const STORMS: u64 = 6;
 const EXTENDED_BY_AT_MOST: u64 = 120;
 /// Everybody has been back by then, and has reported.
 const CALMED: Duration = Duration::from_secs(120);
+/// Left alone, a stream that nobody hears is told to stop so long after its time at most.
+const LATE_AT_MOST: Duration = Duration::from_secs(30);
+/// A stop that has failed is over after its validity, and tried again five minutes later.
+const TRIED_AGAIN: Duration = Duration::from_secs(60 + 300);
+/// A stop decided before a reload is still valid.
+const DECIDED_BEFORE: Duration = Duration::from_secs(60);
+/// Stops of one session that the daemon decides by itself are at least so far apart.
+const STOPS_APART: Duration = Duration::from_secs(60);
 /// Smaller storms that are tried when one has ended badly, to find the least that does.
 const SHRINKS: u32 = 300;
 /// The channel of each source.
@@ -118,12 +129,30 @@ struct Source {
     away_until: Option<Duration>,
     /// Because it was told to stop.
     obeyed: bool,
-    /// What its last report that was answered said.
-    told: Option<u32>,
-    /// This life of the daemon has been told of this session.
-    is_known: bool,
+    /// What its last report that was answered said, of whatever session.
+    told: Option<Told>,
+    /// Its session has not been reported yet.
+    is_new: bool,
     told_joins: u64,
+    /// The last command that it was given, and when that was decided.
+    given: Option<(String, Duration)>,
     past: Past,
+}
+
+impl Source {
+    fn is_left_alone(&self, at: Duration) -> bool {
+        self.listeners == 0
+            && self.manners == Manners::Obeys
+            && !self.hides
+            && at >= self.silent_until
+            && self.away_until.is_none()
+            && self.radio.status.get() == Status::Live
+    }
+
+    /// This life of the daemon has been told of this session.
+    fn is_known(&self) -> bool {
+        !self.is_new && self.told.is_some_and(|told| told.is_known)
+    }
 }
 
 /// How often something happened that may end what an operator said.
@@ -157,17 +186,30 @@ impl Word {
     }
 }
 
+/// A channel as it really is.
+#[derive(Default)]
+struct Channel {
+    /// When a source last told the daemon of somebody, or when it began.
+    heard_at: Duration,
+    emptiness: Emptiness,
+    words: Vec<Word>,
+    /// An operator's word may hold it.
+    may_be_paused: bool,
+    may_be_kept_alive: bool,
+    /// By how much its countdowns were extended, all together.
+    extended: Duration,
+    /// Nothing has happened to it since.
+    left_alone_since: Duration,
+}
+
 struct World {
     sources: Vec<Source>,
-    /// When a source of its channel last told the daemon of somebody, or when its channel began.
-    heard_at: Vec<Duration>,
-    /// By channel.
-    words: HashMap<&'static str, Vec<Word>>,
+    channels: HashMap<&'static str, Channel>,
     timeout: u64,
     timeout_before: u64,
+    reloaded_at: Duration,
     disk_fails: bool,
-    /// By how much countdowns were extended, all together, in seconds.
-    extended: u64,
+    disk_has_failed: bool,
     stops: u32,
     log: Vec<String>,
 }
@@ -185,18 +227,19 @@ impl World {
             away_until: None,
             obeyed: false,
             told: None,
-            is_known: false,
+            is_new: true,
             told_joins: 0,
+            given: None,
             past: Past::default(),
         };
         Self {
             sources: CHANNELS.iter().enumerate().map(source).collect(),
-            heard_at: vec![Duration::ZERO; CHANNELS.len()],
-            words: HashMap::new(),
+            channels: CHANNELS.iter().map(|channel| (*channel, Channel::default())).collect(),
             timeout: 300,
             timeout_before: 300,
+            reloaded_at: Duration::ZERO,
             disk_fails: false,
-            extended: 0,
+            disk_has_failed: false,
             stops: 0,
             log: Vec::new(),
         }
@@ -209,6 +252,59 @@ impl World {
     fn of_channel(&self, channel: &str) -> impl Iterator<Item = usize> + use<> {
         let channel = channel.to_owned();
         (0..CHANNELS.len()).filter(move |s| CHANNELS[*s] == channel)
+    }
+
+    fn channel(&mut self, s: usize) -> &mut Channel {
+        self.channels.get_mut(CHANNELS[s]).unwrap()
+    }
+
+    /// What the daemon was told last of a channel's sources that it takes for running.
+    fn told_of(&self, channel: &str) -> Vec<Told> {
+        let running = self.of_channel(channel).map(|s| &self.sources[s]).filter(|source| !source.obeyed);
+        running.filter_map(|source| source.told).collect()
+    }
+
+    /// Something happens to a source, and with it to its channel.
+    fn disturbs(&mut self, s: usize, until: Duration) {
+        let channel = self.channel(s);
+        channel.left_alone_since = channel.left_alone_since.max(until);
+    }
+
+    fn disturbs_all(&mut self, at: Duration) {
+        (0..CHANNELS.len()).for_each(|s| self.disturbs(s, at));
+    }
+
+    /// The daemon dies, or only a channel; what it was told has to be told anew.
+    fn dies(&mut self, stage: &Stage, channel: &str) {
+        let (at, told) = (stage.time(), self.told_of(channel));
+        let is_unwritten = self.disk_fails || stage.health.failure().is_some();
+        let emptiness = &mut self.channels.get_mut(channel).unwrap().emptiness;
+        emptiness.on_death(at, &told);
+        if is_unwritten {
+            emptiness.may_be_any();
+        }
+        for s in self.of_channel(channel) {
+            let told = self.sources[s].told.as_mut();
+            told.into_iter().for_each(|told| told.is_known = false);
+        }
+    }
+
+    /// Nobody hears it, nobody holds it and nothing happens to it: it has been stopped in time.
+    fn none_is_missed(&self, at: Duration) {
+        for (name, channel) in
+            self.channels.iter().filter(|(_, channel)| !channel.may_be_paused && !channel.may_be_kept_alive)
+        {
+            let is_left_alone = !self.disk_fails && self.of_channel(name).all(|s| self.sources[s].is_left_alone(at));
+            let tried_again = if channel.emptiness.is_any() { TRIED_AGAIN } else { Duration::ZERO };
+            let timeout = secs(self.timeout.max(self.timeout_before));
+            let patience = timeout + LATE_AT_MOST + tried_again + channel.extended;
+            let due = channel.left_alone_since + patience;
+            assert!(
+                !is_left_alone || at <= due,
+                "{name} was missed: it is left alone since {:?}",
+                channel.left_alone_since
+            );
+        }
     }
 
     fn past_of(&self, channel: &str) -> Past {
@@ -228,25 +324,37 @@ impl World {
         }
         self.sources[s].past.turns += 1;
         let (at, after) = (stage.time(), self.past_of(channel));
-        let is_meant = self.of_channel(channel).all(|s| self.sources[s].is_known);
-        let words = self.words.entry(channel).or_default();
-        let Some(Ok(done)) = tried else {
-            // Nobody knows whether it was done.
-            words.clear();
-            return;
-        };
+        self.disturbs(s, at);
+        // A session whose end the store may never have been told is not the one that the operator means.
+        let is_meant = !self.disk_has_failed || self.of_channel(channel).all(|s| self.sources[s].is_known());
+        let is_kept = !self.disk_fails && is_meant && matches!(&tried, Some(Ok(done)) if done.durable);
+        let channel = self.channel(s);
+        channel.may_be_paused |= action == Action::Pause;
+        channel.may_be_kept_alive |= action == Action::Cancel;
         match action {
             // What comes of it is no automatic's any more.
-            Action::Stop { .. } => words.clear(),
-            Action::Resume => words.retain(|word| !matches!(word.said, Action::Pause)),
-            Action::Pause | Action::Cancel | Action::Extend(_) => {
-                let by = if let Action::Extend(by) = action { by } else { Duration::ZERO };
-                self.extended += by.as_secs();
-                // What was not written may be forgotten, and what is said of a session that is over, ends with it.
-                if done.durable && !self.disk_fails && is_meant {
-                    words.push(Word { said: action, after, until: at + by });
+            Action::Stop { .. } => {
+                channel.emptiness.may_be_any();
+                channel.words.clear();
+            }
+            // Nobody knows whether it was done.
+            _ if tried.is_none() => channel.words.clear(),
+            Action::Resume => {
+                channel.may_be_paused &= !is_kept;
+                channel.words.retain(|word| !matches!(word.said, Action::Pause));
+            }
+            Action::Extend(by) => {
+                channel.extended += by;
+                if is_kept {
+                    channel.words.push(Word { said: action, after, until: at + by });
                 }
             }
+            // What was not written may be forgotten, and what is said of a session that is over, ends with it.
+            Action::Pause | Action::Cancel if is_kept => {
+                channel.emptiness.begins_anew();
+                channel.words.push(Word { said: action, after, until: at });
+            }
+            Action::Pause | Action::Cancel => {}
         }
     }
 
@@ -268,10 +376,14 @@ impl World {
         source.session += 1;
         source.radio.begins_anew(&format!("s{}", source.session));
         source.radio.listeners.set((!source.hides).then_some(0));
-        (source.told, source.told_joins) = (None, 0);
+        source.told_joins = 0;
         source.past.lives += 1;
-        (source.away_until, source.obeyed, source.is_known) = (None, false, false);
+        if source.obeyed {
+            source.told = None;
+        }
+        (source.away_until, source.obeyed, source.is_new, source.given) = (None, false, true, None);
         source.next_report = at;
+        self.disturbs(s, at);
     }
 
     /// A report that may be taken in: what it tells of listeners. What is in memory only may be forgotten by a
@@ -282,8 +394,30 @@ impl World {
         let somebody = source.radio.listeners.get().is_some_and(|n| n > 0) || joins > source.told_joins;
         source.told_joins = joins;
         source.past.heard += u32::from(somebody);
+        let is_paused = source.radio.status.get() == Status::Paused;
+        let channel = self.channel(s);
         if somebody && !volatile {
-            self.of_channel(CHANNELS[s]).for_each(|other| self.heard_at[other] = at);
+            channel.heard_at = at;
+        }
+        if (somebody || is_paused) && !volatile {
+            channel.emptiness.begins_anew();
+        }
+    }
+
+    /// The daemon has been told so by a source.
+    fn is_told(&mut self, s: usize, told: Told) {
+        let channel = CHANNELS[s];
+        let before = self.told_of(channel);
+        let alone = self.of_channel(channel).all(|other| other == s || self.sources[other].obeyed);
+        let source = &mut self.sources[s];
+        let last = source.told.replace(told);
+        let replaces = std::mem::take(&mut source.is_new) && last.is_some();
+        let now = self.told_of(channel);
+        let emptiness = &mut self.channel(s).emptiness;
+        if replaces && alone {
+            emptiness.on_new_session(told.at, last);
+        } else {
+            emptiness.on_report(told.at, &before, &now);
         }
     }
 
@@ -298,10 +432,9 @@ impl World {
         }
         // Where a report changes nothing, nothing waits for the disk, and the answer does not tell.
         self.tells(s, at, answer.volatile || self.disk_fails || stage.health.failure().is_some());
-        let source = &mut self.sources[s];
-        source.told = radio.listeners.get();
-        source.is_known = true;
-        source.next_report = stage.time() + radio.every.get();
+        let (nobody, paused) = (radio.listeners.get() == Some(0), radio.status.get() == Status::Paused);
+        self.is_told(s, Told { at, nobody, paused, is_known: true });
+        self.sources[s].next_report = stage.time() + radio.every.get();
         for command in radio.asks(stage, Duration::ZERO).await {
             self.hear(stage, s, &command).await;
         }
@@ -309,14 +442,22 @@ impl World {
 
     async fn hear(&mut self, stage: &Stage, s: usize, command: &StopCommand) {
         let at = stage.time();
-        let source = &self.sources[s];
-        let radio = Rc::clone(&source.radio);
+        let radio = Rc::clone(&self.sources[s].radio);
         self.log.push(format!("{:>9.3} {} is told to stop: {}", at.as_secs_f64(), radio.source, command.id));
-        for other in self.of_channel(CHANNELS[s]).map(|other| &self.sources[other]) {
-            let told = other.told.filter(|_| other.away_until.is_none());
-            assert_eq!(told.unwrap_or(0), 0, "a stop although the daemon has been told of a listener");
+        for told in self.told_of(CHANNELS[s]) {
+            assert!(
+                told.is_known && told.nobody,
+                "a stop although the daemon has been told of a listener, or of nothing"
+            );
+            assert!(told.is_believed(at), "a stop although a source has fallen silent");
         }
-        assert_eq!(source.told, Some(0), "a stop although the daemon has been told that the count is hidden");
+        let source = &mut self.sources[s];
+        if command.reason == StopReason::NoListeners {
+            let before = source.given.replace((command.id.clone(), at)).filter(|(id, _)| *id != command.id);
+            let apart = before.map(|(_, given)| at - given);
+            assert!(apart.is_none_or(|apart| apart >= STOPS_APART), "a second stop of one session after {apart:?}");
+        }
+        let source = &self.sources[s];
         assert!(stage.clock.now().at < command.valid_until, "a stop past its validity");
         let is_mine = command.session == radio.session.borrow().as_str();
         assert!(is_mine, "a stop of a session that is over: {command:?}");
@@ -326,13 +467,19 @@ impl World {
             return;
         }
         if command.reason == StopReason::NoListeners {
-            let empty = at - self.heard_at[s];
-            let timeout = secs(self.timeout.min(self.timeout_before));
-            assert!(empty >= timeout, "stopped after {empty:?} of {timeout:?}");
             let past = self.past_of(CHANNELS[s]);
-            let word = self.words.get(CHANNELS[s]).and_then(|words| words.iter().find(|word| word.forbids(at, past)));
+            let may_be_of_before = at < self.reloaded_at + DECIDED_BEFORE;
+            let timeout = secs(if may_be_of_before { self.timeout.min(self.timeout_before) } else { self.timeout });
+            let channel = self.channel(s);
+            let empty = (at - channel.heard_at).min(channel.emptiness.at_most(at));
+            assert!(empty >= timeout, "stopped after {empty:?} of {timeout:?}");
+            let word = channel.words.iter().find(|word| word.forbids(at, past));
             assert!(word.is_none(), "stopped against an operator's word: {word:?}");
+            assert!(self.told_of(CHANNELS[s]).iter().all(|told| !told.paused), "stopped although a source has paused");
         }
+        // Should it not be obeyed, it is tried again in its own time.
+        self.channel(s).emptiness.may_be_any();
+        let source = &self.sources[s];
         match source.manners {
             Manners::Obeys => {
                 self.stops += 1;
@@ -345,9 +492,11 @@ impl World {
                 source.past.lives += 1;
                 (source.away_until, source.obeyed) = (Some(stage.time() + secs(7)), true);
                 // A stream we stopped leaves nothing to its next session; a source that crashed does.
-                let others: Vec<usize> = self.of_channel(CHANNELS[s]).collect();
-                if others.iter().all(|o| self.sources[*o].obeyed) {
-                    others.into_iter().for_each(|o| self.heard_at[o] = at);
+                if self.of_channel(CHANNELS[s]).all(|other| self.sources[other].obeyed) {
+                    let channel = self.channel(s);
+                    channel.heard_at = at;
+                    channel.emptiness.begins_anew();
+                    (channel.may_be_paused, channel.may_be_kept_alive) = (false, false);
                 }
             }
             Manners::Refuses => radio.acknowledges(command, Outcome::Refused),
@@ -371,6 +520,7 @@ impl World {
                 self.begin(s, stage.time());
             }
             self.report(stage, s).await;
+            self.none_is_missed(stage.time());
         }
         if until > stage.time() {
             stage.until(until).await;
@@ -381,6 +531,18 @@ impl World {
     async fn happen(&mut self, stage: &Stage, event: &Event) -> Option<(Duration, bool)> {
         let at = stage.time();
         self.note(at, &format!("{event:?}"));
+        match *event {
+            Event::Join(s)
+            | Event::Leave(s)
+            | Event::Blip(s)
+            | Event::Hide(s, _)
+            | Event::Pause(s, _)
+            | Event::Manners(s, _)
+            | Event::Panic(s) => self.disturbs(s, at),
+            Event::Silence(s, time) | Event::Crash(s, time) => self.disturbs(s, at + secs(time)),
+            Event::Disk(_) | Event::Reload(_) => self.disturbs_all(at),
+            Event::Time(_) | Event::Operate(..) | Event::Kill(..) => {}
+        }
         match *event {
             Event::Time(time) => self.pass(stage, millis(time)).await,
             Event::Join(s) if self.sources[s].away_until.is_none() => self.listen(s, self.sources[s].listeners + 1),
@@ -407,6 +569,7 @@ impl World {
             Event::Manners(s, manners) => self.sources[s].manners = manners,
             Event::Disk(fails) => {
                 self.disk_fails = fails;
+                self.disk_has_failed |= fails;
                 stage.disk.fail(fails);
             }
             Event::Panic(s) => {
@@ -414,32 +577,41 @@ impl World {
                 let inspection = stage.inspect(CHANNELS[s]).await;
                 if inspection.is_some_and(|inspection| inspection.state.state != StreamStatus::Stopped) {
                     // Whoever paused it wants it paused afterwards.
-                    let mut words = self.words.get(CHANNELS[s]).into_iter().flatten();
-                    let is_paused = words.any(|word| matches!(word.said, Action::Pause));
-                    let again = if is_paused { Action::Pause } else { Action::Resume };
+                    let past = self.past_of(CHANNELS[s]);
+                    let paused = |word: &Word| matches!(word.said, Action::Pause) && word.forbids(at, past);
+                    let again = if self.channel(s).words.iter().any(paused) { Action::Pause } else { Action::Resume };
+                    self.dies(stage, CHANNELS[s]);
                     panics(stage, CHANNELS[s], again).await;
                 }
             }
             Event::Reload(timeout) => {
-                (self.timeout_before, self.timeout) = (self.timeout, timeout);
+                (self.timeout_before, self.timeout, self.reloaded_at) = (self.timeout, timeout, at);
                 self.sources.iter_mut().for_each(|source| source.past.turns += 1);
                 stage.apply(rules(timeout, &WARNINGS)).await;
             }
             Event::Operate(s, action) => self.operate(stage, s, action).await,
             Event::Kill(s, down, reboots) => {
-                self.sources.iter_mut().for_each(|source| source.is_known = false);
+                let down = millis(down);
+                self.disturbs_all(at + down);
                 if let Some(s) = s.filter(|s| self.sources[*s].away_until.is_none()) {
                     let answer = self.sources[s].radio.sends(stage);
                     self.tells(s, at, true);
+                    // What it says may have been taken in, or not.
+                    let source = &mut self.sources[s];
+                    let told = |of: fn(&Told) -> bool| source.told.as_ref().is_some_and(of);
+                    let nobody = source.radio.listeners.get() == Some(0) || told(|told| told.nobody);
+                    let paused = source.radio.status.get() == Status::Paused && !told(Told::is_empty);
+                    self.is_told(s, Told { at, nobody, paused, is_known: true });
                     // Written, or in the middle of it; the answer is lost.
-                    if down % 2 == 0 {
+                    if down.as_millis() % 2 == 0 {
                         let _ = answer.await;
                     } else {
                         tokio::task::yield_now().await;
                     }
-                    self.sources[s].next_report = at + millis(down);
+                    self.sources[s].next_report = at + down;
                 }
-                return Some((millis(down), reboots));
+                CHANNELS.iter().for_each(|channel| self.dies(stage, channel));
+                return Some((down, reboots));
             }
             Event::Join(_) | Event::Blip(_) | Event::Pause(..) => {}
         }
@@ -461,24 +633,33 @@ impl World {
                 source.radio.status.set(Status::Live);
             }
         }
-        // No operator forbids it any more: nothing is paused, and somebody has come and gone again.
-        for channel in CHANNELS {
-            // One that broke, or whose stream is away, is there again with the next report.
-            while let None | Some(Err(ActionError::Busy | ActionError::NoSuchChannel)) =
-                stage.tries(channel, Action::Resume).await
-            {
+        self.disturbs_all(at);
+        self.pass(stage, CALMED).await;
+        // No operator forbids it any more: nothing is paused, and where one was kept alive somebody comes and goes.
+        for s in 0..self.sources.len() {
+            while self.channel(s).may_be_paused {
+                self.operate(stage, s, Action::Resume).await;
                 self.pass(stage, secs(1)).await;
             }
         }
-        self.words.values_mut().for_each(|words| words.retain(|word| !matches!(word.said, Action::Pause)));
-        self.pass(stage, CALMED).await;
-        (0..self.sources.len()).for_each(|s| self.listen(s, 1));
-        self.pass(stage, CALMED).await;
-        (0..self.sources.len()).for_each(|s| self.listen(s, 0));
+        let mut kept_alive: Vec<usize> = (0..self.sources.len()).collect();
+        kept_alive.retain(|s| self.channel(*s).may_be_kept_alive);
+        if !kept_alive.is_empty() {
+            for s in &kept_alive {
+                self.listen(*s, 1);
+            }
+            self.pass(stage, CALMED).await;
+            let at = stage.time();
+            for s in kept_alive {
+                self.listen(s, 0);
+                self.channel(s).may_be_kept_alive = false;
+                self.disturbs(s, at);
+            }
+        }
         let at = stage.time();
         let sessions: Vec<u32> = self.sources.iter().map(|source| source.session).collect();
-        // A stop may just have failed, and is tried again after five minutes.
-        let patience = secs(60 + 300 + self.timeout + 30 + self.extended);
+        let extended = self.channels.values().map(|channel| channel.extended).max().unwrap();
+        let patience = TRIED_AGAIN + secs(self.timeout) + LATE_AT_MOST + extended;
         while stage.time() < at + patience && self.sources.iter().zip(&sessions).any(|(now, then)| now.session == *then)
         {
             self.pass(stage, secs(1)).await;
@@ -508,9 +689,9 @@ fn is_warned_of(stage: &Stage, channel: &str) {
 }
 
 /// Prints what happened if the storm ends badly.
-struct Told(World, bool);
+struct Aloud(World, bool);
 
-impl Drop for Told {
+impl Drop for Aloud {
     fn drop(&mut self) {
         if self.1 && std::thread::panicking() {
             eprintln!("what happened:\n  {}", self.0.log.join("\n  "));
@@ -521,7 +702,7 @@ impl Drop for Told {
 /// What happened.
 fn tell(events: &[Event], aloud: bool) -> World {
     let mut story = Story::under(rules(300, &WARNINGS));
-    let mut told = Told(World::new(), aloud);
+    let mut told = Aloud(World::new(), aloud);
     let world = &mut told.0;
     let mut events = events.iter();
     loop {
@@ -582,7 +763,7 @@ fn whatever_goes_wrong_no_stream_is_stopped_early_and_in_the_end_every_empty_one
     }
     let digest = digest.finish();
     eprintln!("{storms} storms from seed {first}, {stops} stops ({digest:x}): none wrong, none missed, none double");
-    assert!(stops > storms * 3, "too few stops to learn from: {stops}");
+    assert!(storms < STORMS || stops > storms * 3, "too few stops to learn from: {stops}");
 }
 
 #[test]

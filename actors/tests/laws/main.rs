@@ -13,15 +13,24 @@ mod sessions;
 mod stop;
 mod subject;
 
-/// Runs a law over random inputs; `PROPTEST_CASES` raises their number.
+/// Runs a law over random inputs; `PROPTEST_CASES` raises their number, and each search has a seed of its own unless
+/// `LAWS_SEED` says which.
 fn cases(few: u32) -> proptest::test_runner::Config {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
+    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    let asked = number("PROPTEST_CASES").map(|cases| cases as u32);
+    let seed = number("LAWS_SEED").unwrap_or_else(|| {
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+        since.map_or(0, |since| since.as_micros() as u64)
+    });
+    if asked.is_some() {
+        eprintln!("LAWS_SEED={seed} searches the same again");
+    }
     proptest::test_runner::Config {
         cases: asked.unwrap_or(few),
         failure_persistence: None,
         // The same inputs every time, unless more are asked for: a search belongs where somebody looks at it.
         rng_seed: match asked {
-            Some(_) => proptest::test_runner::RngSeed::Random,
+            Some(_) => proptest::test_runner::RngSeed::Fixed(seed),
             None => proptest::test_runner::RngSeed::Fixed(20),
         },
         ..proptest::test_runner::Config::default()

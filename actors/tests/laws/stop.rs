@@ -295,6 +295,30 @@ proptest! {
     }
 
     #[test]
+    fn law_15_after_a_pause_a_failed_stop_stays_loud_but_the_next_zero_arms_in_full(wait in 0u64..400) {
+        let mut jazz = stopping(None);
+        jazz.keep_saying(&says(0), secs(61 + wait));
+        jazz.say(is(Status::Paused));
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.phase(), PhaseName::StopFailed);
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_15_a_new_session_that_withdraws_the_next_try_has_its_whole_time(wait in 0u64..4) {
+        let mut jazz = stopping(None);
+        while jazz.offered.len() < 2 {
+            jazz.keep_saying(&says(0), secs(4));
+        }
+        jazz.pass(secs(wait));
+        let effects = jazz.hear("second", &says(0)).0;
+        prop_assert!(effects.contains(&Effect::Withdrawn { generation: 2, cause: Cause::NewSession }), "{effects:?}");
+        prop_assert_eq!(jazz.phase(), PhaseName::StopFailed);
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
     fn law_15_a_listener_heard_after_the_answer_is_not_forgotten_when_the_stop_fails(timeout in 60u64..3600) {
         let mut jazz = Subject::under(Policy::new(secs(timeout), &[30, 10]));
         while jazz.offered.is_empty() {

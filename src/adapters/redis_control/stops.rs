@@ -90,7 +90,13 @@ impl Stops {
             if self.active.len() >= ACTIVE_MAX {
                 return false;
             }
-            self.active.push(Stop { command, phase: Phase::Judged { unheard: None }, endings: 0, publishing: false, retracted: false });
+            self.active.push(Stop {
+                command,
+                phase: Phase::Judged { unheard: None },
+                endings: 0,
+                publishing: false,
+                retracted: false,
+            });
         }
         true
     }
