@@ -47,9 +47,10 @@ pub struct Daemon {
     /// and was so while it started: it may refuse to.
     may_refuse: bool,
     /// Which of its calls fail,
-    fails_at: Option<&'static str>,
+    failing: Option<&'static str>,
     /// by this.
     tracer: Option<Tracer>,
+    /// When it is started again that refused to start.
     again_at: Option<Instant>,
 }
 
@@ -71,7 +72,7 @@ impl Daemon {
             starts: 0,
             ill: false,
             may_refuse: false,
-            fails_at: None,
+            failing: None,
             tracer: None,
             again_at: None,
         };
@@ -154,33 +155,24 @@ impl Daemon {
         self.signal(Signal::CONT);
     }
 
-    /// Its disk is full, or has room again.
-    pub fn has_room(&mut self, room: bool) {
-        self.set_ill(!room);
-    }
-
-    /// These calls fail from here on.
-    pub fn fails_at(&mut self, calls: &'static str) {
-        self.fails_at = Some(calls);
-        self.set_ill(true);
-        self.trace();
-    }
-
-    pub fn fails_no_more(&mut self) {
-        self.fails_at = None;
-        self.tracer = None;
-        self.set_ill(false);
-    }
-
-    fn set_ill(&mut self, ill: bool) {
+    /// Something is wrong with its disk, or nothing any more.
+    pub fn set_ill(&mut self, ill: bool) {
         self.ill = ill;
         self.may_refuse |= ill && self.door.address().is_none();
     }
 
+    /// These of its calls fail from here on, after a start too.
+    pub fn set_failing(&mut self, calls: Option<&'static str>) {
+        self.set_ill(calls.is_some());
+        self.failing = calls;
+        self.tracer = None;
+        self.trace();
+    }
+
     fn trace(&mut self) {
-        let (Some(child), Some(calls)) = (&self.child, self.fails_at) else { return };
+        let (Some(child), Some(calls)) = (&self.child, self.failing) else { return };
         let log = self.house.join(format!("failed-{}.log", self.starts));
-        self.tracer = Some(Tracer::attach(Pid::from_child(child), calls, &log));
+        self.tracer = Some(Tracer::attach(Pid::from_child(child), calls, log));
     }
 
     fn signal(&self, signal: Signal) {

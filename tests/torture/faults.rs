@@ -93,7 +93,9 @@ impl Fault {
 
     fn draw(fleet: Fleet, random: &mut StdRng) -> (Self, Duration) {
         let daemon = random.random_range(0..fleet.daemons());
-        let (fault, lasts) = match random.random_range(0..22) {
+        // A Redis and the way to it have more ways to fail than a disk.
+        let ways = if fleet == Fleet::Alone { 16 } else { 22 };
+        let (fault, lasts) = match random.random_range(0..ways) {
             0..3 => (Self::Kill { daemon }, 0..3_000),
             3..6 => (Self::Sleep { daemon }, 1_000..6_000),
             6..8 => (Self::Leave { daemon }, 500..4_000),
@@ -136,7 +138,7 @@ impl Fault {
             Self::Network { daemon, passage } => world.networks[daemon].let_pass(passage),
             Self::Clock { daemon, milliseconds } => world.daemons[daemon].clock.jump(milliseconds),
             Self::DiskFull => world.fill_the_disk(),
-            Self::DiskFails { daemon, calls } => world.daemons[daemon].fails_at(calls),
+            Self::DiskFails { daemon, calls } => world.daemons[daemon].set_failing(Some(calls)),
             Self::RedisSleeps => world.redis().sleep(),
             Self::RedisLost => world.redis().kill(),
             Self::RedisClock { milliseconds } => world.redis().clock.jump(milliseconds),
@@ -149,7 +151,7 @@ impl Fault {
             Self::Sleep { daemon } => world.daemons[daemon].wake(),
             Self::Network { daemon, .. } => world.networks[daemon].let_pass(Passage::Everything),
             Self::DiskFull => world.make_room(),
-            Self::DiskFails { daemon, .. } => world.daemons[daemon].fails_no_more(),
+            Self::DiskFails { daemon, .. } => world.daemons[daemon].set_failing(None),
             Self::RedisSleeps => world.redis().wake(),
             Self::RedisLost => world.redis().start_again(),
             Self::Clock { .. } | Self::RedisClock { .. } => {}

@@ -1,31 +1,37 @@
-//! A process some of whose system calls fail, for as long as it is traced.
+//! A process some of whose system calls fail for as long as it is traced.
 
 use std::{
-    fs::File,
-    path::Path,
+    fs::{self, File},
+    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// An strace.
-pub struct Tracer(Child);
+pub struct Tracer {
+    strace: Child,
+    log: PathBuf,
+}
 
 impl Tracer {
-    /// Of these calls, separated by commas, each fails with EIO. `log` is told of them.
-    pub fn attach(process: Pid, calls: &str, log: &Path) -> Self {
+    /// Each of these calls, which are separated by commas, fails with EIO.
+    pub fn attach(process: Pid, calls: &str, log: PathBuf) -> Self {
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error=EIO")]);
         command.args(["-p", &process.as_raw_nonzero().to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log).unwrap());
-        Self(command.spawn().expect("strace is there: `scripts/install.sh test` installs it"))
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        Self { strace: command.spawn().expect("strace is missing: apt-get install strace"), log }
     }
 }
 
 impl Drop for Tracer {
-    /// It lets the process go, if that one has not ended before.
+    /// Lets the process go, if it has not ended. Says loudly if nothing failed because nobody may trace it.
     fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
-        let _ = self.0.wait();
+        let _ = kill_process(Pid::from_child(&self.strace), Signal::TERM);
+        let _ = self.strace.wait();
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        if let Some(refusal) = log.lines().find(|line| line.contains("Operation not permitted")) {
+            eprintln!("NO PROCESS MAY BE TRACED HERE ({refusal}): no disk failed");
+        }
     }
 }

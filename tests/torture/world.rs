@@ -70,13 +70,13 @@ impl World {
     pub fn fill_the_disk(&mut self) {
         let Some(disk) = &self.disk else { return };
         disk.fill_but(0);
-        self.daemons.iter_mut().for_each(|daemon| daemon.has_room(false));
+        self.daemons.iter_mut().for_each(|daemon| daemon.set_ill(true));
     }
 
     pub fn make_room(&mut self) {
         let Some(disk) = &self.disk else { return };
         disk.make_room();
-        self.daemons.iter_mut().for_each(|daemon| daemon.has_room(true));
+        self.daemons.iter_mut().for_each(|daemon| daemon.set_ill(false));
     }
 
     pub fn doors(&self) -> Vec<Door> {
