@@ -56,13 +56,12 @@ pub struct Daemon {
 
 impl Daemon {
     /// Its state is on the disk, if it has one.
-    pub fn start(house: PathBuf, config: &str, disk: Option<&Path>) -> Self {
+    pub fn start(house: PathBuf, clock: WallClock, config: &str, disk: Option<&Path>) -> Self {
         fs::create_dir(&house).unwrap();
         fs::write(house.join("config.toml"), config).unwrap();
         if let Some(disk) = disk {
             symlink(disk, house.join("state")).unwrap();
         }
-        let clock = WallClock::new(&house);
         let mut daemon = Self {
             door: Door::default(),
             clock,

@@ -9,6 +9,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 pub struct Tracer {
+    process: Pid,
     strace: Child,
     log: PathBuf,
 }
@@ -20,7 +21,7 @@ impl Tracer {
         command.args(["-f", "-qq", "-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error=EIO")]);
         command.args(["-p", &process.as_raw_nonzero().to_string()]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
-        Self { strace: command.spawn().expect("strace is missing: apt-get install strace"), log }
+        Self { process, strace: command.spawn().expect("strace is missing: apt-get install strace"), log }
     }
 }
 
@@ -29,6 +30,11 @@ impl Drop for Tracer {
     fn drop(&mut self) {
         let _ = kill_process(Pid::from_child(&self.strace), Signal::TERM);
         let _ = self.strace.wait();
+        // One that has ended is refused in the same words.
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.as_raw_nonzero())).unwrap_or_default();
+        if status.is_empty() || status.contains("(zombie)") {
+            return;
+        }
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         if let Some(refusal) = log.lines().find(|line| line.contains("Operation not permitted")) {
             eprintln!("NO PROCESS MAY BE TRACED HERE ({refusal}): no disk failed");

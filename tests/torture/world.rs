@@ -11,6 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
+    clock::WallClock,
     daemon::{Daemon, Door},
     fleet::Fleet,
     proxy::Proxy,
@@ -51,7 +52,9 @@ impl World {
                     network.address
                 );
             }
-            Daemon::start(house.path().join(format!("daemon-{n}")), &config, disk.as_ref().map(SmallDisk::path))
+            let name = format!("daemon-{n}");
+            let clock = WallClock::new(house.path(), &name);
+            Daemon::start(house.path().join(name), clock, &config, disk.as_ref().map(SmallDisk::path))
         };
         let daemons = (0..fleet.daemons()).map(start).collect();
         let mut world = Self { daemons, networks, redis, disk, house };
