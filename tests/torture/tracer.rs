@@ -2,11 +2,12 @@
 
 use std::{
     fs::{self, File},
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 pub struct Tracer {
     process: Pid,
@@ -20,7 +21,7 @@ impl Tracer {
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error=EIO")]);
         command.args(["-p", &process.as_raw_nonzero().to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
         Self { process, strace: command.spawn().expect("strace is missing: apt-get install strace"), log }
     }
 }
@@ -28,8 +29,11 @@ impl Tracer {
 impl Drop for Tracer {
     /// Lets the process go, if it has not ended. Says loudly if nothing failed because nobody may trace it.
     fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.strace), Signal::TERM);
+        let strace = Pid::from_child(&self.strace);
+        let _ = kill_process(strace, Signal::TERM);
         let _ = self.strace.wait();
+        // It tries out on a child of its own what it may do, and leaves that one behind where it is ended meanwhile.
+        let _ = kill_process_group(strace, Signal::KILL);
         // One that has ended is refused in the same words.
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.as_raw_nonzero())).unwrap_or_default();
         if status.is_empty() || status.contains("(zombie)") {
