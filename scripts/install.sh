@@ -38,6 +38,7 @@ if [ "$what" = test ]; then
     package promtool prometheus
     package prometheus-alertmanager prometheus-alertmanager
     package redis-server redis-server
+    package strace strace
     package openssl openssl
     # To boot a systemd of our own; only root can.
     if [ "$(id -u)" = 0 ]; then

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # A night of search: random histories of the pure stream, storms around all actors, both in virtual time, then three daemons
-# on one Redis, killed, stopped, cut off and set to a wrong time again and again.
+# on one Redis, or one on a disk of its own, killed, stopped, cut off, without a disk and set to a wrong time again and again.
 # usage: torture.sh RUNS [SEED [PARALLEL [HISTORIES [STORMS]]]]; with a SEED only the daemons: RUNS=1 plays that one again.
 # actors/tests/laws/, actors/tests/house/storm.rs and tests/torture/ tell what is looked for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-command -v redis-server >/dev/null || { echo "redis-server is missing: apt-get install redis-server" >&2; exit 1; }
+for needed in redis-server strace; do
+    command -v "$needed" >/dev/null || { echo "$needed is missing: apt-get install $needed" >&2; exit 1; }
+done
 runs=${1:-200} seed=${2:-} parallel=${3:-4} histories=${4:-1000000} storms=${5:-10000}
 
 if [ -z "$seed" ]; then

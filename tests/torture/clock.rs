@@ -16,11 +16,15 @@ pub struct WallClock {
 }
 
 impl WallClock {
-    pub fn new(house: &Path) -> Self {
-        let (source, library, path) = (house.join("clock.c"), house.join("clock.so"), house.join("clock"));
-        fs::write(&source, include_str!("wall_clock.c")).unwrap();
-        let made = Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
-        assert!(made.is_ok_and(|status| status.success()), "cc, which Rust links with, does not make a library");
+    /// The clocks of one house are made of the same library.
+    pub fn new(house: &Path, whose: &str) -> Self {
+        let (source, library, path) =
+            (house.join("clock.c"), house.join("clock.so"), house.join(format!("clock-of-{whose}")));
+        if !library.exists() {
+            fs::write(&source, include_str!("wall_clock.c")).unwrap();
+            let made = Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
+            assert!(made.is_ok_and(|status| status.success()), "cc, which Rust links with, does not make a library");
+        }
         fs::write(&path, 0_i64.to_ne_bytes()).unwrap();
         let file = File::options().write(true).open(&path).unwrap();
         Self { library, path, file, milliseconds: 0 }

@@ -9,10 +9,7 @@ use std::{
 
 use rand::{Rng, rngs::StdRng};
 
-use crate::{
-    proxy::Passage,
-    world::{DAEMONS, World},
-};
+use crate::{fleet::Fleet, proxy::Passage, world::World};
 
 /// From when until when faults begin, counted from the first report.
 const BEGIN: Range<u64> = 1_000..18_000;
@@ -31,6 +28,18 @@ pub enum Fault {
     /// SIGSTOP; mostly for longer than its lease.
     Sleep {
         daemon: usize,
+    },
+    /// Its wall clock is set.
+    Clock {
+        daemon: usize,
+        milliseconds: i64,
+    },
+    /// There is no room on the disk.
+    DiskFull,
+    /// What the daemon asks of the disk ends with EIO.
+    DiskFails {
+        daemon: usize,
+        calls: &'static str,
     },
     Network {
         daemon: usize,
@@ -64,7 +73,10 @@ impl Fault {
             Self::Network { .. } => "stall",
             Self::RedisSleeps => "redis sleeps",
             Self::RedisLost => "redis lost",
-            Self::RedisClock { .. } => "clock",
+            Self::RedisClock { .. } => "redis clock",
+            Self::Clock { .. } => "clock",
+            Self::DiskFull => "disk full",
+            Self::DiskFails { .. } => "disk fails",
         }
     }
 
@@ -74,32 +86,48 @@ impl Fault {
             Self::Kill { daemon } | Self::Leave { daemon } | Self::Sleep { daemon } => Some(("daemon", daemon)),
             Self::Network { daemon, .. } => Some(("network", daemon)),
             Self::RedisSleeps | Self::RedisLost => Some(("redis", 0)),
-            Self::RedisClock { .. } => None,
+            Self::DiskFull | Self::DiskFails { .. } => Some(("disk", 0)),
+            Self::Clock { .. } | Self::RedisClock { .. } => None,
         }
     }
 
-    fn draw(random: &mut StdRng) -> (Self, Duration) {
-        let daemon = random.random_range(0..DAEMONS);
-        let (fault, lasts) = match random.random_range(0..20) {
+    fn draw(fleet: Fleet, random: &mut StdRng) -> (Self, Duration) {
+        let daemon = random.random_range(0..fleet.daemons());
+        // A Redis and the way to it have more ways to fail than a disk.
+        let ways = if fleet == Fleet::Alone { 16 } else { 22 };
+        let (fault, lasts) = match random.random_range(0..ways) {
             0..3 => (Self::Kill { daemon }, 0..3_000),
             3..6 => (Self::Sleep { daemon }, 1_000..6_000),
             6..8 => (Self::Leave { daemon }, 500..4_000),
-            8..10 => (Self::Network { daemon, passage: Passage::Nothing }, 1_000..5_000),
-            10..12 => (Self::Network { daemon, passage: Passage::Torn }, 200..3_000),
-            12..14 => {
+            8..10 => (Self::Clock { daemon, milliseconds: jump(random) }, 0..1),
+            _ if fleet == Fleet::Alone => Self::draw_of_a_disk(daemon, random),
+            _ => Self::draw_of_a_redis(daemon, random),
+        };
+        (fault, Duration::from_millis(random.random_range(lasts)))
+    }
+
+    fn draw_of_a_disk(daemon: usize, random: &mut StdRng) -> (Self, Range<u64>) {
+        match random.random_range(0..2) {
+            0 => (Self::DiskFull, 200..4_000),
+            _ => {
+                let calls = ["fdatasync", "pwrite64", "fdatasync,pwrite64", "pread64"][random.random_range(0..4)];
+                (Self::DiskFails { daemon, calls }, 200..4_000)
+            }
+        }
+    }
+
+    fn draw_of_a_redis(daemon: usize, random: &mut StdRng) -> (Self, Range<u64>) {
+        match random.random_range(0..12) {
+            0..2 => (Self::Network { daemon, passage: Passage::Nothing }, 1_000..5_000),
+            2..4 => (Self::Network { daemon, passage: Passage::Torn }, 200..3_000),
+            4..6 => {
                 let (requests, answers) = [(true, true), (true, false), (false, true)][random.random_range(0..3)];
                 (Self::Network { daemon, passage: Passage::Late { requests, answers } }, 1_000..5_000)
             }
-            14..16 => (Self::RedisSleeps, 1_000..4_000),
-            16..18 => (Self::RedisLost, 0..2_000),
-            _ => {
-                // As many of seconds as of minutes or of an hour.
-                let seconds = 3.0 * 1_200_f64.powf(random.random());
-                let milliseconds = (seconds * 1000.0) as i64 * if random.random() { 1 } else { -1 };
-                (Self::RedisClock { milliseconds }, 0..1)
-            }
-        };
-        (fault, Duration::from_millis(random.random_range(lasts)))
+            6..8 => (Self::RedisSleeps, 1_000..4_000),
+            8..10 => (Self::RedisLost, 0..2_000),
+            _ => (Self::RedisClock { milliseconds: jump(random) }, 0..1),
+        }
     }
 
     pub fn begin(&self, world: &mut World) {
@@ -108,9 +136,12 @@ impl Fault {
             Self::Leave { daemon } => world.daemons[daemon].leave(),
             Self::Sleep { daemon } => world.daemons[daemon].sleep(),
             Self::Network { daemon, passage } => world.networks[daemon].let_pass(passage),
-            Self::RedisSleeps => world.redis.sleep(),
-            Self::RedisLost => world.redis.kill(),
-            Self::RedisClock { milliseconds } => world.redis.clock.jump(milliseconds),
+            Self::Clock { daemon, milliseconds } => world.daemons[daemon].clock.jump(milliseconds),
+            Self::DiskFull => world.fill_the_disk(),
+            Self::DiskFails { daemon, calls } => world.daemons[daemon].set_failing(Some(calls)),
+            Self::RedisSleeps => world.redis().sleep(),
+            Self::RedisLost => world.redis().kill(),
+            Self::RedisClock { milliseconds } => world.redis().clock.jump(milliseconds),
         }
     }
 
@@ -119,11 +150,19 @@ impl Fault {
             Self::Kill { daemon } | Self::Leave { daemon } => world.daemons[daemon].start_again(),
             Self::Sleep { daemon } => world.daemons[daemon].wake(),
             Self::Network { daemon, .. } => world.networks[daemon].let_pass(Passage::Everything),
-            Self::RedisSleeps => world.redis.wake(),
-            Self::RedisLost => world.redis.start_again(),
-            Self::RedisClock { .. } => {}
+            Self::DiskFull => world.make_room(),
+            Self::DiskFails { daemon, .. } => world.daemons[daemon].set_failing(None),
+            Self::RedisSleeps => world.redis().wake(),
+            Self::RedisLost => world.redis().start_again(),
+            Self::Clock { .. } | Self::RedisClock { .. } => {}
         }
     }
+}
+
+/// By how much a clock is set, in milliseconds: as many are of seconds as of minutes or of hours, and some too small to be noticed.
+fn jump(random: &mut StdRng) -> i64 {
+    let by = 500.0 * 30_000_f64.powf(random.random());
+    by as i64 * if random.random() { 1 } else { -1 }
 }
 
 /// What can suffer one fault at a time, and until when it does.
@@ -144,12 +183,12 @@ impl Busy {
 }
 
 /// The faults of one run, in their order.
-pub fn draw(random: &mut StdRng) -> Vec<Event> {
+pub fn draw(fleet: Fleet, random: &mut StdRng) -> Vec<Event> {
     let mut busy = Busy::default();
     let mut events: Vec<Event> = Vec::new();
     let mut at = BEGIN.start + random.random_range(APART);
     while at < BEGIN.end {
-        let (fault, lasts) = Fault::draw(random);
+        let (fault, lasts) = Fault::draw(fleet, random);
         let event = Event { at: Duration::from_millis(at), lasts, fault };
         if !busy.take(&event) {
             // Something else, a little later.
@@ -157,7 +196,7 @@ pub fn draw(random: &mut StdRng) -> Vec<Event> {
             continue;
         }
         events.push(event);
-        if matches!(fault, Fault::Leave { .. }) && random.random() {
+        if fleet != Fleet::Alone && matches!(fault, Fault::Leave { .. }) && random.random() {
             // Redis forgets what it gives back while that is on its way to the others.
             let [after, lasts] = [400, 1_000].map(|most| Duration::from_millis(random.random_range(0..most)));
             let event = Event { at: event.at + after, lasts, fault: Fault::RedisLost };
@@ -194,10 +233,11 @@ impl Course {
             }
             !over
         });
-        while let Some(mut event) = self.next.take_if(|event| event.at <= now) {
+        // One at a time: what begins late must still be over before the next of the same victim begins.
+        if let Some(mut event) = self.next.take_if(|event| event.at <= now) {
             event.fault.begin(world);
-            event.at = self.began.elapsed();
             self.open.push((event.at + event.lasts, event.fault));
+            event.at = self.began.elapsed();
             self.happened.push(event);
             self.next = self.ahead.next();
         }
@@ -206,7 +246,16 @@ impl Course {
 
     /// When Redis lost everything, the last time.
     pub fn redis_lost(&self) -> Option<Duration> {
-        self.happened.iter().rev().find(|event| event.fault == Fault::RedisLost).map(|event| event.at)
+        self.last(|fault| matches!(fault, Fault::RedisLost)).map(|event| event.at)
+    }
+
+    /// Until when a daemon that ended may have said something, the last time.
+    pub fn daemon_ended(&self) -> Option<Duration> {
+        self.last(|fault| matches!(fault, Fault::Kill { .. } | Fault::Leave { .. })).map(|event| event.at + event.lasts)
+    }
+
+    fn last(&self, is: impl Fn(&Fault) -> bool) -> Option<&Event> {
+        self.happened.iter().rev().find(|event| is(&event.fault))
     }
 }
 
@@ -220,6 +269,9 @@ impl fmt::Display for Event {
                 write!(f, "daemon {daemon} is told to end, and started again after {lasts:.3} s")
             }
             Fault::Sleep { daemon } => write!(f, "daemon {daemon} is stopped for {lasts:.3} s"),
+            Fault::Clock { daemon, milliseconds } => write!(f, "daemon {daemon}'s clock jumps by {milliseconds} ms"),
+            Fault::DiskFull => write!(f, "the disk is full for {lasts:.3} s"),
+            Fault::DiskFails { daemon, calls } => write!(f, "daemon {daemon}'s {calls} fails for {lasts:.3} s"),
             Fault::Network { daemon, passage } => {
                 write!(f, "between daemon {daemon} and Redis passes {passage:?} for {lasts:.3} s")
             }

@@ -1,4 +1,5 @@
-//! Three daemons on one Redis while everything around them fails: whatever is empty ends, once, and nothing else does.
+//! Three daemons on one Redis, or one on a disk of its own, while everything around them fails: whatever is empty ends,
+//! once, and nothing else does.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -8,8 +9,13 @@
 // What is tortured.
 mod clock;
 mod daemon;
+mod fleet;
 mod proxy;
 mod redis_server;
+#[allow(dead_code, reason = "a limit that stands in for a full disk is for those who start one daemon, once")]
+#[path = "../../actors/tests/store/small_disk.rs"]
+mod small_disk;
+mod tracer;
 mod world;
 
 // What happens to it, and what must come of it.
@@ -54,6 +60,13 @@ fn play(seeds: impl IntoIterator<Item = u64> + Send, together: usize) -> Totals 
 #[test]
 fn three_daemons_on_one_failing_redis_stop_every_empty_stream_once_and_no_other() {
     let totals = play([1, 2, 4], 3);
+    assert!(totals.is_clean(), "\n{totals}");
+    assert!(totals.executed > 0, "nothing was stopped at all:\n{totals}");
+}
+
+#[test]
+fn one_daemon_on_a_failing_disk_stops_every_empty_stream_once_and_no_other() {
+    let totals = play([3], 1);
     assert!(totals.is_clean(), "\n{totals}");
     assert!(totals.executed > 0, "nothing was stopped at all:\n{totals}");
 }

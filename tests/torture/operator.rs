@@ -46,14 +46,22 @@ pub enum Promise {
     Later(Duration),
 }
 
+/// A daemon has said that something is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    /// When it was asked for.
+    pub since: Duration,
+    /// It outlives the daemon.
+    pub durable: bool,
+}
+
 #[derive(Debug)]
 pub struct Operator {
     /// In their order, each not before its time.
     wishes: VecDeque<(Duration, Wish)>,
-    /// With the time when it was asked for.
-    promised: Option<(Duration, Promise)>,
-    /// When the pause was last ended.
-    resumed: Option<Duration>,
+    promised: Option<(Word, Promise)>,
+    /// The pause was last ended.
+    resumed: Option<Word>,
     /// A daemon was asked for the pause and has not answered: it may yet do it when it wakes.
     may_come_late: bool,
 }
@@ -95,9 +103,9 @@ impl Operator {
 
     /// Of all who are left somebody may know of the pause, and nobody of its end; or it was done after its end. An operator
     /// sees that and ends it again.
-    pub fn looks_again(&mut self, now: Duration, is_lost: impl FnOnce(Duration) -> bool, calm: Option<Duration>) {
+    pub fn looks_again(&mut self, now: Duration, is_lost: impl FnOnce(Word) -> bool, calm: Option<Duration>) {
         let late = calm.filter(|_| self.may_come_late);
-        if self.resumed.take_if(|at| is_lost(*at) || late.is_some_and(|calm| *at < calm)).is_some() {
+        if self.resumed.take_if(|word| is_lost(*word) || late.is_some_and(|calm| word.since < calm)).is_some() {
             self.wishes.push_back((now, Wish::Resume));
         }
     }
@@ -111,19 +119,19 @@ impl Operator {
         self.promised = None;
     }
 
-    /// What was asked for `then` has been done.
-    pub fn done(&mut self, then: Duration, wish: Wish) {
+    /// What was asked for has been done.
+    pub fn done(&mut self, word: Word, wish: Wish) {
         self.wishes.pop_front();
         let before = match self.promised {
             Some((_, Promise::Later(by))) => by,
             _ => Duration::ZERO,
         };
         self.promised = match wish {
-            Wish::Pause => Some((then, Promise::Held { until_somebody_comes: false })),
-            Wish::KeepAlive => Some((then, Promise::Held { until_somebody_comes: true })),
-            Wish::Extend { seconds } => Some((then, Promise::Later(before + Duration::from_secs(seconds)))),
+            Wish::Pause => Some((word, Promise::Held { until_somebody_comes: false })),
+            Wish::KeepAlive => Some((word, Promise::Held { until_somebody_comes: true })),
+            Wish::Extend { seconds } => Some((word, Promise::Later(before + Duration::from_secs(seconds)))),
             Wish::Resume => {
-                self.resumed = Some(then);
+                self.resumed = Some(word);
                 None
             }
         };
@@ -136,7 +144,7 @@ impl Operator {
         }
     }
 
-    pub fn promised(&self) -> Option<(Duration, Promise)> {
+    pub fn promised(&self) -> Option<(Word, Promise)> {
         self.promised
     }
 }

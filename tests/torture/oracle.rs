@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{faults::Event, world::TIMEOUT};
+use crate::{faults::Event, fleet::Fleet, world::TIMEOUT};
 
 /// An empty stream must be stopped so soon after its deadline, or after the last fault if that was later.
 pub const STOPPED_WITHIN: Duration = Duration::from_secs(20);
@@ -167,7 +167,7 @@ fn due(empty_since: Duration, calm: Duration) -> Duration {
 #[derive(Debug)]
 pub struct Verdict {
     pub seed: u64,
-    pub sharing: &'static str,
+    pub fleet: Fleet,
     pub took: Duration,
     pub calm: Duration,
     pub faults: Vec<Event>,
@@ -192,7 +192,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut totals = Totals::default();
         totals.add(self);
-        write!(f, "seed {} ({}) in {:.1} s: {}", self.seed, self.sharing, self.took.as_secs_f64(), totals.figures())?;
+        write!(f, "seed {} ({}) in {:.1} s: {}", self.seed, self.fleet, self.took.as_secs_f64(), totals.figures())?;
         if self.is_clean() {
             return Ok(());
         }

@@ -23,7 +23,7 @@ pub struct RedisServer {
 
 impl RedisServer {
     pub fn start(house: &Path) -> Self {
-        let clock = WallClock::new(house);
+        let clock = WallClock::new(house, "redis");
         let child = spawn(house, &clock);
         let server = Self { clock, house: house.to_owned(), child };
         let began = Instant::now();

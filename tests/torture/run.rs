@@ -13,6 +13,8 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
     faults::{self, Course},
+    fleet::Fleet,
+    operator::Word,
     oracle::Verdict,
     stream::Stream,
     truth::Kind,
@@ -33,6 +35,8 @@ pub struct Progress {
     calm: AtomicU64,
     /// When Redis lost everything, the last time.
     lost: AtomicU64,
+    /// When a daemon ended, the last time.
+    ended: AtomicU64,
     over: AtomicBool,
     /// A bit for each stream that has come to its right end, or never will.
     settled: AtomicU64,
@@ -42,8 +46,8 @@ const NOT_YET: u64 = u64::MAX;
 
 impl Progress {
     fn new() -> Self {
-        let [calm, lost] = [NOT_YET; 2].map(AtomicU64::new);
-        Self { began: Instant::now(), calm, lost, over: AtomicBool::new(false), settled: AtomicU64::new(0) }
+        let [calm, lost, ended] = [NOT_YET; 3].map(AtomicU64::new);
+        Self { began: Instant::now(), calm, lost, ended, over: AtomicBool::new(false), settled: AtomicU64::new(0) }
     }
 
     pub fn now(&self) -> Duration {
@@ -58,6 +62,11 @@ impl Progress {
     /// Whether Redis has lost since then what it was told.
     pub fn has_lost_since(&self, then: Duration) -> bool {
         told(&self.lost).is_some_and(|at| at >= then)
+    }
+
+    /// Whether everybody who knew of it may have forgotten it.
+    pub fn may_have_forgotten(&self, word: Word) -> bool {
+        self.has_lost_since(word.since) || (!word.durable && told(&self.ended).is_some_and(|at| at >= word.since))
     }
 
     pub fn is_over(&self) -> bool {
@@ -94,15 +103,11 @@ impl Drop for Ending {
     }
 }
 
-/// What the daemons do: mostly each has its part of the streams, every fourth time one has all and the others stand by.
-const fn sharing(seed: u64) -> &'static str {
-    if seed.is_multiple_of(4) { "standby" } else { "active" }
-}
-
 pub fn run(seed: u64) -> Verdict {
     let mut random = StdRng::seed_from_u64(seed);
-    let events = faults::draw(&mut random);
-    let mut world = World::start(sharing(seed));
+    let fleet = Fleet::of(seed);
+    let events = faults::draw(fleet, &mut random);
+    let mut world = World::start(fleet);
     let progress = Arc::new(Progress::new());
     let (died, happened, ledgers) = thread::scope(|scope| {
         let ending = Ending(Arc::clone(&progress));
@@ -120,16 +125,7 @@ pub fn run(seed: u64) -> Verdict {
         (died, course.happened, ledgers)
     });
     let calm = progress.calm().unwrap_or_default();
-    let mut verdict = Verdict {
-        seed,
-        sharing: sharing(seed),
-        took: progress.now(),
-        calm,
-        faults: happened,
-        ledgers,
-        died,
-        logs: None,
-    };
+    let mut verdict = Verdict { seed, fleet, took: progress.now(), calm, faults: happened, ledgers, died, logs: None };
     if !verdict.is_clean() {
         verdict.logs = Some(world.keep_logs());
     }
@@ -146,6 +142,9 @@ fn see_through(world: &mut World, course: &mut Course, progress: &Progress) -> V
         let nothing_left = course.go_on(world);
         if let Some(at) = course.redis_lost() {
             progress.lost.store(at.as_millis() as u64, SeqCst);
+        }
+        if let Some(at) = course.daemon_ended() {
+            progress.ended.store(at.as_millis() as u64, SeqCst);
         }
         let mut all_serve = true;
         for (number, daemon) in world.daemons.iter_mut().enumerate() {

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 
 use crate::{
     daemon::Door,
-    operator::{Operator, Promise, Wish},
+    operator::{Operator, Promise, Wish, Word},
     oracle::{Command, Ledger, Said},
     run::Progress,
     truth::{Kind, Truth},
-    world::{DAEMONS, TIMEOUT},
+    world::TIMEOUT,
 };
 
 const REPORTS_EVERY: Duration = Duration::from_millis(400);
@@ -91,6 +91,7 @@ impl Stream {
             ledger: Ledger::of(&channel),
             channel,
             random,
+            heard_by: vec![None; doors.len()],
             doors,
             agent: config.into(),
             progress,
@@ -102,7 +103,6 @@ impl Stream {
             started_at: None,
             seq: 0,
             empty_since: None,
-            heard_by: vec![None; DAEMONS],
             acks: Vec::new(),
             outcomes: BTreeMap::new(),
             next_report,
@@ -156,9 +156,9 @@ impl Stream {
         }
     }
 
-    /// What an operator was told will not be, and since when; what Redis was told it may have lost.
-    fn promised(&self) -> Option<(Duration, Promise)> {
-        self.operator.promised().filter(|(since, _)| !self.progress.has_lost_since(*since))
+    /// What an operator was told will not be, unless that may be forgotten.
+    fn promised(&self) -> Option<(Word, Promise)> {
+        self.operator.promised().filter(|(word, _)| !self.progress.may_have_forgotten(*word))
     }
 
     // ---- what it says ----
@@ -166,7 +166,7 @@ impl Stream {
     fn live(&mut self, now: Duration) {
         let changes = self.truth.next_change().is_some_and(|at| at <= now);
         self.advance(now);
-        self.operator.looks_again(now, |then| self.progress.has_lost_since(then), self.progress.calm());
+        self.operator.looks_again(now, |word| self.progress.may_have_forgotten(word), self.progress.calm());
         if let Some(wish) = self.operator.wish(now) {
             self.wish(now, wish);
         }
@@ -295,8 +295,8 @@ impl Stream {
             let answer = self.doors[daemon].address().map(|address| self.operate(address, wish));
             let _ = write!(line, "; {daemon} {answer:?}");
             match answer {
-                Some(Ok(200)) => {
-                    self.operator.done(now, wish);
+                Some(Ok((200, durable))) => {
+                    self.operator.done(Word { since: now, durable }, wish);
                     break;
                 }
                 Some(Err(_)) => self.operator.unanswered(wish),
@@ -306,13 +306,21 @@ impl Stream {
         self.ledger.note(now, line);
     }
 
-    fn operate(&self, address: SocketAddr, wish: Wish) -> Result<u16, String> {
+    /// The status of the answer, and whether what was done outlives the daemon.
+    fn operate(&self, address: SocketAddr, wish: Wish) -> Result<(u16, bool), String> {
         let (action, body) = wish.request();
         let url = format!("http://{address}/api/v1/streams/{}/{action}", self.channel);
         let answer = self.agent.post(url).header("content-type", "application/json").send(body);
-        let status = answer.map_err(|error| error.to_string())?.status().as_u16();
-        assert!([200, 404, 409, 503].contains(&status), "an operator got {status}");
-        Ok(status)
+        let mut answer = answer.map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        // 408 where the daemon slept before it had read what is wanted.
+        assert!([200, 404, 408, 409, 503].contains(&status), "an operator got {status}");
+        if status != 200 {
+            return Ok((status, false));
+        }
+        let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
+        let said: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        Ok((status, said["durable"] != false))
     }
 
     fn post(&self, address: SocketAddr, body: &Value) -> Result<Value, String> {
@@ -360,10 +368,10 @@ impl Stream {
     fn hear(&mut self, command: &Command, known: Option<&Said>) {
         let now = self.progress.now();
         self.ledger.delivered(now, command, known);
-        if let Some((since, Promise::Held { .. })) = self.promised()
+        if let Some((word, Promise::Held { .. })) = self.promised()
             && command.session == self.session
         {
-            self.ledger.forbidden(now, command, since);
+            self.ledger.forbidden(now, command, word.since);
         }
         if let Some(outcome) = self.outcomes.get(&command.id) {
             return self.acknowledge(command, outcome);

@@ -25,13 +25,19 @@ pub struct SmallDisk {
 impl SmallDisk {
     /// Says loudly why it is not a tmpfs, if it is not.
     fn new(kib: usize) -> Self {
+        Self::mounted(kib).unwrap_or_else(|refusal| {
+            eprintln!(
+                "NO TMPFS CAN BE MOUNTED HERE ({refusal}): a limit on the size of files stands in for a full disk"
+            );
+            Self { place: TempDir::new().unwrap(), mounted: false, writer: Cell::default() }
+        })
+    }
+
+    /// A tmpfs, or why it is not to be had.
+    pub fn mounted(kib: usize) -> Result<Self, String> {
         let place = TempDir::new().unwrap();
-        let refusal = match mount(place.path(), kib) {
-            Ok(()) => return Self { place, mounted: true, writer: Cell::default() },
-            Err(refusal) => refusal,
-        };
-        eprintln!("NO TMPFS CAN BE MOUNTED HERE ({refusal}): a limit on the size of files stands in for a full disk");
-        Self { place, mounted: false, writer: Cell::default() }
+        mount(place.path(), kib)?;
+        Ok(Self { place, mounted: true, writer: Cell::default() })
     }
 
     /// Tells a story on a small disk: here; or, where only a limit is to be had, in a child that gets an error
