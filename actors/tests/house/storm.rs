@@ -603,7 +603,7 @@ impl World {
                     let paused = source.radio.status.get() == Status::Paused && !told(Told::is_empty);
                     self.is_told(s, Told { at, nobody, paused, is_known: true });
                     // Written, or in the middle of it; the answer is lost.
-                    if down.as_millis() % 2 == 0 {
+                    if down.as_millis().is_multiple_of(2) {
                         let _ = answer.await;
                     } else {
                         tokio::task::yield_now().await;
