@@ -110,7 +110,7 @@ impl Inflater {
     pub fn inflate(&mut self, mut part: &[u8], message: &mut Vec<u8>, most: usize) -> Result<(), InflateError> {
         loop {
             message.reserve(STEP.min((most + 1).saturating_sub(message.len())).max(1));
-            let (input, output) = (self.stream.total_in(), message.len());
+            let input = self.stream.total_in();
             let status = self.stream.decompress_vec(part, message, FlushDecompress::None);
             let status = status.map_err(|_| InflateError::Corrupt)?;
             let read = (self.stream.total_in() - input) as usize;
@@ -121,7 +121,8 @@ impl Inflater {
             }
             if status == Status::StreamEnd {
                 self.restart(message)?;
-            } else if read == 0 && message.len() == output || part.is_empty() && message.len() < message.capacity() {
+            } else if message.len() < message.capacity() {
+                // There was room for more, so what is left of the part would never be read.
                 return if part.is_empty() { Ok(()) } else { Err(InflateError::Corrupt) };
             }
             if part.is_empty() && self.fresh {
