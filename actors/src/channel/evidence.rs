@@ -289,11 +289,13 @@ impl Evidences {
 
     /// The sum over the reporters; unknown while one of them is.
     pub fn audience(&self, now: Timestamp, trusted_since: Timestamp) -> Audience {
+        if self.is_over() {
+            return Audience::Unknown;
+        }
         let mut sum = 0u32;
         let mut oldest = Timestamp::NEVER;
         let mut fresh_until = Timestamp::NEVER;
         let (mut collects_in_time, mut can_stop) = (true, true);
-        let mut reporters = 0;
         for reporter in self.active() {
             let Some(listeners) = reporter.believed(now, trusted_since) else { return Audience::Unknown };
             sum = sum.saturating_add(listeners);
@@ -301,10 +303,6 @@ impl Evidences {
             fresh_until = fresh_until.min(reporter.at.plus(reporter.interval.get()));
             collects_in_time &= reporter.interval.get() <= COLLECTS_WITHIN;
             can_stop &= reporter.can_stop;
-            reporters += 1;
-        }
-        if reporters == 0 {
-            return Audience::Unknown;
         }
         Audience::Known { listeners: sum, oldest, fresh_until, collects_in_time, can_stop }
     }
