@@ -1,5 +1,7 @@
 //! Laws 13 to 16: a stop, its guards, what takes it back and what confirms it.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use sattva_actors::{
     channel::{
@@ -203,6 +205,20 @@ proptest! {
         let times: Vec<_> = jazz.offered.iter().map(|(at, _)| *at).collect();
         prop_assert!(times.windows(2).all(|w| w[1].since(w[0]) >= secs(300)));
         prop_assert!(times.windows(2).all(|w| w[1].since(w[0]) <= secs(60 + 300 + 10 + 10)));
+    }
+
+    #[test]
+    fn law_15_a_zero_arms_again_five_minutes_after_a_failure_and_not_a_microsecond_before(early in 1u64..300_000_000) {
+        let mut jazz = stopping(None);
+        let id = jazz.last_command().id;
+        jazz.ack(&id, "radio", Outcome::Error);
+        let early = Duration::from_micros(early);
+        jazz.sleep(secs(300) - early);
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), None);
+        jazz.sleep(early);
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(10))));
     }
 
     #[test]
