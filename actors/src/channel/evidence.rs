@@ -174,7 +174,6 @@ impl Reporter {
             self.track.clone_from(&report.track);
         }
         let joins = match (self.joins, report.joins) {
-            (None, Some(_)) => Joins::Unknown,
             (Some(before), Some(now)) if now > before => Joins::Rose,
             (Some(before), Some(now)) if now == before => Joins::Unchanged,
             _ => Joins::Unknown,
