@@ -522,16 +522,14 @@ impl AutoEnd {
         }
     }
 
-    /// Wakes at [`Self::next_timeout`], or late.
-    pub fn on_timeout(&mut self, now: Timestamp, rules: Rules<'_>) -> Effects {
+    /// Wakes at [`Self::next_timeout`], or late, when [`Self::on_evidence`] has done what a countdown waited for.
+    pub fn on_timeout(&mut self, now: Timestamp) -> Effects {
         let mut effects = Effects::new();
-        match self.phase {
-            Phase::Counting(_) => self.advance(now, false, rules, &mut effects),
-            Phase::Stopping(s) if now >= s.expires => {
-                // Counted from its expiry, however late that is noticed.
-                self.fail(s, s.expires, StopFailure::Unconfirmed, &mut effects);
-            }
-            _ => {}
+        if let Phase::Stopping(s) = self.phase
+            && now >= s.expires
+        {
+            // Counted from its expiry, however late that is noticed.
+            self.fail(s, s.expires, StopFailure::Unconfirmed, &mut effects);
         }
         effects
     }

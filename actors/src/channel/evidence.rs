@@ -174,7 +174,6 @@ impl Reporter {
             self.track.clone_from(&report.track);
         }
         let joins = match (self.joins, report.joins) {
-            (None, Some(_)) => Joins::Unknown,
             (Some(before), Some(now)) if now > before => Joins::Rose,
             (Some(before), Some(now)) if now == before => Joins::Unchanged,
             _ => Joins::Unknown,
@@ -289,11 +288,13 @@ impl Evidences {
 
     /// The sum over the reporters; unknown while one of them is.
     pub fn audience(&self, now: Timestamp, trusted_since: Timestamp) -> Audience {
+        if self.is_over() {
+            return Audience::Unknown;
+        }
         let mut sum = 0u32;
         let mut oldest = Timestamp::NEVER;
         let mut fresh_until = Timestamp::NEVER;
         let (mut collects_in_time, mut can_stop) = (true, true);
-        let mut reporters = 0;
         for reporter in self.active() {
             let Some(listeners) = reporter.believed(now, trusted_since) else { return Audience::Unknown };
             sum = sum.saturating_add(listeners);
@@ -301,10 +302,6 @@ impl Evidences {
             fresh_until = fresh_until.min(reporter.at.plus(reporter.interval.get()));
             collects_in_time &= reporter.interval.get() <= COLLECTS_WITHIN;
             can_stop &= reporter.can_stop;
-            reporters += 1;
-        }
-        if reporters == 0 {
-            return Audience::Unknown;
         }
         Audience::Known { listeners: sum, oldest, fresh_until, collects_in_time, can_stop }
     }

@@ -239,7 +239,7 @@ impl Stream {
         let due = if reached_nobody && auto_end.is_past_validity(m.now.at) {
             auto_end.on_undelivered(m.now.at)
         } else {
-            auto_end.on_timeout(m.now.at, m.rules)
+            auto_end.on_timeout(m.now.at)
         };
         self.follow(m, &due);
         effects.extend(due);

@@ -277,6 +277,12 @@ mod tests {
         assert_eq!(&close_answer(None)[..], [0x88, 0]);
     }
 
+    #[test]
+    fn a_ping_is_empty_and_a_pong_gives_back_what_it_was_sent() {
+        assert_eq!(&ping()[..], [0x89, 0]);
+        assert_eq!(&pong(b"why")[..], [0x8a, 3, b'w', b'h', b'y']);
+    }
+
     fn read(bytes: &[u8]) -> Result<Option<Header>, Violation> {
         HeaderReader::default().read(&mut Bytes::copy_from_slice(bytes))
     }
@@ -300,6 +306,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_control_frame_of_125_bytes_and_a_length_of_63_bits_are_just_within_the_rules() {
+        let ping = [0x89, 0xfd, 1, 2, 3, 4];
+        let long = [0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4];
+        for (bytes, length) in [(&ping[..], 125), (&long, i64::MAX as u64)] {
+            assert_eq!(read(bytes).unwrap().map(|header| header.length), Some(length));
+        }
+    }
+
     fn put_client_header(header: &Header) -> Vec<u8> {
         let mut out = BytesMut::new();
         let first = header.opcode as u8 | if header.fin { FIN } else { 0 } | if header.rsv1 { RSV1 } else { 0 };
@@ -311,7 +326,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_header_reads_as_it_was_written_in_parts_of_any_size(
+        fn a_header_reads_as_it_was_written_in_parts_of_any_size_and_nothing_behind_it_is_taken(
             (fin, rsv1, mask) in any::<(bool, bool, [u8; 4])>(),
             opcode in prop::sample::select(vec![Opcode::Continuation, Opcode::Text, Opcode::Binary]),
             length in prop_oneof![0_u64..200, 65_500_u64..65_600, 0..=i64::MAX as u64],
@@ -325,6 +340,9 @@ mod tests {
                 read = reader.read(&mut Bytes::copy_from_slice(part)).unwrap();
             }
             prop_assert_eq!(read, Some(header));
+            let mut input = Bytes::from([&put_client_header(&header)[..], b"the payload"].concat());
+            prop_assert_eq!(HeaderReader::default().read(&mut input), Ok(Some(header)));
+            prop_assert_eq!(&input[..], b"the payload");
         }
 
         #[test]

@@ -222,6 +222,14 @@ fn one_who_was_heard_of_only_before_a_restart_was_not_unheard() {
 }
 
 #[test]
+fn a_first_report_tells_of_somebody_only_where_it_has_counted_one() {
+    for (joins, expected) in [(None, Joins::Unknown), (Some(0), Joins::Unknown), (Some(1), Joins::AtFirst)] {
+        let accepted = hear(&mut Evidences::default(), "radio", &Report { joins, ..of("s1", 1) }, 1).unwrap();
+        assert_eq!(accepted.joins, expected, "{joins:?}");
+    }
+}
+
+#[test]
 fn only_a_counter_that_is_told_again_as_it_was_says_that_nobody_came() {
     let mut evidences = Evidences::default();
     let mut heard = Vec::new();

@@ -1,5 +1,7 @@
 //! Laws 13 to 16: a stop, its guards, what takes it back and what confirms it.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use sattva_actors::{
     channel::{
@@ -279,6 +281,20 @@ proptest! {
         let failed = effects.iter().any(|e| matches!(e, Effect::StopFailed { generation: 1, .. }));
         let anew = effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Undelivered });
         prop_assert_eq!((failed, anew), (operator, !operator), "{:?}", effects);
+    }
+
+    #[test]
+    fn law_15_a_zero_arms_again_five_minutes_after_a_failure_and_not_a_microsecond_before(early in 1u64..300_000_000) {
+        let mut jazz = stopping(None);
+        let id = jazz.last_command().id;
+        jazz.ack(&id, "radio", Outcome::Error);
+        let early = Duration::from_micros(early);
+        jazz.sleep(secs(300) - early);
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), None);
+        jazz.sleep(early);
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(10))));
     }
 
     #[test]

@@ -204,6 +204,17 @@ fn a_message_that_does_not_shrink_may_be_as_long_as_any_other() {
 }
 
 #[test]
+fn what_a_compressed_message_may_take_on_the_wire_is_a_little_more_and_told_by_its_header() {
+    let header = |length: u16| {
+        let [high, low] = length.to_be_bytes();
+        let header = [FIN | RSV1 | TEXT, 0x80 | 126, high, low, 1, 2, 3, 4];
+        said(NARROW, Encoding::Deflate, &header, 100)
+    };
+    assert_eq!(header(4096 + 64 + 64), []);
+    assert_eq!(header(4096 + 64 + 64 + 1), [Err(CloseCode::TooBig)]);
+}
+
+#[test]
 fn what_is_no_compressed_message_is_refused() {
     for payload in [&[0xff; 4][..], &[0xf2, 0x48], &[0x05]] {
         let frames = [frame(FIN | RSV1 | BINARY, payload)];
