@@ -307,7 +307,7 @@ impl ChannelActor {
         let m = Self::moment(&self.policy, &self.world, self.fence, read);
         let in_doubt = self.stream.hold_back(m);
         if !in_doubt.is_empty() {
-            tracing::info!(channel_id = %self.stream.id, because = %self.stream.explain(m), "a stop does not go on while the count is unknown");
+            tracing::info!(channel_id = %self.stream.id, because = %self.stream.explain(m), "the count has come into doubt while a stop is under way");
         }
         in_doubt.into_iter().for_each(|retract| self.take_back(retract));
         if self.stream.has_stop_to_offer() && self.offer_at.is_none_or(|at| at <= now) {

@@ -250,7 +250,8 @@ impl RedisControlAdapter {
                 }
             }
             Err(failure) => {
-                adapter.stops.on_unpublished(&id);
+                // It may have been heard all the same: while this status stands it is not published again.
+                adapter.stops.on_unheard(&id, &raw);
                 adapter.on_failure(&failure);
             }
         }));

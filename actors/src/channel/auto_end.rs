@@ -354,8 +354,7 @@ impl AutoEnd {
             _ if somebody => {}
             _ if evidence.paused => {
                 // Its return to live arms in full: nothing is inherited past a pause.
-                self.bequest = None;
-                self.forget_retry();
+                self.forget_earned();
                 self.give_up(Cause::StreamPaused, &mut effects);
             }
             Audience::Unknown => self.freeze(&mut effects),
@@ -374,18 +373,17 @@ impl AutoEnd {
         effects
     }
 
-    /// Whatever an emptier time had earned is void.
     fn on_heard(&mut self) {
         self.heard = true;
-        self.bequest = None;
-        self.forget_retry();
+        self.forget_earned();
         if let Phase::Stopping(ref mut s) = self.phase {
             s.heard = true;
         }
     }
 
-    /// What failed stays loud, but the next zero counts from the beginning.
-    fn forget_retry(&mut self) {
+    /// Whatever an emptier time had earned is void: the next zero counts from the beginning. What failed stays loud.
+    fn forget_earned(&mut self) {
+        self.bequest = None;
         if let Some(failed) = self.failed.as_mut() {
             failed.retry_at = None;
         }
@@ -634,7 +632,7 @@ impl AutoEnd {
         if self.is_stopping() {
             self.give_up(Cause::NewSession, &mut effects);
             if !self.is_stopping() {
-                self.forget_retry();
+                self.forget_earned();
             }
         }
         effects
@@ -799,11 +797,14 @@ impl AutoEnd {
             self.phase = Phase::Frozen(Frozen {
                 remaining: c.deadline.since(zero_at).min(policy.timeouts.of(c.reason).saturating_add(c.extra)),
                 reason: c.reason,
-                // Who heard it may be gone with the old process.
                 warned: None,
                 if_nobody_joined: Some(c.deadline),
                 extra: c.extra,
             });
+        }
+        if let Phase::Frozen(ref mut f) = self.phase {
+            // Who heard it may be gone with the old process, and when it was said is told by the old boot's clock.
+            f.warned = None;
         }
         // The daemon was started anew to decide nothing: what it had decided must not come true either,
         // unless the streamer has already said that it obeyed.

@@ -194,11 +194,14 @@ impl Stop {
         taken_back
     }
 
-    /// Whether it waits, for the first time or again, for nobody to be there.
+    /// Whether one of its commands waits, for the first time or again, for nobody to be there.
     pub fn is_held_back(&self) -> bool {
-        self.commands
-            .iter()
-            .any(|held| held.state.waits() && matches!(held.handout, Handout::Waits | Handout::HeldBack))
+        self.commands.iter().any(|held| held.state.waits() && held.handout != Handout::Out)
+    }
+
+    /// Whether an adapter that sees for itself who listens may have one of them meanwhile.
+    pub fn is_left_to_outlet(&self) -> bool {
+        self.commands.iter().any(|held| held.state.waits() && held.handout == Handout::LeftToOutlet)
     }
 
     fn retract(&self, channel: &ChannelId, index: usize, leaves_outlet: bool) -> Retract {

@@ -122,7 +122,8 @@ impl Inflater {
             if status == Status::StreamEnd {
                 self.restart(message)?;
             } else if message.len() < message.capacity() {
-                // There was room for more, so what is left of the part would never be read.
+                // There was room for more, so what is left of the part would never be read: zlib-rs leaves input only
+                // where the output is full.
                 return if part.is_empty() { Ok(()) } else { Err(InflateError::Corrupt) };
             }
             if part.is_empty() && self.fresh {

@@ -21,6 +21,7 @@ use proptest::{
 };
 use sattva_actors::{
     channel::journal::Decision,
+    clock::Timestamp,
     protocol::{Action, Outcome, Status, StopCommand, StopReason},
     wire::StreamStatus,
 };
@@ -134,8 +135,8 @@ struct Source {
     /// Its session has not been reported yet.
     is_new: bool,
     told_joins: u64,
-    /// The last command that it was given, and when that was decided.
-    given: Option<(String, Duration)>,
+    /// The last stop of this session that the daemon had decided by itself, and when.
+    given: Option<(String, Timestamp)>,
     past: Past,
 }
 
@@ -196,10 +197,25 @@ struct Channel {
     /// An operator's word may hold it.
     may_be_paused: bool,
     may_be_kept_alive: bool,
+    /// The count was known when it was to be kept alive, so that the next who joins ends that.
+    joins_free_it: bool,
     /// By how much its countdowns were extended, all together.
     extended: Duration,
     /// Nothing has happened to it since.
     left_alone_since: Duration,
+}
+
+impl Channel {
+    /// Whatever time it had been given or had gone by is void.
+    fn begins_anew(&mut self) {
+        self.emptiness.begins_anew();
+        self.extended = Duration::ZERO;
+    }
+
+    /// With its session an operator's word ends.
+    fn is_free(&mut self) {
+        (self.may_be_paused, self.may_be_kept_alive) = (false, false);
+    }
 }
 
 struct World {
@@ -281,7 +297,7 @@ impl World {
         let emptiness = &mut self.channels.get_mut(channel).unwrap().emptiness;
         emptiness.on_death(at, &told);
         if is_unwritten {
-            emptiness.may_be_any();
+            emptiness.on_unwritten_death();
         }
         for s in self.of_channel(channel) {
             let told = self.sources[s].told.as_mut();
@@ -295,7 +311,7 @@ impl World {
             self.channels.iter().filter(|(_, channel)| !channel.may_be_paused && !channel.may_be_kept_alive)
         {
             let is_left_alone = !self.disk_fails && self.of_channel(name).all(|s| self.sources[s].is_left_alone(at));
-            let tried_again = if channel.emptiness.is_any() { TRIED_AGAIN } else { Duration::ZERO };
+            let tried_again = if channel.emptiness.may_be_tried_again() { TRIED_AGAIN } else { Duration::ZERO };
             let timeout = secs(self.timeout.max(self.timeout_before));
             let patience = timeout + LATE_AT_MOST + tried_again + channel.extended;
             let due = channel.left_alone_since + patience;
@@ -328,18 +344,24 @@ impl World {
         // A session whose end the store may never have been told is not the one that the operator means.
         let is_meant = !self.disk_has_failed || self.of_channel(channel).all(|s| self.sources[s].is_known());
         let is_kept = !self.disk_fails && is_meant && matches!(&tried, Some(Ok(done)) if done.durable);
+        let told = self.told_of(channel);
+        let is_counted = told.iter().all(|told| told.is_known && told.is_counted && told.is_believed(at));
         let channel = self.channel(s);
+        if action == Action::Cancel {
+            channel.joins_free_it = is_counted;
+        }
         channel.may_be_paused |= action == Action::Pause;
         channel.may_be_kept_alive |= action == Action::Cancel;
         match action {
             // What comes of it is no automatic's any more.
             Action::Stop { .. } => {
-                channel.emptiness.may_be_any();
+                channel.emptiness.on_stop();
                 channel.words.clear();
             }
             // Nobody knows whether it was done.
             _ if tried.is_none() => channel.words.clear(),
             Action::Resume => {
+                channel.emptiness.on_resume(at, &told);
                 channel.may_be_paused &= !is_kept;
                 channel.words.retain(|word| !matches!(word.said, Action::Pause));
             }
@@ -351,7 +373,7 @@ impl World {
             }
             // What was not written may be forgotten, and what is said of a session that is over, ends with it.
             Action::Pause | Action::Cancel if is_kept => {
-                channel.emptiness.begins_anew();
+                channel.begins_anew();
                 channel.words.push(Word { said: action, after, until: at });
             }
             Action::Pause | Action::Cancel => {}
@@ -391,6 +413,7 @@ impl World {
     fn tells(&mut self, s: usize, at: Duration, volatile: bool) {
         let source = &mut self.sources[s];
         let joins = source.radio.joins.get().unwrap();
+        let rose = joins > source.told_joins && !source.is_new;
         let somebody = source.radio.listeners.get().is_some_and(|n| n > 0) || joins > source.told_joins;
         source.told_joins = joins;
         source.past.heard += u32::from(somebody);
@@ -399,13 +422,16 @@ impl World {
         if somebody && !volatile {
             channel.heard_at = at;
         }
+        if rose && !volatile && channel.joins_free_it {
+            channel.may_be_kept_alive = false;
+        }
         if (somebody || is_paused) && !volatile {
-            channel.emptiness.begins_anew();
+            channel.begins_anew();
         }
     }
 
-    /// The daemon has been told so by a source.
-    fn is_told(&mut self, s: usize, told: Told) {
+    /// The daemon has been told so by a source. Answers with whether the channel's session is another by that.
+    fn is_told(&mut self, s: usize, told: Told) -> bool {
         let channel = CHANNELS[s];
         let before = self.told_of(channel);
         let alone = self.of_channel(channel).all(|other| other == s || self.sources[other].obeyed);
@@ -419,6 +445,7 @@ impl World {
         } else {
             emptiness.on_report(told.at, &before, &now);
         }
+        replaces && alone
     }
 
     async fn report(&mut self, stage: &Stage, s: usize) {
@@ -431,9 +458,13 @@ impl World {
             return;
         }
         // Where a report changes nothing, nothing waits for the disk, and the answer does not tell.
-        self.tells(s, at, answer.volatile || self.disk_fails || stage.health.failure().is_some());
+        let volatile = answer.volatile || self.disk_fails || stage.health.failure().is_some();
+        self.tells(s, at, volatile);
         let (nobody, paused) = (radio.listeners.get() == Some(0), radio.status.get() == Status::Paused);
-        self.is_told(s, Told { at, nobody, paused, is_known: true });
+        let is_counted = radio.listeners.get().is_some();
+        if self.is_told(s, Told { at, nobody, paused, is_counted, is_known: true }) && !volatile {
+            self.channel(s).is_free();
+        }
         self.sources[s].next_report = stage.time() + radio.every.get();
         for command in radio.asks(stage, Duration::ZERO).await {
             self.hear(stage, s, &command).await;
@@ -453,8 +484,9 @@ impl World {
         }
         let source = &mut self.sources[s];
         if command.reason == StopReason::NoListeners {
-            let before = source.given.replace((command.id.clone(), at)).filter(|(id, _)| *id != command.id);
-            let apart = before.map(|(_, given)| at - given);
+            let before =
+                source.given.replace((command.id.clone(), command.decided_at)).filter(|(id, _)| *id != command.id);
+            let apart = before.map(|(_, decided)| command.decided_at.since(decided));
             assert!(apart.is_none_or(|apart| apart >= STOPS_APART), "a second stop of one session after {apart:?}");
         }
         let source = &self.sources[s];
@@ -470,15 +502,16 @@ impl World {
             let past = self.past_of(CHANNELS[s]);
             let may_be_of_before = at < self.reloaded_at + DECIDED_BEFORE;
             let timeout = secs(if may_be_of_before { self.timeout.min(self.timeout_before) } else { self.timeout });
+            let decided = at - stage.clock.now().at.since(command.decided_at);
             let channel = self.channel(s);
-            let empty = (at - channel.heard_at).min(channel.emptiness.at_most(at));
+            let empty = (at - channel.heard_at).min(channel.emptiness.at_most(decided));
             assert!(empty >= timeout, "stopped after {empty:?} of {timeout:?}");
             let word = channel.words.iter().find(|word| word.forbids(at, past));
             assert!(word.is_none(), "stopped against an operator's word: {word:?}");
             assert!(self.told_of(CHANNELS[s]).iter().all(|told| !told.paused), "stopped although a source has paused");
         }
         // Should it not be obeyed, it is tried again in its own time.
-        self.channel(s).emptiness.may_be_any();
+        self.channel(s).emptiness.on_stop();
         let source = &self.sources[s];
         match source.manners {
             Manners::Obeys => {
@@ -495,8 +528,8 @@ impl World {
                 if self.of_channel(CHANNELS[s]).all(|other| self.sources[other].obeyed) {
                     let channel = self.channel(s);
                     channel.heard_at = at;
-                    channel.emptiness.begins_anew();
-                    (channel.may_be_paused, channel.may_be_kept_alive) = (false, false);
+                    channel.begins_anew();
+                    channel.is_free();
                 }
             }
             Manners::Refuses => radio.acknowledges(command, Outcome::Refused),
@@ -601,7 +634,7 @@ impl World {
                     let told = |of: fn(&Told) -> bool| source.told.as_ref().is_some_and(of);
                     let nobody = source.radio.listeners.get() == Some(0) || told(|told| told.nobody);
                     let paused = source.radio.status.get() == Status::Paused && !told(Told::is_empty);
-                    self.is_told(s, Told { at, nobody, paused, is_known: true });
+                    self.is_told(s, Told { at, nobody, paused, is_counted: nobody, is_known: true });
                     // Written, or in the middle of it; the answer is lost.
                     if down.as_millis().is_multiple_of(2) {
                         let _ = answer.await;

@@ -354,6 +354,7 @@ impl World {
         let before = was.as_ref().is_some_and(|e| e.status != Status::Stopped);
         let alone = l.active().filter(|e| Some(&e.session) != was.as_ref().map(|w| &w.session)).count() == 0;
         let came = said.listeners.is_some_and(|n| n > 0) || rose;
+        let goes_on = same.is_some();
         // The end of the old session, by its own word or by a newer one.
         if alone && before && (same.is_none() || said.status == Status::Stopped) {
             let old = was.as_ref().unwrap();
@@ -376,7 +377,9 @@ impl World {
         if came {
             l.arm_anew();
             let somebody = said.listeners.is_some_and(|n| n > 0);
-            if rose && l.kept_alive != Some(u32::MAX) || somebody && l.kept_alive == Some(0) {
+            // Who had joined before a second reporter's first word is no news.
+            let joined = rose && goes_on && l.kept_alive != Some(u32::MAX);
+            if joined || somebody && l.kept_alive == Some(0) {
                 l.kept_alive = None;
             }
             l.failed_at = None;
@@ -387,6 +390,7 @@ impl World {
         }
         if l.active().any(|e| e.status == Status::Paused) {
             l.arm_anew();
+            l.failed_at = None;
         }
     }
 
@@ -423,6 +427,10 @@ impl World {
                 Effect::Withdrawn { generation, cause } => {
                     let open = self.ledger.open.take().expect("a stop that was open");
                     assert_eq!(open.generation, *generation, "not the open stop: {cause:?}");
+                    if *cause == Cause::NewSession {
+                        // The next try was for those who were there before.
+                        self.ledger.failed_at = None;
+                    }
                     match cause {
                         Cause::Refused => {
                             self.ledger.arm_anew();
@@ -753,19 +761,24 @@ impl World {
         }
         self.time(6_000, true);
         self.operate(Action::Resume);
-        let first = (0..self.streamers.len()).find(|i| self.streamers[*i].runs).unwrap();
-        self.happen(&Event::Join(first));
-        self.time(6_000, true);
-        self.happen(&Event::Leave(first));
+        // Only where an operator keeps it alive somebody has to come and go.
+        let heard = self.ledger.kept_alive.is_some();
+        if heard {
+            let first = (0..self.streamers.len()).find(|i| self.streamers[*i].runs).unwrap();
+            self.happen(&Event::Join(first));
+            self.time(6_000, true);
+            self.happen(&Event::Leave(first));
+        }
         let told = self.jazz.told.len();
         let stop_was_open = self.jazz.stream.auto_end().is_stopping();
-        self.time(320_000, true);
+        let extended = if heard { Duration::ZERO } else { self.ledger.extra };
+        self.time(320_000 + extended.as_millis() as u64, true);
         let stops = |w: &Self| {
             let decided = w.jazz.told[told..].iter().filter(|(_, e)| matches!(e, Effect::EndStream { .. }));
             decided.map(|(at, _)| *at).collect::<Vec<_>>()
         };
-        if stop_was_open {
-            // An earlier stop first has to fail, and is then tried again.
+        if stop_was_open || !heard {
+            // An earlier stop first has to fail, or has failed already, and is then tried again.
             self.time(60_000 + 300_000 + 20_000, true);
         } else {
             let armed = self.jazz.told[told..].iter().find(|(_, e)| matches!(e, Effect::Started { .. }));

@@ -27,6 +27,22 @@ proptest! {
     #![proptest_config(cases(64))]
 
     #[test]
+    fn law_9_a_countdown_that_stood_still_is_warned_of_anew_after_a_restart_and_not_put_off_by_an_old_boots_clock(
+        reboots: bool, left in 1u64..60,
+    ) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(300 - left));
+        jazz.say(says(None));
+        // The old boot's clock is a day ahead of the new one's.
+        if reboots { jazz.reboot(secs(5), secs(60), 0, None) } else { jazz.restart(secs(5), None) }
+        let back = jazz.now;
+        let effects = jazz.keep_saying(&says(0), secs(100));
+        prop_assert!(warnings(&effects).ends_with(&[10]), "{effects:?}");
+        prop_assert_eq!(stops(&effects), 1);
+        prop_assert!(jazz.offered[0].0.since(back) <= secs(75), "{:?}", jazz.offered[0].0.since(back));
+    }
+
+    #[test]
     fn law_8_time_while_the_daemon_was_down_counts_if_joins_is_unchanged(
         elapsed in 1u64..58, down in 0u64..400, joins in 0u64..9,
     ) {

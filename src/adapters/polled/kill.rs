@@ -22,8 +22,8 @@ const LOOKS_SLOW_FOR: Duration = Duration::from_secs(30);
 pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A server may list a killed source for about half a second; after this the kill had no effect.
 const KILL_TAKES: Duration = Duration::from_secs(3);
-/// A second kill waits for the command to be delivered again, which shows that it still stands;
-/// deliveries are ten seconds apart at most.
+/// A second kill waits for the command to be delivered again, which shows that it still stands; deliveries are ten
+/// seconds apart at most. One that was taken back may stand again later, until its validity ends.
 const REDELIVERY_PATIENCE: Duration = Duration::from_secs(12);
 /// Kills per command.
 const KILLS_MAX: u8 = 2;
@@ -134,9 +134,6 @@ impl Stop {
 
     /// Why it must not be killed, if so.
     fn objection(&self, seen: &Sighting<'_>) -> Option<String> {
-        if self.retracted {
-            return Some("the command was taken back".to_owned());
-        }
         if seen.session != self.command.session {
             return Some("that session is over; another one runs".to_owned());
         }
@@ -170,6 +167,10 @@ impl Stop {
             }
             (Phase::Checking { since }, Some(seen)) => {
                 let since = *since;
+                if self.retracted {
+                    self.phase = Phase::Back { since: now };
+                    return Step::Wait;
+                }
                 match self.objection(&seen) {
                     Some(_) if self.kills > 0 => reconnected(),
                     Some(why) => settle(Outcome::Refused, why),
@@ -202,7 +203,7 @@ impl Stop {
                     return Step::Wait;
                 }
                 let heard = seen.counted != Some(0);
-                match (self.kills < KILLS_MAX && !heard && !self.retracted, same) {
+                match (self.kills < KILLS_MAX && !heard, same) {
                     (true, _) => {
                         self.phase = Phase::Back { since: now };
                         Step::Wait
@@ -212,9 +213,9 @@ impl Stop {
                 }
             }
             (Phase::Back { since }, Some(seen)) => {
-                let waited = now.since(*since) >= REDELIVERY_PATIENCE;
+                let waited = now.since(*since) >= REDELIVERY_PATIENCE && !self.retracted;
                 let heard = seen.counted != Some(0);
-                if heard || waited || self.retracted { reconnected() } else { Step::Wait }
+                if heard || waited { reconnected() } else { Step::Wait }
             }
         }
     }

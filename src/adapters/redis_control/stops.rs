@@ -147,7 +147,8 @@ impl Stops {
         }
     }
 
-    /// It was published while `raw` stood, and nobody heard it: the streamer is away, or just starting.
+    /// It was published while `raw` stood, and nobody is known to have heard it: the streamer is away or just
+    /// starting, or the answer was lost.
     pub fn on_unheard(&mut self, id: &str, raw: &[u8]) {
         if let Some(stop) = self.stop(id)
             && let Phase::Judged { unheard } = &mut stop.phase
@@ -157,7 +158,7 @@ impl Stops {
         self.on_unpublished(id);
     }
 
-    /// It was not published: the status had changed, or the Redis did not take it.
+    /// It was not published: the status had changed.
     pub fn on_unpublished(&mut self, id: &str) {
         if let Some(stop) = self.stop(id) {
             stop.publishing = false;

@@ -13,6 +13,8 @@ const INHERITED_FOR: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
     pub at: Duration,
+    /// How many listen.
+    pub is_counted: bool,
     /// That nobody listens.
     pub nobody: bool,
     /// That it is paused.
@@ -43,10 +45,14 @@ pub struct Emptiness {
     /// Up to the last moment at which nobody was known to be there.
     counted: Duration,
     until: Option<Duration>,
+    /// The same, before the count was unknown for a while.
+    until_before: Option<Duration>,
     /// The daemon or the channel has died since, and `joins` will tell whether anybody came meanwhile.
     bridges: bool,
-    /// Nothing can be said: what was written last is not known, or a stop was decided, which is tried again.
-    is_any: bool,
+    /// A stop was decided, which is tried again in its own time.
+    tried_again: bool,
+    /// What was written last before a death is not known.
+    unwritten: bool,
 }
 
 impl Emptiness {
@@ -55,28 +61,42 @@ impl Emptiness {
         *self = Self::default();
     }
 
-    pub fn may_be_any(&mut self) {
-        self.is_any = true;
+    pub fn on_stop(&mut self) {
+        self.tried_again = true;
     }
 
-    pub fn is_any(&self) -> bool {
-        self.is_any
+    pub fn on_unwritten_death(&mut self) {
+        self.unwritten = true;
+    }
+
+    /// A stop may have been decided that has its own time.
+    pub fn may_be_tried_again(&self) -> bool {
+        self.tried_again || self.unwritten
     }
 
     /// One of its sources has said something: what was told before, and what is now.
     pub fn on_report(&mut self, at: Duration, before: &[Told], now: &[Told]) {
         let Some(known) = known_since(now, at) else {
             // How long it was bridged is not over.
-            self.until = self.until.filter(|_| self.bridges);
+            if !self.bridges {
+                self.breaks(None);
+            }
             return;
         };
         let goes_on = known_since(before, at).is_some();
         match self.until {
             Some(until) if self.bridges => self.counts(until, at),
             Some(until) if goes_on => self.counts(until, known.max(until)),
-            _ => self.until = Some(at),
+            _ => self.breaks(Some(at)),
         }
         self.bridges = false;
+    }
+
+    /// An operator lets it count again.
+    pub fn on_resume(&mut self, at: Duration, told: &[Told]) {
+        if self.until.is_none() && known_since(told, at).is_some() {
+            self.breaks(Some(at));
+        }
     }
 
     /// Its only source, which was last heard so, begins a new session.
@@ -84,8 +104,7 @@ impl Emptiness {
         self.bridges = false;
         match last.filter(|last| last.is_empty() && at <= last.at + INHERITED_FOR) {
             Some(last) => self.counts(self.until.unwrap_or(last.at), at),
-            None if self.is_any => {}
-            None => (self.counted, self.until) = (Duration::ZERO, Some(at)),
+            None => *self = Self { until: Some(at), unwritten: self.unwritten, ..Self::default() },
         }
     }
 
@@ -94,7 +113,14 @@ impl Emptiness {
         let was_known =
             !told.is_empty() && told.iter().all(|told| told.is_empty() && at < told.at + BELIEVED_FOR + NOTICED_WITHIN);
         self.bridges |= was_known && self.until.is_some();
-        self.until = self.until.filter(|_| self.bridges);
+        if !self.bridges {
+            self.breaks(None);
+        }
+    }
+
+    fn breaks(&mut self, until: Option<Duration>) {
+        self.until_before = self.until.or(self.until_before);
+        self.until = until;
     }
 
     fn counts(&mut self, from: Duration, until: Duration) {
@@ -102,9 +128,10 @@ impl Emptiness {
         self.until = Some(until);
     }
 
-    /// For how long it can have counted as empty at this moment.
-    pub fn at_most(&self, at: Duration) -> Duration {
-        let since = self.until.map_or(Duration::ZERO, |until| at - until);
-        if self.is_any { Duration::MAX } else { self.counted + since }
+    /// For how long it can have counted as empty when a stop was decided.
+    pub fn at_most(&self, decided: Duration) -> Duration {
+        let until = self.until.filter(|until| *until <= decided).or(self.until_before);
+        let since = until.map_or(Duration::ZERO, |until| decided.saturating_sub(until));
+        if self.may_be_tried_again() { Duration::MAX } else { self.counted + since }
     }
 }
