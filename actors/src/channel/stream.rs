@@ -542,9 +542,14 @@ impl Stream {
             (PhaseName::Stopping, Audience::Unknown)
                 if self.kept.stop.as_ref().is_some_and(|stop| !stop.is_forced() && stop.is_held_back()) =>
             {
-                let left = self.kept.stop.as_ref().is_some_and(|stop| stop.is_left_to_outlet());
-                let but = if left { ", but by an adapter that sees for itself that nobody does" } else { "" };
-                format!("A stop has been decided, and is held back until nobody is known to listen{but}: {}.", silent())
+                if self.kept.stop.as_ref().is_some_and(|stop| stop.is_left_to_outlet()) {
+                    format!(
+                        "A stop has been decided; in doubt only an adapter that sees for itself who listens goes on: {}.",
+                        silent()
+                    )
+                } else {
+                    format!("A stop has been decided, and is held back until nobody is known to listen: {}.", silent())
+                }
             }
             (PhaseName::Stopping, _) => {
                 "A stop has been decided; it counts as done when the stream is seen gone.".into()

@@ -390,6 +390,9 @@ impl World {
         }
         if l.active().any(|e| e.status == Status::Paused) {
             l.arm_anew();
+        }
+        // A pause that changed nothing is not written, so a restart may forget it.
+        if l.active().any(|e| e.status == Status::Paused && e.at > Timestamp::ZERO) {
             l.failed_at = None;
         }
     }

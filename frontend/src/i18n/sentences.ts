@@ -13,6 +13,14 @@ const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
     'Решено остановить; выполнено, когда эфир исчезнет.',
   ],
   [
+    'A stop has been decided, and is held back until nobody is known to listen: (.+).',
+    'Решено остановить, но пока неизвестно, слушает ли кто-нибудь, остановка ждёт: $1.',
+  ],
+  [
+    'A stop has been decided; in doubt only an adapter that sees for itself who listens goes on: (.+).',
+    'Решено остановить; при сомнении продолжает только адаптер, который сам видит, кто слушает: $1.',
+  ],
+  [
     'A stop has failed and the stream is still there; (.+) listening now, so nothing counts down.',
     'Остановить не удалось: эфир идёт. Слушают сейчас: $1, отсчёта нет.',
   ],
