@@ -345,7 +345,7 @@ impl World {
         let is_meant = !self.disk_has_failed || self.of_channel(channel).all(|s| self.sources[s].is_known());
         let is_kept = !self.disk_fails && is_meant && matches!(&tried, Some(Ok(done)) if done.durable);
         let told = self.told_of(channel);
-        let is_counted = told.iter().all(|told| told.is_known && told.is_counted && told.is_believed(at));
+        let is_counted = told.iter().all(|told| told.is_known && told.listeners.is_some() && told.is_believed(at));
         let channel = self.channel(s);
         if action == Action::Cancel {
             channel.joins_free_it = is_counted;
@@ -460,9 +460,8 @@ impl World {
         // Where a report changes nothing, nothing waits for the disk, and the answer does not tell.
         let volatile = answer.volatile || self.disk_fails || stage.health.failure().is_some();
         self.tells(s, at, volatile);
-        let (nobody, paused) = (radio.listeners.get() == Some(0), radio.status.get() == Status::Paused);
-        let is_counted = radio.listeners.get().is_some();
-        if self.is_told(s, Told { at, nobody, paused, is_counted, is_known: true }) && !volatile {
+        let (listeners, paused) = (radio.listeners.get(), radio.status.get() == Status::Paused);
+        if self.is_told(s, Told { at, listeners, paused, is_known: true }) && !volatile {
             self.channel(s).is_free();
         }
         self.sources[s].next_report = stage.time() + radio.every.get();
@@ -477,7 +476,7 @@ impl World {
         self.log.push(format!("{:>9.3} {} is told to stop: {}", at.as_secs_f64(), radio.source, command.id));
         for told in self.told_of(CHANNELS[s]) {
             assert!(
-                told.is_known && told.nobody,
+                told.is_known && told.listeners == Some(0),
                 "a stop although the daemon has been told of a listener, or of nothing"
             );
             assert!(told.is_believed(at), "a stop although a source has fallen silent");
@@ -632,9 +631,9 @@ impl World {
                     // What it says may have been taken in, or not.
                     let source = &mut self.sources[s];
                     let told = |of: fn(&Told) -> bool| source.told.as_ref().is_some_and(of);
-                    let nobody = source.radio.listeners.get() == Some(0) || told(|told| told.nobody);
+                    let nobody = source.radio.listeners.get() == Some(0) || told(|told| told.listeners == Some(0));
                     let paused = source.radio.status.get() == Status::Paused && !told(Told::is_empty);
-                    self.is_told(s, Told { at, nobody, paused, is_counted: nobody, is_known: true });
+                    self.is_told(s, Told { at, listeners: nobody.then_some(0), paused, is_known: true });
                     // Written, or in the middle of it; the answer is lost.
                     if down.as_millis().is_multiple_of(2) {
                         let _ = answer.await;

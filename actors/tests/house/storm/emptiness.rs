@@ -13,10 +13,8 @@ const INHERITED_FOR: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
     pub at: Duration,
-    /// How many listen.
-    pub is_counted: bool,
-    /// That nobody listens.
-    pub nobody: bool,
+    /// How many listen, if that is not hidden.
+    pub listeners: Option<u32>,
     /// That it is paused.
     pub paused: bool,
     /// It was told to this life of the daemon and of the channel.
@@ -26,7 +24,7 @@ pub struct Told {
 impl Told {
     /// It lets the daemon count.
     pub fn is_empty(&self) -> bool {
-        self.nobody && !self.paused
+        self.listeners == Some(0) && !self.paused
     }
 
     pub fn is_believed(&self, at: Duration) -> bool {
