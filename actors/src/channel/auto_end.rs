@@ -216,8 +216,9 @@ struct Stopping {
     acked: bool,
     /// An operator wants it stopped even though somebody may listen.
     force: bool,
-    /// Somebody has been heard since it was decided, too late to withdraw it.
-    heard: bool,
+    /// Should it fail, the next try does not wait for a whole countdown. Not if somebody has been heard since it was
+    /// decided, too late to withdraw it, or it was paused.
+    tried_again: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -376,9 +377,6 @@ impl AutoEnd {
     fn on_heard(&mut self) {
         self.heard = true;
         self.forget_earned();
-        if let Phase::Stopping(ref mut s) = self.phase {
-            s.heard = true;
-        }
     }
 
     /// Whatever an emptier time had earned is void: the next zero counts from the beginning. What failed stays loud.
@@ -386,6 +384,9 @@ impl AutoEnd {
         self.bequest = None;
         if let Some(failed) = self.failed.as_mut() {
             failed.retry_at = None;
+        }
+        if let Phase::Stopping(ref mut s) = self.phase {
+            s.tried_again = false;
         }
     }
 
@@ -473,7 +474,7 @@ impl AutoEnd {
     fn stop(&mut self, now: Timestamp, reason: Reason, force: bool, effects: &mut Effects) {
         self.generation += 1;
         let expires = now.plus(STOP_VALIDITY);
-        self.phase = Phase::Stopping(Stopping { reason, expires, acked: false, force, heard: false });
+        self.phase = Phase::Stopping(Stopping { reason, expires, acked: false, force, tried_again: true });
         effects.push(Effect::EndStream { generation: self.generation, reason, force });
     }
 
@@ -497,7 +498,7 @@ impl AutoEnd {
 
     /// A person or the configuration wants no end: what an earlier countdown left is void too.
     fn call_off(&mut self, cause: Cause, effects: &mut Effects) {
-        self.bequest = None;
+        self.forget_earned();
         self.give_up(cause, effects);
     }
 
@@ -534,7 +535,7 @@ impl AutoEnd {
 
     fn fail(&mut self, stop: Stopping, at: Timestamp, detail: StopFailure, effects: &mut Effects) {
         self.phase = Phase::Watching;
-        self.failed = Some(Failed { retry_at: (!stop.heard).then(|| at.plus(STOP_RETRY_EVERY)) });
+        self.failed = Some(Failed { retry_at: stop.tried_again.then(|| at.plus(STOP_RETRY_EVERY)) });
         effects.push(Effect::StopFailed { generation: self.generation, detail });
     }
 
@@ -631,9 +632,7 @@ impl AutoEnd {
         let mut effects = Effects::new();
         if self.is_stopping() {
             self.give_up(Cause::NewSession, &mut effects);
-            if !self.is_stopping() {
-                self.forget_earned();
-            }
+            self.forget_earned();
         }
         effects
     }
@@ -915,7 +914,7 @@ impl AutoEnd {
     /// What must survive the daemon though no effect tells of it.
     pub fn standing(&self) -> impl PartialEq + use<> {
         let within_phase = match self.phase {
-            Phase::Stopping(s) => s.heard,
+            Phase::Stopping(s) => s.tried_again,
             // Once a reporter could not vouch for the time the daemon was down, none can any more.
             Phase::Frozen(f) => f.if_nobody_joined.is_some(),
             _ => false,

@@ -149,8 +149,8 @@ struct Ledger {
     before_restart: Option<Timestamp>,
     open: Option<Open>,
     acked: bool,
-    /// Somebody was heard since the last stop was decided.
-    heard_since_stop: bool,
+    /// Since the last stop was decided somebody was heard, or it was paused or kept alive.
+    settled_since_stop: bool,
     failed_at: Option<Timestamp>,
     would_stop: bool,
     /// A stop was decided by right, but reached nobody.
@@ -234,6 +234,12 @@ impl Ledger {
         }
         let (begin, before) = self.run.unwrap();
         self.run = Some((begin, before.max(proof)));
+    }
+
+    /// What failed, or fails, is not tried again before a whole countdown.
+    fn next_try_is_void(&mut self) {
+        self.failed_at = None;
+        self.settled_since_stop = true;
     }
 
     /// The longest anyone can say that nobody has listened.
@@ -382,8 +388,7 @@ impl World {
             if joined || somebody && l.kept_alive == Some(0) {
                 l.kept_alive = None;
             }
-            l.failed_at = None;
-            l.heard_since_stop = true;
+            l.next_try_is_void();
         }
         if !vouched {
             l.before_restart = None;
@@ -393,7 +398,7 @@ impl World {
         }
         // A pause that changed nothing is not written, so a restart may forget it.
         if l.active().any(|e| e.status == Status::Paused && e.at > Timestamp::ZERO) {
-            l.failed_at = None;
+            l.next_try_is_void();
         }
     }
 
@@ -418,7 +423,7 @@ impl World {
                     self.ledger.open = Some(Open { generation: *generation, forced: *force, by_operator });
                     self.ledger.acked = false;
                     // A forced one may be decided while somebody listens.
-                    self.ledger.heard_since_stop = self.ledger.at_least(at, trusted) > 0;
+                    self.ledger.settled_since_stop = self.ledger.at_least(at, trusted) > 0;
                     self.last_stop = Some(at);
                 }
                 Effect::WouldStop => {
@@ -453,7 +458,7 @@ impl World {
                 }
                 Effect::StopFailed { generation, .. } => {
                     assert_eq!(self.ledger.open.take().map(|o| o.generation), Some(*generation));
-                    self.ledger.failed_at = self.last_stop.filter(|_| !self.ledger.heard_since_stop);
+                    self.ledger.failed_at = self.last_stop.filter(|_| !self.ledger.settled_since_stop);
                     // What follows is a countdown of its own.
                     self.ledger.would_stop = false;
                 }
@@ -725,13 +730,13 @@ impl World {
             Action::Pause => {
                 self.ledger.arm_anew();
                 self.ledger.held = true;
-                self.ledger.failed_at = None;
+                self.ledger.next_try_is_void();
             }
             Action::Resume => self.ledger.held = false,
             Action::Cancel => {
                 self.ledger.arm_anew();
                 self.ledger.kept_alive = Some(u32::MAX);
-                self.ledger.failed_at = None;
+                self.ledger.next_try_is_void();
             }
             Action::Extend(by) => self.ledger.extra += by,
             Action::Stop { .. } => {}

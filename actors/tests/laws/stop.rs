@@ -351,6 +351,34 @@ proptest! {
     }
 
     #[test]
+    fn law_15_whoever_settles_a_stop_after_the_answer_has_settled_it_when_it_fails(who in 0usize..4, wait in 0u64..50) {
+        let mut jazz = Subject::under(Policy::new(secs(600), &[30, 10]));
+        while jazz.offered.is_empty() {
+            jazz.keep_saying(&says(0), secs(4));
+        }
+        let id = jazz.last_command().id;
+        jazz.ack(&id, "radio", Outcome::Ok);
+        jazz.keep_saying(&says(0), secs(wait));
+        let mut second = false;
+        match who {
+            0 => drop(jazz.say(is(Status::Paused))),
+            1 => jazz.operate(Action::Pause).1.map(drop).unwrap(),
+            2 => jazz.operate(Action::Cancel).1.map(drop).unwrap(),
+            _ => second = true,
+        }
+        let settled = jazz.now;
+        // Kept alive, it is free again once somebody has come and gone.
+        if who == 1 { jazz.operate(Action::Resume).1.unwrap(); }
+        if who == 2 { jazz.say(says(1)); }
+        for _ in 0..400 {
+            if second { jazz.hear("second", &says(0)); }
+            jazz.keep_saying(&says(0), secs(3));
+        }
+        let again = jazz.offered.iter().find(|(_, command)| command.id != id).expect("it is tried again").0;
+        prop_assert!(again.since(settled) >= secs(600), "{:?} after it was settled", again.since(settled));
+    }
+
+    #[test]
     fn law_15_a_stream_that_goes_after_its_stop_failed_was_ended_by_it_unless_somebody_came(heard: bool, wait in 0u64..200) {
         let mut jazz = stopping(None);
         jazz.pass(secs(62 + wait));
