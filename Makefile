@@ -8,7 +8,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 LISTEN ?= 127.0.0.1:8080
-STATE_DIR ?= .state
+# Not ./.state, where a daemon that is started by hand keeps what it knows.
+STATE_DIR ?= target/demo
 CHANNELS ?= 12
 RUNS ?= 200
 SEED ?=
@@ -54,6 +55,10 @@ torture: ## Search for a wrong stop: histories, storms, failing daemons (HISTORI
 .PHONY: fuzz
 fuzz: ## Fuzz every parser (SECONDS=60 each; TARGET=config: only that one)
 	@scripts/fuzz.sh "$(TARGET)" "$(SECONDS)"
+
+.PHONY: coverage
+coverage: ## Tell which lines of actors/ the tests run (ten minutes)
+	@scripts/coverage.sh
 
 .PHONY: bench
 bench: frontend ## Measure the daemon against its peers and write docs/benchmarks.md (half an hour)

@@ -2,6 +2,7 @@
 
 use std::{
     num::NonZeroU64,
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
     time::{Duration, SystemTime},
 };
 
@@ -194,13 +195,19 @@ impl Now {
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {
     System,
-    Runtime { wall0: WallTime, mono0: tokio::time::Instant },
+    /// The wall clock may be set meanwhile, by so many milliseconds.
+    Runtime {
+        wall0: WallTime,
+        mono0: tokio::time::Instant,
+        set_by: &'static AtomicI64,
+    },
 }
 
 impl Clock {
     /// A clock that follows tokio's time, for stories in virtual time.
     pub fn runtime(wall0: WallTime) -> Self {
-        Self::Runtime { wall0, mono0: tokio::time::Instant::now() }
+        static NEVER_SET: AtomicI64 = AtomicI64::new(0);
+        Self::Runtime { wall0, mono0: tokio::time::Instant::now(), set_by: &NEVER_SET }
     }
 
     pub fn now(&self) -> Now {
@@ -213,11 +220,12 @@ impl Clock {
                     wall: WallTime::from_millis(wall.tv_sec * 1000 + wall.tv_nsec / 1_000_000),
                 }
             }
-            Self::Runtime { wall0, mono0 } => {
+            Self::Runtime { wall0, mono0, set_by } => {
                 let elapsed = mono0.elapsed();
                 // Virtual worlds begin an hour after their boot: "an hour ago" exists.
                 let at = Timestamp::from_secs(3600).plus(elapsed);
-                Now { at, wall: WallTime::from_millis(wall0.as_millis() + elapsed.as_millis() as i64) }
+                let wall = wall0.as_millis() + elapsed.as_millis() as i64 + set_by.load(Relaxed);
+                Now { at, wall: WallTime::from_millis(wall) }
             }
         }
     }

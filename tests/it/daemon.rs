@@ -178,6 +178,8 @@ impl Surroundings {
         let input = handed_over.map_or_else(Stdio::null, |it| it.socket.try_clone().unwrap().into());
         // The tester's own variables and .env must not leak in.
         command.env_clear().envs(self.environment.iter().cloned()).current_dir(house).stdin(input);
+        // Where scripts/coverage.sh counts which lines are run.
+        command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
         command
     }
 

@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{faults::Event, fleet::Fleet, world::TIMEOUT};
+use crate::{faults::Event, fleet::Fleet};
 
-/// An empty stream must be stopped so soon after its deadline, or after the last fault if that was later.
+/// An empty stream must be stopped so soon after its deadline, or after the last fault if that was later. 13 s are promised
+/// (docs/reliability.md), and told in the totals is what came of it; this is for a machine that has to do more than it can.
 pub const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 
 /// A stop command as a streamer reads it.
@@ -24,9 +25,18 @@ pub struct Command {
 #[derive(Clone, Debug)]
 pub struct Said {
     pub session: String,
-    pub listeners: u32,
+    /// `None` is hidden.
+    pub listeners: Option<u32>,
     pub joins: u64,
+    pub paused: bool,
     pub over: bool,
+}
+
+impl Said {
+    /// Nobody listens, and it may be ended.
+    pub fn lets_it_end(&self) -> bool {
+        self.listeners == Some(0) && !self.paused && !self.over
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +102,7 @@ impl Ledger {
         self.note(at, format_args!("command {} for joins {:?}", command.id, command.joins));
         let contradicts = |known: &&Said| {
             let fits = known.session == command.session && command.joins == Some(known.joins);
-            known.listeners > 0 || known.over || !fits
+            !known.lets_it_end() || !fits
         };
         if let Some(known) = known.filter(contradicts) {
             self.violated(Wrong::Contradicts, at, format!("{command:?} from one that knows {known:?}"));
@@ -110,18 +120,17 @@ impl Ledger {
         self.violated(Wrong::Forbidden, at, what);
     }
 
-    /// The streamer has obeyed. It was to be empty for `timeout`. `empty_since` was before it first reported so; faults were over at `calm`, if they are.
+    /// The streamer has obeyed. It was to be empty for `timeout`. `empty_since` was before it first reported so. It was `due` at
+    /// that time if nothing has failed since.
     pub fn executed(
         &mut self,
         at: Duration,
         command: &Command,
         timeout: Duration,
-        (empty_since, calm): (Option<Duration>, Option<Duration>),
+        (empty_since, due): (Option<Duration>, Option<Duration>),
     ) {
         self.executed += 1;
-        if let (Some(since), Some(calm)) = (empty_since, calm) {
-            self.late = self.late.max(at.saturating_sub(due(since, calm)));
-        }
+        self.late = self.late.max(due.map_or(Duration::ZERO, |due| at.saturating_sub(due)));
         let empty_for = empty_since.map_or(Duration::ZERO, |since| at.saturating_sub(since));
         self.note(at, format_args!("obeyed after {:.3} s", empty_for.as_secs_f64()));
         if empty_for < timeout {
@@ -146,21 +155,14 @@ impl Ledger {
         }
     }
 
-    /// The stream is empty and runs. Faults were over at `calm`.
-    pub fn still_runs(&mut self, at: Duration, empty_since: Duration, calm: Duration) -> bool {
-        let missed = at > due(empty_since, calm) + STOPPED_WITHIN;
+    /// The stream is empty and runs, though it was due: nothing but the daemons keeps it from being stopped since.
+    pub fn still_runs(&mut self, at: Duration, due: Duration) -> bool {
+        let missed = at > due + STOPPED_WITHIN;
         if missed {
-            let what =
-                format!("empty since {:.3}, all calm since {:.3}", empty_since.as_secs_f64(), calm.as_secs_f64());
-            self.violated(Wrong::Missed, at, what);
+            self.violated(Wrong::Missed, at, format!("it was due at {:.3}", due.as_secs_f64()));
         }
         missed
     }
-}
-
-/// From when on nothing but the daemons keeps an empty stream from being stopped.
-fn due(empty_since: Duration, calm: Duration) -> Duration {
-    (empty_since + TIMEOUT).max(calm)
 }
 
 /// How one run went.
@@ -302,6 +304,7 @@ impl fmt::Display for Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::TIMEOUT;
 
     const fn ms(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
@@ -312,7 +315,7 @@ mod tests {
     }
 
     fn said(listeners: u32, joins: u64) -> Said {
-        Said { session: "s1".into(), listeners, joins, over: false }
+        Said { session: "s1".into(), listeners: Some(listeners), joins, paused: false, over: false }
     }
 
     fn found(ledger: &Ledger) -> Vec<Wrong> {
@@ -343,6 +346,8 @@ mod tests {
         assert!(!fitting(Some(&said(1, 4))) && !fitting(Some(&said(0, 5))));
         assert!(!fitting(Some(&Said { session: "s2".into(), ..said(0, 4) })));
         assert!(!fitting(Some(&Said { over: true, ..said(0, 4) })));
+        assert!(!fitting(Some(&Said { paused: true, ..said(0, 4) })));
+        assert!(!fitting(Some(&Said { listeners: None, ..said(0, 4) })));
     }
 
     #[test]
@@ -361,9 +366,8 @@ mod tests {
     #[test]
     fn an_empty_stream_is_missed_when_all_has_been_calm_for_long_enough() {
         let mut ledger = Ledger::of("jazz");
-        assert!(!ledger.still_runs(ms(40_000), ms(3_000), ms(20_000)));
-        assert!(!ledger.still_runs(ms(40_000), ms(16_000), ms(10_000)));
-        assert!(ledger.still_runs(ms(40_001), ms(3_000), ms(20_000)));
+        assert!(!ledger.still_runs(ms(40_000), ms(20_000)));
+        assert!(ledger.still_runs(ms(40_001), ms(20_000)));
         assert_eq!(found(&ledger), [Wrong::Missed]);
     }
 }

@@ -118,7 +118,7 @@ pub fn run(seed: u64) -> Verdict {
             })
             .collect();
         let mut course = Course::new(progress.began, events);
-        let died = see_through(&mut world, &mut course, &progress);
+        let died = see_through(seed, &mut world, &mut course, &progress);
         drop(ending);
         let ledgers: Vec<_> =
             streams.into_iter().map(|s| s.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
@@ -133,12 +133,13 @@ pub fn run(seed: u64) -> Verdict {
 }
 
 /// Lets everything happen until all has come right; answers which daemons ended by themselves.
-fn see_through(world: &mut World, course: &mut Course, progress: &Progress) -> Vec<String> {
+fn see_through(seed: u64, world: &mut World, course: &mut Course, progress: &Progress) -> Vec<String> {
     let mut died = Vec::new();
     let mut right_since = None;
     loop {
         let now = progress.now();
-        assert!(now < ENDS_WITHIN, "the run is not over after {now:?}; settled: {:b}", progress.settled.load(SeqCst));
+        let settled = progress.settled.load(SeqCst);
+        assert!(now < ENDS_WITHIN, "the run of seed {seed} is not over after {now:?}; settled: {settled:b}");
         let nothing_left = course.go_on(world);
         if let Some(at) = course.redis_lost() {
             progress.lost.store(at.as_millis() as u64, SeqCst);

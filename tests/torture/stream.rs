@@ -67,6 +67,9 @@ pub struct Stream {
     seq: u64,
     /// Before the first report that said so.
     empty_since: Option<Duration>,
+    /// Until then it did itself what puts its end off: it hid, paused or refused.
+    put_off_until: Duration,
+    has_refused: bool,
     /// What each daemon has taken in last, when, and by the address it had: a new process may know nothing of it.
     heard_by: Vec<Option<(Duration, SocketAddr, Said)>>,
     acks: Vec<Value>,
@@ -103,6 +106,8 @@ impl Stream {
             started_at: None,
             seq: 0,
             empty_since: None,
+            put_off_until: Duration::ZERO,
+            has_refused: false,
             acks: Vec::new(),
             outcomes: BTreeMap::new(),
             next_report,
@@ -136,7 +141,7 @@ impl Stream {
         // Half of the streamers know when they began.
         self.started_at =
             self.index.is_multiple_of(2).then(|| humantime::format_rfc3339_millis(SystemTime::now()).to_string());
-        (self.seq, self.empty_since, self.stage) = (0, None, Stage::Live);
+        (self.seq, self.empty_since, self.has_refused, self.stage) = (0, None, false, Stage::Live);
         self.ledger.note(now, format_args!("session {} begins", self.session));
     }
 
@@ -156,6 +161,12 @@ impl Stream {
         }
     }
 
+    /// From when on nothing but the daemons keeps it from being stopped, once faults are over.
+    fn due(&self) -> Option<Duration> {
+        let (since, calm) = self.empty_since.zip(self.progress.calm())?;
+        Some((since.max(self.put_off_until) + TIMEOUT).max(calm))
+    }
+
     /// What an operator was told will not be, unless that may be forgotten.
     fn promised(&self) -> Option<(Word, Promise)> {
         self.operator.promised().filter(|(word, _)| !self.progress.may_have_forgotten(*word))
@@ -171,8 +182,8 @@ impl Stream {
             self.wish(now, wish);
         }
         let may_end = !self.missed && !self.operator.interferes();
-        if let (Some(since), Some(calm), true) = (self.empty_since, self.progress.calm(), may_end) {
-            self.missed = self.ledger.still_runs(now, since, calm);
+        if let Some(due) = self.due().filter(|_| may_end) {
+            self.missed = self.ledger.still_runs(now, due);
         }
         // Not every change is reported at once: the next report tells of it.
         if now < self.next_report && !(changes && self.random.random()) {
@@ -183,8 +194,12 @@ impl Stream {
         }
         let said = self.said(false);
         self.next_report = now + REPORTS_EVERY;
-        let report = self.report("live", &said);
+        let report = self.report(if said.paused { "paused" } else { "live" }, &said);
         self.send(now, Some((report, said)));
+        if self.truth.hides || self.truth.paused {
+            // The next report may say otherwise, and be the first to be taken.
+            self.put_off_until = self.progress.now() + REPORTS_EVERY;
+        }
         // Some ask once more without a report, of which a daemon may think that it knows what is so.
         if self.stage == Stage::Live && self.random.random_ratio(1, 6) {
             let now = self.progress.now();
@@ -220,8 +235,9 @@ impl Stream {
     }
 
     fn said(&self, over: bool) -> Said {
-        let Truth { listeners, joins, .. } = self.truth;
-        Said { session: self.session.clone(), listeners, joins, over }
+        let Truth { listeners, joins, hides, paused, .. } = self.truth;
+        let session = self.session.clone();
+        Said { session, listeners: (!hides || over).then_some(listeners), joins, paused: paused && !over, over }
     }
 
     fn report(&mut self, state: &str, said: &Said) -> Value {
@@ -361,7 +377,7 @@ impl Stream {
     fn is_outdated(&self, then: Duration, command: &Command) -> bool {
         self.heard_by.iter().flatten().any(|(later, _, said)| {
             let fits = said.session == command.session && command.joins == Some(said.joins);
-            *later > then && fits && said.listeners == 0 && !said.over
+            *later > then && fits && said.lets_it_end()
         })
     }
 
@@ -383,12 +399,17 @@ impl Stream {
         self.advance(now);
         let Truth { listeners, joins, .. } = self.truth;
         let lives = self.stage == Stage::Live && command.session == self.session;
-        if lives && listeners == 0 && command.joins == Some(joins) {
+        let is_empty = lives && listeners == 0 && command.joins == Some(joins);
+        if is_empty && self.kind == Kind::Refuses && !std::mem::replace(&mut self.has_refused, true) {
+            self.put_off_until = now;
+            self.ledger.note(now, "refused: it wants to be asked twice");
+            self.acknowledge(command, "refused");
+        } else if is_empty {
             let later = match self.promised() {
                 Some((_, Promise::Later(by))) => by,
                 _ => Duration::ZERO,
             };
-            self.ledger.executed(now, command, TIMEOUT + later, (self.empty_since, self.progress.calm()));
+            self.ledger.executed(now, command, TIMEOUT + later, (self.empty_since, self.due()));
             self.stage = Stage::Ended;
             self.acknowledge(command, "ok");
         } else {

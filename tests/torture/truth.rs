@@ -23,12 +23,20 @@ pub enum Kind {
     KeptAlive,
     /// Never heard, and an operator extends its countdown.
     Extended,
+    /// Never heard, and does not always say so.
+    Hides,
+    /// Never heard, and its streamer pauses it now and then.
+    Pauses,
+    /// Never heard, and its streamer refuses the first stop of each session.
+    Refuses,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     Joins,
     Leaves,
+    Hides(bool),
+    Pauses(bool),
 }
 
 /// One session's listeners.
@@ -37,6 +45,8 @@ pub struct Truth {
     pub listeners: u32,
     /// Everyone who ever came.
     pub joins: u64,
+    pub hides: bool,
+    pub paused: bool,
     ahead: VecDeque<(Duration, Change)>,
 }
 
@@ -44,8 +54,11 @@ impl Kind {
     /// The cast of every run.
     pub const fn of(index: usize) -> Self {
         match index {
-            0..3 => Self::NeverHeard,
-            3..6 => Self::Left,
+            0 => Self::NeverHeard,
+            1 => Self::Hides,
+            2 => Self::Refuses,
+            3 => Self::Pauses,
+            4..6 => Self::Left,
             6..10 => Self::Flaps,
             10..12 => Self::AlwaysHeard,
             12..14 => Self::Returns,
@@ -62,7 +75,9 @@ impl Truth {
         let mut story = Story { at: now.as_millis() as u64, changes: Vec::new() };
         let mut listeners = 0;
         match kind {
-            Kind::NeverHeard | Kind::Paused | Kind::Extended => {}
+            Kind::NeverHeard | Kind::Paused | Kind::Extended | Kind::Refuses => {}
+            Kind::Hides => story.now_and_then(random, Change::Hides),
+            Kind::Pauses => story.now_and_then(random, Change::Pauses),
             Kind::KeptAlive => {
                 // When nothing fails any more: whoever nobody has heard of between two reports may have come before the
                 // operator's word.
@@ -114,7 +129,7 @@ impl Truth {
             }
         }
         story.changes.sort_by_key(|(at, _)| *at);
-        Self { listeners, joins: u64::from(listeners), ahead: story.changes.into() }
+        Self { listeners, joins: u64::from(listeners), hides: false, paused: false, ahead: story.changes.into() }
     }
 
     /// Lets happen what has happened by now; true if anybody has come.
@@ -126,6 +141,8 @@ impl Truth {
                     (self.listeners, self.joins, came) = (self.listeners + 1, self.joins + 1, true);
                 }
                 Change::Leaves => self.listeners -= 1,
+                Change::Hides(on) => self.hides = on,
+                Change::Pauses(on) => self.paused = on,
             }
         }
         came
@@ -144,6 +161,16 @@ struct Story {
 impl Story {
     fn wait(&mut self, milliseconds: u64) {
         self.at += milliseconds;
+    }
+
+    fn now_and_then(&mut self, random: &mut StdRng, change: fn(bool) -> Change) {
+        while self.at < LAST_CHANGE - 5_000 {
+            // Also when a stop may be on its way.
+            self.wait(random.random_range(300..5_000));
+            self.changes.push((Duration::from_millis(self.at), change(true)));
+            self.wait(random.random_range(100..3_000));
+            self.changes.push((Duration::from_millis(self.at), change(false)));
+        }
     }
 
     fn joins(&mut self) {

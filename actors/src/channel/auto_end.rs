@@ -216,15 +216,24 @@ struct Stopping {
     acked: bool,
     /// An operator wants it stopped even though somebody may listen.
     force: bool,
-    /// Should it fail, the next try does not wait for a whole countdown. Not if somebody has been heard since it was
-    /// decided, too late to withdraw it, or it was paused.
-    tried_again: bool,
+    if_failed: IfFailed,
+}
+
+/// What follows a stop that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum IfFailed {
+    /// The next fresh zero after [`STOP_RETRY_EVERY`] warns and tries again.
+    TriedAgain,
+    /// It stays loud, but what was empty for long enough is not any more, or never was: the next zero counts down from
+    /// the beginning.
+    CountsAnew,
+    /// A person wants no end any more, too late to withdraw it before it is known that it did not come true.
+    Settled(Cause),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Failed {
-    /// The next fresh zero after this moment tries again; `None` once somebody has been heard, the streamer has
-    /// paused or a new session has withdrawn the next try, for then the next zero counts down from the beginning.
+    /// The next fresh zero after this moment tries again; `None` where the next zero counts down from the beginning.
     retry_at: Option<Timestamp>,
 }
 
@@ -385,8 +394,10 @@ impl AutoEnd {
         if let Some(failed) = self.failed.as_mut() {
             failed.retry_at = None;
         }
-        if let Phase::Stopping(ref mut s) = self.phase {
-            s.tried_again = false;
+        if let Phase::Stopping(ref mut s) = self.phase
+            && s.if_failed == IfFailed::TriedAgain
+        {
+            s.if_failed = IfFailed::CountsAnew;
         }
     }
 
@@ -474,7 +485,9 @@ impl AutoEnd {
     fn stop(&mut self, now: Timestamp, reason: Reason, force: bool, effects: &mut Effects) {
         self.generation += 1;
         let expires = now.plus(STOP_VALIDITY);
-        self.phase = Phase::Stopping(Stopping { reason, expires, acked: false, force, tried_again: true });
+        // Of an operator's stop nobody knows for how long it had been empty.
+        let if_failed = if reason == Reason::Operator { IfFailed::CountsAnew } else { IfFailed::TriedAgain };
+        self.phase = Phase::Stopping(Stopping { reason, expires, acked: false, force, if_failed });
         effects.push(Effect::EndStream { generation: self.generation, reason, force });
     }
 
@@ -509,6 +522,10 @@ impl AutoEnd {
         let by_a_person = matches!(cause, OperatorPaused | KeptAlive | Disabled);
         match self.phase {
             Phase::Watching if self.failed.is_none() || !by_a_person => return,
+            Phase::Stopping(ref mut s) if s.acked && by_a_person => {
+                s.if_failed = IfFailed::Settled(cause);
+                return;
+            }
             Phase::Stopping(s) if s.acked || (s.force && matches!(cause, Listener | CameAndWent)) => return,
             // Who asks for the end of a stream wants a paused one ended too.
             Phase::Stopping(s) if s.reason == Reason::Operator && cause == StreamPaused => return,
@@ -535,7 +552,16 @@ impl AutoEnd {
 
     fn fail(&mut self, stop: Stopping, at: Timestamp, detail: StopFailure, effects: &mut Effects) {
         self.phase = Phase::Watching;
-        self.failed = Some(Failed { retry_at: stop.tried_again.then(|| at.plus(STOP_RETRY_EVERY)) });
+        let retry_at = match stop.if_failed {
+            IfFailed::TriedAgain => Some(at.plus(STOP_RETRY_EVERY)),
+            IfFailed::CountsAnew => None,
+            IfFailed::Settled(cause) => {
+                self.failed = None;
+                effects.push(Effect::Withdrawn { generation: self.generation, cause });
+                return;
+            }
+        };
+        self.failed = Some(Failed { retry_at });
         effects.push(Effect::StopFailed { generation: self.generation, detail });
     }
 
@@ -846,6 +872,14 @@ impl AutoEnd {
         match self.phase {
             Phase::Stopping(_) => PhaseName::Stopping,
             _ if self.failed.is_some() => PhaseName::StopFailed,
+            _ => self.phase_beside_failure(policy),
+        }
+    }
+
+    /// What the countdown does, whether or not a stop has failed before.
+    pub fn phase_beside_failure(&self, policy: &Policy) -> PhaseName {
+        match self.phase {
+            Phase::Stopping(_) => PhaseName::Stopping,
             _ if self.held => PhaseName::Paused,
             _ if !policy.enabled => PhaseName::Off,
             Phase::Counting(_) => PhaseName::Counting,
@@ -860,6 +894,11 @@ impl AutoEnd {
             Phase::Counting(c) => Some(c.deadline),
             _ => None,
         }
+    }
+
+    /// A stop has failed, and the next zero that is late enough tries again.
+    pub fn is_tried_again(&self) -> bool {
+        self.retry_at().is_some()
     }
 
     pub fn remaining(&self, now: Timestamp) -> Option<Duration> {
@@ -914,10 +953,10 @@ impl AutoEnd {
     /// What must survive the daemon though no effect tells of it.
     pub fn standing(&self) -> impl PartialEq + use<> {
         let within_phase = match self.phase {
-            Phase::Stopping(s) => s.tried_again,
+            Phase::Stopping(s) => (Some(s.if_failed), false),
             // Once a reporter could not vouch for the time the daemon was down, none can any more.
-            Phase::Frozen(f) => f.if_nobody_joined.is_some(),
-            _ => false,
+            Phase::Frozen(f) => (None, f.if_nobody_joined.is_some()),
+            _ => (None, false),
         };
         (self.held, self.kept_alive, self.heard, within_phase, self.failed, self.bequest.as_deref().copied())
     }

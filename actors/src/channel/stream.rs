@@ -83,7 +83,7 @@ pub struct Restored {
 }
 
 /// The version of the stored record.
-const RECORD_VERSION: u8 = 2;
+const RECORD_VERSION: u8 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -513,13 +513,21 @@ impl Stream {
         of_prefix.map(session).collect()
     }
 
-    /// The state in one sentence.
+    /// The state in one sentence; two after a stop that failed.
     pub fn explain(&self, m: Moment<'_>) -> String {
-        let auto_end = &self.kept.auto_end;
-        let now = m.now.at;
         if self.is_over() {
             return "The stream is over: no source reports it as running.".into();
         }
+        let countdown = self.explain_countdown(m);
+        match self.kept.auto_end.phase(m.rules.policy) {
+            PhaseName::StopFailed => format!("A stop has failed and the stream is still there. {countdown}"),
+            _ => countdown,
+        }
+    }
+
+    fn explain_countdown(&self, m: Moment<'_>) -> String {
+        let auto_end = &self.kept.auto_end;
+        let now = m.now.at;
         let silent = || {
             self.doubted(m).next().map_or_else(String::new, |r| {
                 let source = &r.source;
@@ -537,8 +545,7 @@ impl Stream {
             })
         };
         let seconds = |d: Duration| d.as_secs_f64().ceil();
-        let phase = auto_end.phase(m.rules.policy);
-        match (phase, self.audience(m)) {
+        match (auto_end.phase_beside_failure(m.rules.policy), self.audience(m)) {
             (PhaseName::Stopping, Audience::Unknown)
                 if self.kept.stop.as_ref().is_some_and(|stop| !stop.is_forced() && stop.is_held_back()) =>
             {
@@ -554,17 +561,6 @@ impl Stream {
             (PhaseName::Stopping, _) => {
                 "A stop has been decided; it counts as done when the stream is seen gone.".into()
             }
-            (PhaseName::StopFailed, Audience::Known { listeners: listeners @ 1.., .. }) => {
-                format!(
-                    "A stop has failed and the stream is still there; {listeners} listening now, so nothing counts down."
-                )
-            }
-            (PhaseName::StopFailed, _) => match auto_end.remaining(now) {
-                Some(left) => format!("A stop has failed; the next one is decided in {} s.", seconds(left)),
-                None => "A stop has failed and the stream is still there; it is tried again at a fresh zero, at most \
-                         every 5 minutes, until the stream is gone or an operator settles it."
-                    .into(),
-            },
             (PhaseName::Paused, _) => {
                 "An operator has paused auto-end; it holds until resume or the session's end.".into()
             }
@@ -582,6 +578,7 @@ impl Stream {
                 let left = auto_end.remaining(now).map(seconds).unwrap_or_default();
                 let why = match auto_end.countdown_reason() {
                     Some(Reason::NeverJoined) => "nobody has joined since it started",
+                    Some(Reason::StopFailed) => "an earlier stop failed",
                     _ => "the last listener has left",
                 };
                 format!("Counting down: {why}; it ends in {left} s unless somebody listens.")
@@ -600,6 +597,11 @@ impl Stream {
                     None => "this is a dry run".into(),
                 };
                 format!("It would have been stopped, but {why}; nothing more happens until somebody has listened.")
+            }
+            (_, Audience::Known { listeners: 0, .. }) if auto_end.is_tried_again() => {
+                "It is tried again at a fresh zero, at most every 5 minutes, until the stream is gone or an operator \
+                 settles it."
+                    .into()
             }
             (_, Audience::Known { listeners, .. }) => {
                 format!("{listeners} listening, so nothing counts down.")

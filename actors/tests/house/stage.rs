@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -195,6 +195,7 @@ pub struct Story {
     pub rules: Rulebook,
     boots: u128,
     past: Duration,
+    wall_clock_set_by: &'static AtomicI64,
     /// With which code the last house ended the process, if it did.
     pub exit_code: i32,
 }
@@ -228,7 +229,8 @@ impl Story {
     }
 
     pub fn under(rules: Rulebook) -> Self {
-        Self { disk: Disk::default(), rules, boots: 1, past: Duration::ZERO, exit_code: 0 }
+        let wall_clock_set_by = Box::leak(Box::new(AtomicI64::new(0)));
+        Self { disk: Disk::default(), rules, boots: 1, past: Duration::ZERO, wall_clock_set_by, exit_code: 0 }
     }
 
     /// The machine is started anew as well.
@@ -269,7 +271,7 @@ impl Story {
 
     fn build(&self) -> Stage {
         let born = Instant::now();
-        let clock = Clock::Runtime { wall0: WALL0, mono0: born - self.past };
+        let clock = Clock::Runtime { wall0: WALL0, mono0: born - self.past, set_by: self.wall_clock_set_by };
         let registry = Registry::new();
         let (health, cells) = (Arc::<StoreHealth>::default(), Arc::<Cells>::default());
         let chronicle = Arc::<Chronicle>::default();
@@ -321,6 +323,18 @@ impl Stage {
 
     pub async fn pass(&self, time: Duration) {
         tokio::time::sleep(time).await;
+    }
+
+    /// The process stands still: no timer fires meanwhile, and all are late afterwards.
+    pub async fn stalls(&self, time: Duration) {
+        tokio::time::advance(time).await;
+    }
+
+    /// Somebody sets the wall clock by so many milliseconds.
+    pub fn sets_the_wall_clock_by(&self, millis: i64) {
+        if let Clock::Runtime { set_by, .. } = self.clock {
+            set_by.fetch_add(millis, Relaxed);
+        }
     }
 
     // ---- operators ----

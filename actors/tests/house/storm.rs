@@ -1,5 +1,6 @@
 //! Everything that can go wrong, at random: streamers fall silent, hide their counts, crash and disobey, operators
-//! interfere, the daemon is killed, its machine started anew, its disk fails, its channels panic, its rules change.
+//! interfere, the daemon is killed, its machine started anew, its disk fails, its channels panic, its rules change, it
+//! stalls, and its wall clock is set.
 //! What must hold is told by what is true of the streams, not by what the daemon knows. `STORM_SEEDS` raises the
 //! number of storms, `STORM_FROM` is the first seed.
 
@@ -41,6 +42,7 @@ const CALMED: Duration = Duration::from_secs(120);
 const LATE_AT_MOST: Duration = Duration::from_secs(30);
 /// A stop that has failed is over after its validity, and tried again five minutes later.
 const TRIED_AGAIN: Duration = Duration::from_secs(60 + 300);
+const STOP_VALID_FOR: Duration = Duration::from_secs(60);
 /// A stop decided before a reload is still valid.
 const DECIDED_BEFORE: Duration = Duration::from_secs(60);
 /// Stops of one session that the daemon decides by itself are at least so far apart.
@@ -49,6 +51,10 @@ const STOPS_APART: Duration = Duration::from_secs(60);
 const SHRINKS: u32 = 300;
 /// The channel of each source.
 const CHANNELS: [&str; 6] = ["jazz", "jazz", "rock", "folk", "soul", "soul"];
+/// This source does not tell who has joined.
+const WITHOUT_JOINS: usize = 3;
+/// So long the daemon has to stand still until it doubts what it knows.
+const STALL_MS: u64 = 2_500;
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -67,6 +73,10 @@ enum Event {
     Disk(bool),
     Panic(usize),
     Reload(u64),
+    /// The daemon stands still for so many milliseconds.
+    Stall(u64),
+    /// The wall clock is set by so many seconds.
+    Clock(i64),
     /// What an operator does to the channel of a source.
     Operate(usize, Action),
     /// Killed, perhaps in the middle of a report, and started again after so many milliseconds, perhaps with the machine.
@@ -100,8 +110,11 @@ fn event() -> impl Strategy<Value = Event> {
         3 => prop::bool::weighted(0.3).prop_map(Event::Disk),
         2 => source.clone().prop_map(Event::Panic),
         1 => prop_oneof![Just(120u64), Just(200), Just(300)].prop_map(Event::Reload),
+        2 => (STALL_MS..30_000).prop_map(Event::Stall),
+        1 => prop_oneof![-20_000i64..-5, 5i64..20_000].prop_map(Event::Clock),
         4 => (source.clone(), prop_oneof![
-            3 => Just(Action::Pause), 3 => Just(Action::Resume), 2 => Just(Action::Cancel), 1 => Just(Action::Stop { force: false }),
+            3 => Just(Action::Pause), 3 => Just(Action::Resume), 2 => Just(Action::Cancel),
+            1 => prop::bool::weighted(0.3).prop_map(|force| Action::Stop { force }),
             3 => (1..=EXTENDED_BY_AT_MOST).prop_map(|by| Action::Extend(secs(by))),
         ]).prop_map(|(s, action)| Event::Operate(s, action)),
         3 => (prop::option::of(source), 0u64..60_000, prop::bool::weighted(0.2))
@@ -199,6 +212,8 @@ struct Channel {
     may_be_kept_alive: bool,
     /// The count was known when it was to be kept alive, so that the next who joins ends that.
     joins_free_it: bool,
+    /// One of its sources was, or an operator wanted that: it is tried again, or counts down anew, should that fail.
+    was_told_to_stop: bool,
     /// By how much its countdowns were extended, all together.
     extended: Duration,
     /// Nothing has happened to it since.
@@ -209,6 +224,7 @@ impl Channel {
     /// Whatever time it had been given or had gone by is void.
     fn begins_anew(&mut self) {
         self.emptiness.begins_anew();
+        self.was_told_to_stop = false;
         self.extended = Duration::ZERO;
     }
 
@@ -226,6 +242,9 @@ struct World {
     reloaded_at: Duration,
     disk_fails: bool,
     disk_has_failed: bool,
+    /// Over a reboot time is told by the wall clock alone: in no story is it set and the machine started anew as well.
+    wall_clock_was_set: bool,
+    was_rebooted: bool,
     stops: u32,
     log: Vec<String>,
 }
@@ -233,7 +252,11 @@ struct World {
 impl World {
     fn new() -> Self {
         let source = |(n, channel): (usize, &&str)| Source {
-            radio: Streamer::new(&format!("radio-{n}"), channel),
+            radio: if n == WITHOUT_JOINS {
+                Streamer::without_joins(&format!("radio-{n}"), channel)
+            } else {
+                Streamer::new(&format!("radio-{n}"), channel)
+            },
             listeners: 0,
             session: 1,
             manners: Manners::Obeys,
@@ -256,6 +279,8 @@ impl World {
             reloaded_at: Duration::ZERO,
             disk_fails: false,
             disk_has_failed: false,
+            wall_clock_was_set: false,
+            was_rebooted: false,
             stops: 0,
             log: Vec::new(),
         }
@@ -294,14 +319,29 @@ impl World {
     fn dies(&mut self, stage: &Stage, channel: &str) {
         let (at, told) = (stage.time(), self.told_of(channel));
         let is_unwritten = self.disk_fails || stage.health.failure().is_some();
+        let tells_joins = self.of_channel(channel).all(|s| s != WITHOUT_JOINS);
         let emptiness = &mut self.channels.get_mut(channel).unwrap().emptiness;
-        emptiness.on_death(at, &told);
+        emptiness.on_death(at, &told, tells_joins);
         if is_unwritten {
             emptiness.on_unwritten_death();
         }
+        self.doubts(channel);
+    }
+
+    /// What it was told of a channel has to be told anew.
+    fn doubts(&mut self, channel: &str) {
         for s in self.of_channel(channel) {
             let told = self.sources[s].told.as_mut();
             told.into_iter().for_each(|told| told.is_known = false);
+        }
+    }
+
+    /// The daemon stands still from this moment on, or its wall clock is set.
+    fn doubts_all(&mut self, at: Duration) {
+        for channel in CHANNELS {
+            let told = self.told_of(channel);
+            self.channels.get_mut(channel).unwrap().emptiness.on_doubt(at, &told);
+            self.doubts(channel);
         }
     }
 
@@ -311,7 +351,8 @@ impl World {
             self.channels.iter().filter(|(_, channel)| !channel.may_be_paused && !channel.may_be_kept_alive)
         {
             let is_left_alone = !self.disk_fails && self.of_channel(name).all(|s| self.sources[s].is_left_alone(at));
-            let tried_again = if channel.emptiness.may_be_tried_again() { TRIED_AGAIN } else { Duration::ZERO };
+            let fails_first = channel.emptiness.may_be_tried_again() || channel.was_told_to_stop;
+            let tried_again = if fails_first { TRIED_AGAIN } else { Duration::ZERO };
             let timeout = secs(self.timeout.max(self.timeout_before));
             let patience = timeout + LATE_AT_MOST + tried_again + channel.extended;
             let due = channel.left_alone_since + patience;
@@ -355,8 +396,8 @@ impl World {
         match action {
             // What comes of it is no automatic's any more.
             Action::Stop { .. } => {
-                channel.emptiness.on_stop();
                 channel.words.clear();
+                channel.was_told_to_stop = true;
             }
             // Nobody knows whether it was done.
             _ if tried.is_none() => channel.words.clear(),
@@ -412,7 +453,7 @@ impl World {
     /// kill, and then nobody can know of it.
     fn tells(&mut self, s: usize, at: Duration, volatile: bool) {
         let source = &mut self.sources[s];
-        let joins = source.radio.joins.get().unwrap();
+        let joins = source.radio.joins.get().unwrap_or_default();
         let rose = joins > source.told_joins && !source.is_new;
         let somebody = source.radio.listeners.get().is_some_and(|n| n > 0) || joins > source.told_joins;
         source.told_joins = joins;
@@ -474,7 +515,7 @@ impl World {
         let at = stage.time();
         let radio = Rc::clone(&self.sources[s].radio);
         self.log.push(format!("{:>9.3} {} is told to stop: {}", at.as_secs_f64(), radio.source, command.id));
-        for told in self.told_of(CHANNELS[s]) {
+        for told in self.told_of(CHANNELS[s]).into_iter().filter(|_| command.only_if.is_some()) {
             assert!(
                 told.is_known && told.listeners == Some(0),
                 "a stop although the daemon has been told of a listener, or of nothing"
@@ -492,16 +533,18 @@ impl World {
         assert!(stage.clock.now().at < command.valid_until, "a stop past its validity");
         let is_mine = command.session == radio.session.borrow().as_str();
         assert!(is_mine, "a stop of a session that is over: {command:?}");
-        let only_if = command.only_if.unwrap();
-        if source.listeners > only_if.listeners_at_most || radio.joins.get() != only_if.joins {
+        assert!(command.only_if.is_some() || command.reason == StopReason::Operator, "only an operator can force it");
+        if command.only_if.is_some_and(|it| source.listeners > it.listeners_at_most || radio.joins.get() != it.joins) {
             radio.acknowledges(command, Outcome::Refused);
             return;
         }
+        let decided = at - stage.clock.now().at.since(command.decided_at);
+        // Whatever happens meanwhile, it has to fail first.
+        self.disturbs(s, decided + STOP_VALID_FOR);
         if command.reason == StopReason::NoListeners {
             let past = self.past_of(CHANNELS[s]);
             let may_be_of_before = at < self.reloaded_at + DECIDED_BEFORE;
             let timeout = secs(if may_be_of_before { self.timeout.min(self.timeout_before) } else { self.timeout });
-            let decided = at - stage.clock.now().at.since(command.decided_at);
             let channel = self.channel(s);
             let empty = (at - channel.heard_at).min(channel.emptiness.at_most(decided));
             assert!(empty >= timeout, "stopped after {empty:?} of {timeout:?}");
@@ -509,31 +552,44 @@ impl World {
             assert!(word.is_none(), "stopped against an operator's word: {word:?}");
             assert!(self.told_of(CHANNELS[s]).iter().all(|told| !told.paused), "stopped although a source has paused");
         }
-        // Should it not be obeyed, it is tried again in its own time.
-        self.channel(s).emptiness.on_stop();
-        let source = &self.sources[s];
-        match source.manners {
+        self.channel(s).was_told_to_stop = true;
+        match self.sources[s].manners {
             Manners::Obeys => {
                 self.stops += 1;
                 radio.acknowledges(command, Outcome::Ok);
                 radio.status.set(Status::Stopped);
-                while radio.reports(stage).await.busy {
+                let mut answer = radio.reports(stage).await;
+                while answer.busy {
                     stage.pass(millis(50)).await;
+                    answer = radio.reports(stage).await;
                 }
+                // Where the store fails a kill forgets it.
+                let is_written = !answer.volatile && !self.disk_fails && stage.health.failure().is_none();
                 let source = &mut self.sources[s];
                 source.past.lives += 1;
                 (source.away_until, source.obeyed) = (Some(stage.time() + secs(7)), true);
                 // A stream we stopped leaves nothing to its next session; a source that crashed does.
                 if self.of_channel(CHANNELS[s]).all(|other| self.sources[other].obeyed) {
                     let channel = self.channel(s);
-                    channel.heard_at = at;
+                    if is_written {
+                        channel.heard_at = at;
+                    }
                     channel.begins_anew();
                     channel.is_free();
                 }
             }
-            Manners::Refuses => radio.acknowledges(command, Outcome::Refused),
-            Manners::Lies => radio.acknowledges(command, Outcome::Ok),
-            Manners::Ignores => {}
+            Manners::Refuses => {
+                radio.acknowledges(command, Outcome::Refused);
+                self.channel(s).emptiness.on_refusal(decided);
+            }
+            manners => {
+                if manners == Manners::Lies {
+                    radio.acknowledges(command, Outcome::Ok);
+                }
+                if command.reason == StopReason::NoListeners {
+                    self.channel(s).emptiness.on_stop(decided);
+                }
+            }
         }
     }
 
@@ -571,8 +627,9 @@ impl World {
             | Event::Pause(s, _)
             | Event::Manners(s, _)
             | Event::Panic(s) => self.disturbs(s, at),
+            Event::Stall(time) => self.disturbs_all(at + millis(time)),
             Event::Silence(s, time) | Event::Crash(s, time) => self.disturbs(s, at + secs(time)),
-            Event::Disk(_) | Event::Reload(_) => self.disturbs_all(at),
+            Event::Disk(_) | Event::Reload(_) | Event::Clock(_) => self.disturbs_all(at),
             Event::Time(_) | Event::Operate(..) | Event::Kill(..) => {}
         }
         match *event {
@@ -616,6 +673,15 @@ impl World {
                     panics(stage, CHANNELS[s], again).await;
                 }
             }
+            Event::Stall(time) => {
+                self.doubts_all(at);
+                stage.stalls(millis(time)).await;
+            }
+            Event::Clock(by) if !self.was_rebooted => {
+                self.wall_clock_was_set = true;
+                self.doubts_all(at);
+                stage.sets_the_wall_clock_by(by * 1000);
+            }
             Event::Reload(timeout) => {
                 (self.timeout_before, self.timeout, self.reloaded_at) = (self.timeout, timeout, at);
                 self.sources.iter_mut().for_each(|source| source.past.turns += 1);
@@ -633,7 +699,11 @@ impl World {
                     let told = |of: fn(&Told) -> bool| source.told.as_ref().is_some_and(of);
                     let nobody = source.radio.listeners.get() == Some(0) || told(|told| told.listeners == Some(0));
                     let paused = source.radio.status.get() == Status::Paused && !told(Told::is_empty);
+                    let before = self.channel(s).emptiness;
                     self.is_told(s, Told { at, listeners: nobody.then_some(0), paused, is_known: true });
+                    if before.is_in_doubt() {
+                        self.channel(s).emptiness = before;
+                    }
                     // Written, or in the middle of it; the answer is lost.
                     if down.as_millis().is_multiple_of(2) {
                         let _ = answer.await;
@@ -643,9 +713,11 @@ impl World {
                     self.sources[s].next_report = at + down;
                 }
                 CHANNELS.iter().for_each(|channel| self.dies(stage, channel));
+                let reboots = reboots && !self.wall_clock_was_set;
+                self.was_rebooted |= reboots;
                 return Some((down, reboots));
             }
-            Event::Join(_) | Event::Blip(_) | Event::Pause(..) => {}
+            Event::Join(_) | Event::Blip(_) | Event::Pause(..) | Event::Clock(_) => {}
         }
         None
     }
@@ -702,7 +774,7 @@ impl World {
     }
 }
 
-/// Every stop in a channel's journal came a whole last warning after that warning.
+/// Every stop in a channel's journal came a whole last warning after that warning. The journal tells wall time.
 fn is_warned_of(stage: &Stage, channel: &str) {
     let journal = stage.disk.kept.decisions(channel);
     let is_automatic = |decision: &Decision| decision.event == "stopping" && !decision.because.contains("operator");
@@ -746,7 +818,9 @@ fn tell(events: &[Event], aloud: bool) -> World {
                 }
             }
             world.calm(stage).await;
-            CHANNELS.iter().for_each(|channel| is_warned_of(stage, channel));
+            if !world.wall_clock_was_set {
+                CHANNELS.iter().for_each(|channel| is_warned_of(stage, channel));
+            }
             None
         });
         match down {

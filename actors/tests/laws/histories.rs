@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 use sattva_actors::{
     channel::{
-        auto_end::{Cause, Effect, Reason},
+        auto_end::{Cause, Effect, PhaseName, Reason},
         policy::Policy,
     },
     clock::Timestamp,
@@ -151,6 +151,8 @@ struct Ledger {
     acked: bool,
     /// Since the last stop was decided somebody was heard, or it was paused or kept alive.
     settled_since_stop: bool,
+    /// For so long it had been empty when a stop was decided first.
+    empty_for: Duration,
     failed_at: Option<Timestamp>,
     would_stop: bool,
     /// A stop was decided by right, but reached nobody.
@@ -422,8 +424,11 @@ impl World {
                     let by_operator = *reason == Reason::Operator;
                     self.ledger.open = Some(Open { generation: *generation, forced: *force, by_operator });
                     self.ledger.acked = false;
-                    // A forced one may be decided while somebody listens.
-                    self.ledger.settled_since_stop = self.ledger.at_least(at, trusted) > 0;
+                    // For how long it was empty before an operator's stop, nobody knows.
+                    self.ledger.settled_since_stop = by_operator;
+                    if !by_operator && *reason != Reason::StopFailed {
+                        self.ledger.empty_for = policy.timeouts.all_left.get();
+                    }
                     self.last_stop = Some(at);
                 }
                 Effect::WouldStop => {
@@ -461,6 +466,7 @@ impl World {
                     self.ledger.failed_at = self.last_stop.filter(|_| !self.ledger.settled_since_stop);
                     // What follows is a countdown of its own.
                     self.ledger.would_stop = false;
+                    self.ledger.extra = Duration::ZERO;
                 }
                 Effect::Ended { .. } => {
                     self.ledger.open = None;
@@ -518,6 +524,8 @@ impl World {
         if reason == Reason::StopFailed {
             let failed = l.failed_at.expect("a retry without a failure");
             assert!(at.since(failed) >= secs(300), "retried after {:?}", at.since(failed));
+            let unheard = l.unheard_for(at);
+            assert!(unheard >= l.empty_for, "retried early: unheard for {unheard:?} of {:?}", l.empty_for);
         } else if !l.due {
             let unheard = l.unheard_for(at);
             assert!(
@@ -698,6 +706,8 @@ impl World {
                 }
                 if !dry_run && self.ledger.would_stop {
                     self.ledger.arm_anew();
+                    // The next try is another countdown of what had been empty for long enough.
+                    self.ledger.empty_for = Duration::ZERO;
                 }
                 self.ledger.observe(self.jazz.now, self.jazz.trusted_since);
                 self.jazz.reload(policy);
@@ -779,15 +789,21 @@ impl World {
         }
         let told = self.jazz.told.len();
         let stop_was_open = self.jazz.stream.auto_end().is_stopping();
+        let has_failed = self.jazz.phase() == PhaseName::StopFailed;
         let extended = if heard { Duration::ZERO } else { self.ledger.extra };
+        let (at, longest) = (self.jazz.now, policy.timeouts.all_left.get() + extended);
         self.time(320_000 + extended.as_millis() as u64, true);
         let stops = |w: &Self| {
             let decided = w.jazz.told[told..].iter().filter(|(_, e)| matches!(e, Effect::EndStream { .. }));
             decided.map(|(at, _)| *at).collect::<Vec<_>>()
         };
-        if stop_was_open || !heard {
+        if stop_was_open || has_failed {
             // An earlier stop first has to fail, or has failed already, and is then tried again.
             self.time(60_000 + 300_000 + 20_000, true);
+        } else if !heard {
+            // It may have counted down for a while.
+            let stop = *stops(self).first().expect("an empty stream was not stopped");
+            assert!(stop.since(at) <= longest + secs(2), "stopped {:?} late", stop.since(at).saturating_sub(longest));
         } else {
             let armed = self.jazz.told[told..].iter().find(|(_, e)| matches!(e, Effect::Started { .. }));
             let armed = armed.expect("an empty stream was not armed").0;

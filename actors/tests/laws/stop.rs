@@ -28,6 +28,17 @@ fn zero_with(joins: Option<u64>) -> crate::subject::Said {
     crate::subject::Said { joins, ..says(0) }
 }
 
+/// Told to stop after so many seconds, it has said that it does.
+fn answered(timeout: u64) -> Subject {
+    let mut jazz = Subject::under(Policy::new(secs(timeout), &[30, 10]));
+    while jazz.offered.is_empty() {
+        jazz.keep_saying(&says(0), secs(4));
+    }
+    let id = jazz.last_command().id;
+    jazz.ack(&id, "radio", Outcome::Ok);
+    jazz
+}
+
 proptest! {
     #![proptest_config(cases(64))]
 
@@ -336,12 +347,7 @@ proptest! {
 
     #[test]
     fn law_15_a_listener_heard_after_the_answer_is_not_forgotten_when_the_stop_fails(timeout in 60u64..3600) {
-        let mut jazz = Subject::under(Policy::new(secs(timeout), &[30, 10]));
-        while jazz.offered.is_empty() {
-            jazz.keep_saying(&says(0), secs(4));
-        }
-        let id = jazz.last_command().id;
-        jazz.ack(&id, "radio", Outcome::Ok);
+        let mut jazz = answered(timeout);
         jazz.say(says(1));
         let left = jazz.now.plus(secs(5));
         jazz.pass(secs(5));
@@ -351,31 +357,71 @@ proptest! {
     }
 
     #[test]
-    fn law_15_whoever_settles_a_stop_after_the_answer_has_settled_it_when_it_fails(who in 0usize..4, wait in 0u64..50) {
-        let mut jazz = Subject::under(Policy::new(secs(600), &[30, 10]));
-        while jazz.offered.is_empty() {
-            jazz.keep_saying(&says(0), secs(4));
-        }
-        let id = jazz.last_command().id;
-        jazz.ack(&id, "radio", Outcome::Ok);
+    fn law_15_whoever_settles_a_stop_after_the_answer_has_settled_it_when_it_fails(keep_alive: bool, restart: bool, wait in 0u64..50) {
+        let mut jazz = answered(600);
         jazz.keep_saying(&says(0), secs(wait));
-        let mut second = false;
-        match who {
-            0 => drop(jazz.say(is(Status::Paused))),
-            1 => jazz.operate(Action::Pause).1.map(drop).unwrap(),
-            2 => jazz.operate(Action::Cancel).1.map(drop).unwrap(),
-            _ => second = true,
-        }
+        jazz.operate(if keep_alive { Action::Cancel } else { Action::Pause }).1.unwrap();
+        if restart { jazz.restart(secs(1), None); }
+        let effects = jazz.keep_saying(&says(0), secs(64 - wait));
+        let cause = if keep_alive { Cause::KeptAlive } else { Cause::OperatorPaused };
+        prop_assert!(effects.contains(&Effect::Withdrawn { generation: 1, cause }), "{effects:?}");
+        prop_assert_eq!(jazz.phase(), if keep_alive { PhaseName::Watching } else { PhaseName::Paused });
+        prop_assert_eq!(jazz.keep_saying(&says(0), secs(1000)), [], "nothing is tried again");
+        if keep_alive { jazz.say(says(1)); } else { jazz.operate(Action::Resume).1.unwrap(); }
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(600))));
+    }
+
+    #[test]
+    fn law_15_a_pause_or_another_session_after_the_answer_makes_the_next_zero_count_in_full_when_the_stop_fails(
+        pause: bool, restart: bool, wait in 0u64..50,
+    ) {
+        let mut jazz = answered(600);
+        jazz.keep_saying(&says(0), secs(wait));
+        if pause { drop(jazz.say(is(Status::Paused))) } else { drop(jazz.hear("second", &says(0))) }
+        if restart { jazz.restart(secs(1), None); }
         let settled = jazz.now;
-        // Kept alive, it is free again once somebody has come and gone.
-        if who == 1 { jazz.operate(Action::Resume).1.unwrap(); }
-        if who == 2 { jazz.say(says(1)); }
         for _ in 0..400 {
-            if second { jazz.hear("second", &says(0)); }
+            if !pause { jazz.hear("second", &says(0)); }
             jazz.keep_saying(&says(0), secs(3));
         }
-        let again = jazz.offered.iter().find(|(_, command)| command.id != id).expect("it is tried again").0;
-        prop_assert!(again.since(settled) >= secs(600), "{:?} after it was settled", again.since(settled));
+        let (at, _) = jazz.offered.iter().find(|(_, command)| command.id != jazz.offered[0].1.id).expect("it is tried again");
+        prop_assert!(at.since(settled) >= secs(600), "{:?} after it was settled", at.since(settled));
+    }
+
+    #[test]
+    fn law_15_after_an_operators_stop_that_failed_the_next_zero_counts_in_full(force: bool, hidden in 0u64..1000) {
+        let mut jazz = Subject::default();
+        jazz.say(says(if force { None } else { Some(0) }));
+        jazz.operate(Action::Stop { force }).1.unwrap();
+        let id = jazz.last_command().id;
+        jazz.ack(&id, "radio", Outcome::Error);
+        jazz.keep_saying(&says(None), secs(hidden));
+        prop_assert_eq!(jazz.phase(), PhaseName::StopFailed);
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
+    fn law_20_after_a_stop_failed_it_is_said_what_comes_of_it(wait in 0u64..200) {
+        let mut jazz = stopping(None);
+        jazz.keep_saying(&says(0), secs(64 + wait));
+        let failed = "A stop has failed and the stream is still there. ";
+        let says_of = |jazz: &Subject, what: &str| {
+            let why = jazz.explains();
+            prop_assert!(why.starts_with(failed) && why[failed.len()..].starts_with(what), "{why}, not {what}");
+            Ok(())
+        };
+        says_of(&jazz, "It is tried again at a fresh zero, at most every 5 minutes")?;
+        while jazz.ends_at().is_none() { jazz.keep_saying(&says(0), secs(4)); }
+        says_of(&jazz, "Counting down: an earlier stop failed; it ends in ")?;
+        jazz.pass(secs(15));
+        jazz.wake();
+        says_of(&jazz, "The count is unknown (radio last reported 1")?;
+        jazz.say(is(Status::Paused));
+        says_of(&jazz, "The streamer itself is paused")?;
+        jazz.say(says(2));
+        says_of(&jazz, "2 listening, so nothing counts down.")?;
     }
 
     #[test]

@@ -354,6 +354,10 @@ impl Subject {
         self.stream.auto_end().phase(&self.policy)
     }
 
+    pub fn explains(&self) -> String {
+        self.stream.explain(self.moment(&self.policy))
+    }
+
     pub fn ends_at(&self) -> Option<Timestamp> {
         self.stream.auto_end().ends_at()
     }

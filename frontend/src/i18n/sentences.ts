@@ -21,16 +21,12 @@ const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
     'Решено остановить; при сомнении продолжает только адаптер, который сам видит, кто слушает: $1.',
   ],
   [
-    'A stop has failed and the stream is still there; (.+) listening now, so nothing counts down.',
-    'Остановить не удалось: эфир идёт. Слушают сейчас: $1, отсчёта нет.',
+    'A stop has failed and the stream is still there. (.+)',
+    'Остановить не удалось: эфир идёт. $1',
   ],
   [
-    'A stop has failed; the next one is decided in (.+) s.',
-    'Остановить не удалось; следующая попытка через $1 с.',
-  ],
-  [
-    'A stop has failed and the stream is still there; it is tried again at a fresh zero, at most every 5 minutes, until the stream is gone or an operator settles it.',
-    'Остановить не удалось: эфир идёт. Новая попытка — когда снова никто не слушает, не чаще раза в 5 минут, пока эфир не исчезнет или не вмешается оператор.',
+    'It is tried again at a fresh zero, at most every 5 minutes, until the stream is gone or an operator settles it.',
+    'Новая попытка — когда снова никто не слушает, не чаще раза в 5 минут, пока эфир не исчезнет или не вмешается оператор.',
   ],
   [
     "An operator has paused auto-end; it holds until resume or the session's end.",

@@ -9,6 +9,9 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 /// A session that begins so soon after an unheard one vanished goes on with its countdown.
 const INHERITED_FOR: Duration = Duration::from_secs(60);
 
+/// A stop that has failed is not tried again sooner after it was decided.
+const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(300);
+
 /// What the daemon was last told by one source.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
@@ -32,6 +35,12 @@ impl Told {
     }
 }
 
+/// At this moment the daemon may take it for empty yet.
+fn may_be_taken_for_empty(told: &[Told], at: Duration) -> bool {
+    let is_so = |told: &Told| told.is_empty() && at < told.at + BELIEVED_FOR + NOTICED_WITHIN;
+    !told.is_empty() && told.iter().all(is_so)
+}
+
 /// When nobody was known to be there last, if that holds at this moment.
 fn known_since(told: &[Told], at: Duration) -> Option<Duration> {
     let all = !told.is_empty() && told.iter().all(|told| told.is_empty() && told.is_known && told.is_believed(at));
@@ -47,8 +56,11 @@ pub struct Emptiness {
     until_before: Option<Duration>,
     /// The daemon or the channel has died since, and `joins` will tell whether anybody came meanwhile.
     bridges: bool,
-    /// A stop was decided, which is tried again in its own time.
-    tried_again: bool,
+    /// It was taken for empty when the daemon stood still, or its wall clock was set. Nobody knows of that any more where it
+    /// dies before it is told anew.
+    was_in_doubt: bool,
+    /// When the last stop was decided: should it fail, it is tried again in its own time.
+    stopped: Option<Duration>,
     /// What was written last before a death is not known.
     unwritten: bool,
 }
@@ -59,8 +71,15 @@ impl Emptiness {
         *self = Self::default();
     }
 
-    pub fn on_stop(&mut self) {
-        self.tried_again = true;
+    /// It was told to stop, and did not.
+    pub fn on_stop(&mut self, decided: Duration) {
+        self.stopped = self.stopped.max(Some(decided));
+    }
+
+    /// It refused to: nothing that it had been empty for counts any more. Another source may be told the same stop yet.
+    pub fn on_refusal(&mut self, decided: Duration) {
+        *self = Self { unwritten: self.unwritten, ..Self::default() };
+        self.on_stop(decided);
     }
 
     pub fn on_unwritten_death(&mut self) {
@@ -69,14 +88,19 @@ impl Emptiness {
 
     /// A stop may have been decided that has its own time.
     pub fn may_be_tried_again(&self) -> bool {
-        self.tried_again || self.unwritten
+        self.stopped.is_some() || self.unwritten
+    }
+
+    /// This is the stop that was decided last, or the next try after it.
+    pub fn is_tried_again_at(&self, decided: Duration) -> bool {
+        self.stopped.is_some_and(|stopped| decided == stopped || decided >= stopped + TRIED_AGAIN_AFTER)
     }
 
     /// One of its sources has said something: what was told before, and what is now.
     pub fn on_report(&mut self, at: Duration, before: &[Told], now: &[Told]) {
         let Some(known) = known_since(now, at) else {
             // How long it was bridged is not over.
-            if !self.bridges {
+            if !self.bridges && !self.was_in_doubt {
                 self.breaks(None);
             }
             return;
@@ -87,7 +111,7 @@ impl Emptiness {
             Some(until) if goes_on => self.counts(until, known.max(until)),
             _ => self.breaks(Some(at)),
         }
-        self.bridges = false;
+        (self.bridges, self.was_in_doubt) = (false, false);
     }
 
     /// An operator lets it count again.
@@ -106,11 +130,19 @@ impl Emptiness {
         }
     }
 
-    /// The daemon dies, or the channel does.
-    pub fn on_death(&mut self, at: Duration, told: &[Told]) {
-        let was_known =
-            !told.is_empty() && told.iter().all(|told| told.is_empty() && at < told.at + BELIEVED_FOR + NOTICED_WITHIN);
-        self.bridges |= was_known && self.until.is_some();
+    /// The daemon stands still from this moment on, or its wall clock is set.
+    pub fn on_doubt(&mut self, at: Duration, told: &[Told]) {
+        self.was_in_doubt |= may_be_taken_for_empty(told, at);
+    }
+
+    pub fn is_in_doubt(&self) -> bool {
+        self.was_in_doubt
+    }
+
+    /// The daemon dies, or the channel does. Where `joins` are not told nobody knows who came meanwhile.
+    pub fn on_death(&mut self, at: Duration, told: &[Told], tells_joins: bool) {
+        let was_known = self.was_in_doubt || may_be_taken_for_empty(told, at);
+        self.bridges |= was_known && tells_joins && self.until.is_some();
         if !self.bridges {
             self.breaks(None);
         }
@@ -130,6 +162,6 @@ impl Emptiness {
     pub fn at_most(&self, decided: Duration) -> Duration {
         let until = self.until.filter(|until| *until <= decided).or(self.until_before);
         let since = until.map_or(Duration::ZERO, |until| decided.saturating_sub(until));
-        if self.may_be_tried_again() { Duration::MAX } else { self.counted + since }
+        if self.unwritten || self.is_tried_again_at(decided) { Duration::MAX } else { self.counted + since }
     }
 }
