@@ -467,7 +467,9 @@ impl World {
             channel.may_be_kept_alive = false;
         }
         if (somebody || is_paused) && !volatile {
+            let emptiness = channel.emptiness.anew_since(at);
             channel.begins_anew();
+            channel.emptiness = emptiness;
         }
     }
 

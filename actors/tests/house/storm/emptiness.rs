@@ -71,6 +71,12 @@ impl Emptiness {
         *self = Self::default();
     }
 
+    /// Somebody was there, or it was paused. What is told of that between a death and the last source's word that nobody
+    /// joined it meanwhile counts from here, once that word has come.
+    pub fn anew_since(self, at: Duration) -> Self {
+        Self { until: self.bridges.then_some(at), bridges: self.bridges, ..Self::default() }
+    }
+
     /// It was told to stop, and did not.
     pub fn on_stop(&mut self, decided: Duration) {
         self.stopped = self.stopped.max(Some(decided));
