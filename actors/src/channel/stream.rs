@@ -513,14 +513,14 @@ impl Stream {
         of_prefix.map(session).collect()
     }
 
-    /// The state in one sentence; two after a stop that failed.
+    /// The state in one sentence.
     pub fn explain(&self, m: Moment<'_>) -> String {
         if self.is_over() {
             return "The stream is over: no source reports it as running.".into();
         }
         let countdown = self.explain_countdown(m);
         match self.kept.auto_end.phase(m.rules.policy) {
-            PhaseName::StopFailed => format!("A stop has failed and the stream is still there. {countdown}"),
+            PhaseName::StopFailed => format!("A stop has failed and the stream is still there: {countdown}"),
             _ => countdown,
         }
     }

@@ -406,7 +406,7 @@ proptest! {
     fn law_20_after_a_stop_failed_it_is_said_what_comes_of_it(wait in 0u64..200) {
         let mut jazz = stopping(None);
         jazz.keep_saying(&says(0), secs(64 + wait));
-        let failed = "A stop has failed and the stream is still there. ";
+        let failed = "A stop has failed and the stream is still there: ";
         let says_of = |jazz: &Subject, what: &str| {
             let why = jazz.explains();
             prop_assert!(why.starts_with(failed) && why[failed.len()..].starts_with(what), "{why}, not {what}");

@@ -21,8 +21,8 @@ const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
     'Решено остановить; при сомнении продолжает только адаптер, который сам видит, кто слушает: $1.',
   ],
   [
-    'A stop has failed and the stream is still there. (.+)',
-    'Остановить не удалось: эфир идёт. $1',
+    'A stop has failed and the stream is still there: (.+)',
+    'Остановить не удалось, эфир идёт: $1',
   ],
   [
     'It is tried again at a fresh zero, at most every 5 minutes, until the stream is gone or an operator settles it.',
