@@ -773,6 +773,8 @@ impl AutoEnd {
             Audience::Known { listeners: 1.., .. } => return Err(Refusal::SomebodyListens),
             Audience::Known { .. } => {}
         }
+        // Should it fail, what was left to decide before is not taken up again.
+        self.forget_earned();
         self.stop(now, Reason::Operator, force, &mut effects);
         Ok(effects)
     }

@@ -426,7 +426,7 @@ impl World {
                     self.ledger.acked = false;
                     // For how long it was empty before an operator's stop, nobody knows.
                     self.ledger.settled_since_stop = by_operator;
-                    if !by_operator && *reason != Reason::StopFailed {
+                    if !by_operator && *reason != Reason::StopFailed && !self.ledger.due {
                         self.ledger.empty_for = policy.timeouts.all_left.get();
                     }
                     self.last_stop = Some(at);
