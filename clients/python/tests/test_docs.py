@@ -25,7 +25,7 @@ CURL = PAGES / "curl.md"
 
 @pytest.fixture
 def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
-    monkeypatch.setenv("AUTO_END_TIMEOUT", "15")
+    monkeypatch.setenv("AUTO_END_TIMEOUT", "12")
     monkeypatch.setattr("test_daemon.CONFIG", "")
     daemon = Daemon(tmp_path)
     yield daemon
