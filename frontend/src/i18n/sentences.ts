@@ -20,10 +20,7 @@ const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
     'A stop has been decided; in doubt only an adapter that sees for itself who listens goes on: (.+).',
     'Решено остановить; при сомнении продолжает только адаптер, который сам видит, кто слушает: $1.',
   ],
-  [
-    'A stop has failed and the stream is still there: (.+)',
-    'Остановить не удалось, эфир идёт: $1',
-  ],
+  ['A stop has failed and the stream is still there: (.+)', 'Остановить не удалось, эфир идёт: $1'],
   [
     'It is tried again at a fresh zero, at most every 5 minutes, until the stream is gone or an operator settles it.',
     'Новая попытка — когда снова никто не слушает, не чаще раза в 5 минут, пока эфир не исчезнет или не вмешается оператор.',
