@@ -135,6 +135,7 @@ struct Source {
     radio: Rc<Streamer>,
     listeners: u32,
     session: u32,
+    began: Duration,
     manners: Manners,
     hides: bool,
     next_report: Duration,
@@ -242,6 +243,7 @@ struct World {
     reloaded_at: Duration,
     disk_fails: bool,
     disk_has_failed: bool,
+    disk_failed_at: Duration,
     /// Over a reboot time is told by the wall clock alone: in no story is it set and the machine started anew as well.
     wall_clock_was_set: bool,
     was_rebooted: bool,
@@ -259,6 +261,7 @@ impl World {
             },
             listeners: 0,
             session: 1,
+            began: Duration::ZERO,
             manners: Manners::Obeys,
             hides: false,
             next_report: millis(700 * n as u64),
@@ -279,6 +282,7 @@ impl World {
             reloaded_at: Duration::ZERO,
             disk_fails: false,
             disk_has_failed: false,
+            disk_failed_at: Duration::ZERO,
             wall_clock_was_set: false,
             was_rebooted: false,
             stops: 0,
@@ -324,6 +328,12 @@ impl World {
         emptiness.on_death(at, &told, tells_joins);
         if is_unwritten {
             emptiness.on_unwritten_death();
+            // Of a session that has begun since the store fails nobody knows any more.
+            for s in self.of_channel(channel) {
+                if self.sources[s].began >= self.disk_failed_at {
+                    self.sources[s].told = None;
+                }
+            }
         }
         self.doubts(channel);
     }
@@ -436,7 +446,7 @@ impl World {
     fn begin(&mut self, s: usize, at: Duration) {
         self.listen(s, 0);
         let source = &mut self.sources[s];
-        source.session += 1;
+        (source.session, source.began) = (source.session + 1, at);
         source.radio.begins_anew(&format!("s{}", source.session));
         source.radio.listeners.set((!source.hides).then_some(0));
         source.told_joins = 0;
@@ -659,6 +669,9 @@ impl World {
             }
             Event::Manners(s, manners) => self.sources[s].manners = manners,
             Event::Disk(fails) => {
+                if fails && !self.disk_fails {
+                    self.disk_failed_at = at;
+                }
                 self.disk_fails = fails;
                 self.disk_has_failed |= fails;
                 stage.disk.fail(fails);
