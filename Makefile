@@ -57,7 +57,7 @@ fuzz: ## Fuzz every parser (SECONDS=60 each; TARGET=config: only that one)
 	@scripts/fuzz.sh "$(TARGET)" "$(SECONDS)"
 
 .PHONY: coverage
-coverage: ## Tell which lines of actors/ the tests run (ten minutes)
+coverage: ## Tell which lines of actors/ the tests run
 	@scripts/coverage.sh
 
 .PHONY: bench

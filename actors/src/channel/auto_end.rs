@@ -871,10 +871,10 @@ impl AutoEnd {
     }
 
     pub fn phase(&self, policy: &Policy) -> PhaseName {
-        match self.phase {
-            Phase::Stopping(_) => PhaseName::Stopping,
+        match self.phase_beside_failure(policy) {
+            PhaseName::Stopping => PhaseName::Stopping,
             _ if self.failed.is_some() => PhaseName::StopFailed,
-            _ => self.phase_beside_failure(policy),
+            beside => beside,
         }
     }
 

@@ -27,7 +27,7 @@ use sattva_actors::{
     wire::StreamStatus,
 };
 
-use self::emptiness::{Emptiness, Told};
+use self::emptiness::{Emptiness, TRIED_AGAIN_AFTER, Told};
 use crate::{
     dying_channel::panics,
     stage::{Stage, Story, Streamer, millis, rules, secs},
@@ -41,10 +41,9 @@ const CALMED: Duration = Duration::from_secs(120);
 /// Left alone, a stream that nobody hears is told to stop so long after its time at most.
 const LATE_AT_MOST: Duration = Duration::from_secs(30);
 /// A stop that has failed is over after its validity, and tried again five minutes later.
-const TRIED_AGAIN: Duration = Duration::from_secs(60 + 300);
+const TRIED_AGAIN: Duration = STOP_VALID_FOR.saturating_add(TRIED_AGAIN_AFTER);
+/// A stop decided before a reload, too.
 const STOP_VALID_FOR: Duration = Duration::from_secs(60);
-/// A stop decided before a reload is still valid.
-const DECIDED_BEFORE: Duration = Duration::from_secs(60);
 /// Stops of one session that the daemon decides by itself are at least so far apart.
 const STOPS_APART: Duration = Duration::from_secs(60);
 /// Smaller storms that are tried when one has ended badly, to find the least that does.
@@ -242,8 +241,8 @@ struct World {
     timeout_before: u64,
     reloaded_at: Duration,
     disk_fails: bool,
-    disk_has_failed: bool,
-    disk_failed_at: Duration,
+    /// When it has begun to fail last.
+    disk_failed_at: Option<Duration>,
     /// Over a reboot time is told by the wall clock alone: in no story is it set and the machine started anew as well.
     wall_clock_was_set: bool,
     was_rebooted: bool,
@@ -281,8 +280,7 @@ impl World {
             timeout_before: 300,
             reloaded_at: Duration::ZERO,
             disk_fails: false,
-            disk_has_failed: false,
-            disk_failed_at: Duration::ZERO,
+            disk_failed_at: None,
             wall_clock_was_set: false,
             was_rebooted: false,
             stops: 0,
@@ -319,10 +317,14 @@ impl World {
         (0..CHANNELS.len()).for_each(|s| self.disturbs(s, at));
     }
 
+    fn store_fails(&self, stage: &Stage) -> bool {
+        self.disk_fails || stage.health.failure().is_some()
+    }
+
     /// The daemon dies, or only a channel; what it was told has to be told anew.
     fn dies(&mut self, stage: &Stage, channel: &str) {
         let (at, told) = (stage.time(), self.told_of(channel));
-        let is_unwritten = self.disk_fails || stage.health.failure().is_some();
+        let is_unwritten = self.store_fails(stage);
         let tells_joins = self.of_channel(channel).all(|s| s != WITHOUT_JOINS);
         let emptiness = &mut self.channels.get_mut(channel).unwrap().emptiness;
         emptiness.on_death(at, &told, tells_joins);
@@ -330,7 +332,7 @@ impl World {
             emptiness.on_unwritten_death();
             // Of a session that has begun since the store fails nobody knows any more.
             for s in self.of_channel(channel) {
-                if self.sources[s].began >= self.disk_failed_at {
+                if self.disk_failed_at.is_some_and(|at| self.sources[s].began >= at) {
                     self.sources[s].told = None;
                 }
             }
@@ -361,7 +363,7 @@ impl World {
             self.channels.iter().filter(|(_, channel)| !channel.may_be_paused && !channel.may_be_kept_alive)
         {
             let is_left_alone = !self.disk_fails && self.of_channel(name).all(|s| self.sources[s].is_left_alone(at));
-            let fails_first = channel.emptiness.may_be_tried_again() || channel.was_told_to_stop;
+            let fails_first = channel.emptiness.is_unwritten() || channel.was_told_to_stop;
             let tried_again = if fails_first { TRIED_AGAIN } else { Duration::ZERO };
             let timeout = secs(self.timeout.max(self.timeout_before));
             let patience = timeout + LATE_AT_MOST + tried_again + channel.extended;
@@ -393,7 +395,7 @@ impl World {
         let (at, after) = (stage.time(), self.past_of(channel));
         self.disturbs(s, at);
         // A session whose end the store may never have been told is not the one that the operator means.
-        let is_meant = !self.disk_has_failed || self.of_channel(channel).all(|s| self.sources[s].is_known());
+        let is_meant = self.disk_failed_at.is_none() || self.of_channel(channel).all(|s| self.sources[s].is_known());
         let is_kept = !self.disk_fails && is_meant && matches!(&tried, Some(Ok(done)) if done.durable);
         let told = self.told_of(channel);
         let is_counted = told.iter().all(|told| told.is_known && told.listeners.is_some() && told.is_believed(at));
@@ -511,7 +513,7 @@ impl World {
             return;
         }
         // Where a report changes nothing, nothing waits for the disk, and the answer does not tell.
-        let volatile = answer.volatile || self.disk_fails || stage.health.failure().is_some();
+        let volatile = answer.volatile || self.store_fails(stage);
         self.tells(s, at, volatile);
         let (listeners, paused) = (radio.listeners.get(), radio.status.get() == Status::Paused);
         if self.is_told(s, Told { at, listeners, paused, is_known: true }) && !volatile {
@@ -555,7 +557,7 @@ impl World {
         self.disturbs(s, decided + STOP_VALID_FOR);
         if command.reason == StopReason::NoListeners {
             let past = self.past_of(CHANNELS[s]);
-            let may_be_of_before = at < self.reloaded_at + DECIDED_BEFORE;
+            let may_be_of_before = at < self.reloaded_at + STOP_VALID_FOR;
             let timeout = secs(if may_be_of_before { self.timeout.min(self.timeout_before) } else { self.timeout });
             let channel = self.channel(s);
             let empty = (at - channel.heard_at).min(channel.emptiness.at_most(decided));
@@ -576,7 +578,7 @@ impl World {
                     answer = radio.reports(stage).await;
                 }
                 // Where the store fails a kill forgets it.
-                let is_written = !answer.volatile && !self.disk_fails && stage.health.failure().is_none();
+                let is_written = !answer.volatile && !self.store_fails(stage);
                 let source = &mut self.sources[s];
                 source.past.lives += 1;
                 (source.away_until, source.obeyed) = (Some(stage.time() + secs(7)), true);
@@ -670,10 +672,9 @@ impl World {
             Event::Manners(s, manners) => self.sources[s].manners = manners,
             Event::Disk(fails) => {
                 if fails && !self.disk_fails {
-                    self.disk_failed_at = at;
+                    self.disk_failed_at = Some(at);
                 }
                 self.disk_fails = fails;
-                self.disk_has_failed |= fails;
                 stage.disk.fail(fails);
             }
             Event::Panic(s) => {

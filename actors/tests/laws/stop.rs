@@ -31,11 +31,7 @@ fn zero_with(joins: Option<u64>) -> crate::subject::Said {
 /// Told to stop after so many seconds, it has said that it does.
 fn answered(timeout: u64) -> Subject {
     let mut jazz = Subject::under(Policy::new(secs(timeout), &[30, 10]));
-    while jazz.offered.is_empty() {
-        jazz.keep_saying(&says(0), secs(4));
-    }
-    let id = jazz.last_command().id;
-    jazz.ack(&id, "radio", Outcome::Ok);
+    jazz.until_it_has_answered();
     jazz
 }
 

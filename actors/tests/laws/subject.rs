@@ -350,6 +350,15 @@ impl Subject {
         };
     }
 
+    /// Nobody listens until it is told to stop, and it says that it does.
+    pub fn until_it_has_answered(&mut self) {
+        while self.offered.is_empty() {
+            self.keep_saying(&says(0), secs(4));
+        }
+        let id = self.last_command().id;
+        self.ack(&id, "radio", Outcome::Ok);
+    }
+
     pub fn phase(&self) -> PhaseName {
         self.stream.auto_end().phase(&self.policy)
     }

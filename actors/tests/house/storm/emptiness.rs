@@ -8,9 +8,8 @@ const BELIEVED_FOR: Duration = Duration::from_secs(15);
 const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 /// A session that begins so soon after an unheard one vanished goes on with its countdown.
 const INHERITED_FOR: Duration = Duration::from_secs(60);
-
 /// A stop that has failed is not tried again sooner after it was decided.
-const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(300);
+pub const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(300);
 
 /// What the daemon was last told by one source.
 #[derive(Clone, Copy, Debug)]
@@ -92,13 +91,13 @@ impl Emptiness {
         self.unwritten = true;
     }
 
-    /// A stop may have been decided that has its own time.
-    pub fn may_be_tried_again(&self) -> bool {
-        self.stopped.is_some() || self.unwritten
+    /// A stop may have been decided of which nobody was told.
+    pub fn is_unwritten(&self) -> bool {
+        self.unwritten
     }
 
     /// This is the stop that was decided last, or the next try after it.
-    pub fn is_tried_again_at(&self, decided: Duration) -> bool {
+    fn is_tried_again_at(&self, decided: Duration) -> bool {
         self.stopped.is_some_and(|stopped| decided == stopped || decided >= stopped + TRIED_AGAIN_AFTER)
     }
 
