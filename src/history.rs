@@ -46,6 +46,8 @@ use crate::health::Health;
 const CHANNELS_MAX: usize = 10_000;
 /// Points one question is answered with at most.
 pub const POINTS_MAX: i64 = 20_000;
+/// Of one series in a minute.
+const SAMPLES: usize = 60 / TIERS[0].step as usize;
 /// A report over more seconds than this is made of whole hours, else of whole minutes.
 const FINE_REPORT: i64 = 2 * 86_400;
 
@@ -166,7 +168,7 @@ impl History {
     pub fn sample(&self, at: i64, measured: impl IntoIterator<Item = (Series, Option<i64>)>) {
         let mut minute = lock(&self.minute);
         for (series, value) in measured {
-            minute.samples.entry(series).or_default().push((at, value));
+            minute.samples.entry(series).or_insert_with(|| Vec::with_capacity(SAMPLES)).push((at, value));
         }
     }
 
@@ -177,7 +179,7 @@ impl History {
 
     /// Writes what was measured since the last time. What cannot be written is lost: it is only history.
     pub fn keep(&self, now: WallTime) {
-        let Minute { samples, entries } = std::mem::take(&mut *lock(&self.minute));
+        let Minute { mut samples, entries } = std::mem::take(&mut *lock(&self.minute));
         if lock(&self.shelf).is_none() {
             return self.open(now);
         }
@@ -185,6 +187,17 @@ impl History {
             // A file that has failed takes nothing more before it is opened again.
             lock(&self.shelf).take();
             self.tell(Some(error.to_string()));
+        }
+        // The next minute measures much the same series: given back and asked for again every minute, the memory of ten
+        // thousand channels never comes together, and the daemon grows for hours.
+        samples.retain(|_, points| {
+            let was_measured = !points.is_empty();
+            points.clear();
+            was_measured
+        });
+        let mut minute = lock(&self.minute);
+        if minute.samples.is_empty() {
+            minute.samples = samples;
         }
     }
 

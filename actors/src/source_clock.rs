@@ -8,7 +8,7 @@ use crate::clock::WallTime;
 /// is set back is believed again.
 const WINDOW_MS: i64 = 600_000;
 /// A report that seems older than this is late, or its source has a wrong clock: in doubt, late.
-const PLAUSIBLE_SKEW_MS: i64 = 60_000;
+const PLAUSIBLE_SKEW_MS: u64 = 60_000;
 
 /// A source whose clock has been wrong by the same for so long is believed to have a wrong clock, and to
 /// report in time: what was held up arrives at shrinking distances.
@@ -47,7 +47,7 @@ impl SourceClock {
             self.window_began = arrived;
         }
         let smallest_seen = self.before.into_iter().chain(self.current).min();
-        let near = |known: i64| (offset - known).abs() <= PLAUSIBLE_SKEW_MS;
+        let near = |known: i64| offset.abs_diff(known) <= PLAUSIBLE_SKEW_MS;
         let smallest = if near(0) || smallest_seen.is_some_and(near) {
             self.implausible = None;
             self.learn(offset);
@@ -56,8 +56,8 @@ impl SourceClock {
             (self.before, self.current) = (None, Some(least));
             least
         } else {
-            // It corrects nothing: late or wrong, it is not to be believed.
-            smallest_seen.unwrap_or(0)
+            // It corrects nothing: late or wrong, it is not to be believed. One from the future may have been held up too.
+            return Duration::from_millis(offset.abs_diff(smallest_seen.unwrap_or(0)));
         };
         Duration::from_millis(offset.saturating_sub(smallest).max(0) as u64)
     }
@@ -152,11 +152,19 @@ mod tests {
     }
 
     #[test]
-    fn one_report_from_the_future_makes_the_others_no_older() {
+    fn one_report_from_the_future_is_not_believed_and_makes_the_others_no_older() {
         let mut clock = SourceClock::default();
         assert_eq!(lag(&mut clock, 10_000, 10_000), 0);
-        assert_eq!(lag(&mut clock, 10_005, 99_999), 0);
+        assert!(lag(&mut clock, 10_005, 99_999) > 80_000);
         assert_eq!(lag(&mut clock, 10_010, 10_010), 0);
+    }
+
+    #[test]
+    fn what_was_held_up_while_a_source_set_its_clock_forward_is_not_taken_for_new() {
+        let mut clock = SourceClock::default();
+        assert_eq!(lag(&mut clock, 10_000, 10_000), 0);
+        // It was taken 30 s ago, an hour ahead.
+        assert!(lag(&mut clock, 10_040, 13_610) >= 30);
     }
 
     #[test]

@@ -96,6 +96,8 @@ pub struct Supervisor {
     metrics: SupervisorMetrics,
     children: Children,
     sources: HashMap<SourceId, SourceClock>,
+    /// Arrivals are told to the sources' clocks from here on by the boot clock, which nobody sets.
+    started: Now,
     next_number: u64,
     batch: u64,
     restarts: (Timestamp, u32),
@@ -130,11 +132,13 @@ pub struct StoreOutlets {
 impl Supervisor {
     pub fn new(world: Rc<World>, metrics: SupervisorMetrics, store: StoreOutlets) -> Self {
         let known_trust = world.continuity.trusted_since();
+        let started = world.clock.now();
         Self {
             world,
             metrics,
             children: Children::default(),
             sources: HashMap::new(),
+            started,
             next_number: 0,
             batch: 0,
             restarts: (Timestamp::ZERO, 0),
@@ -415,7 +419,6 @@ impl Handler<Batch> for Supervisor {
 
     fn handle(&mut self, batch: Batch, ctx: &mut Self::Context) {
         let Batch { source, received, reports, acks, tally } = batch;
-        let wall = self.world.clock.now().wall;
         let rules = Arc::clone(&self.world.rules.borrow());
         // An adapter may not have heard yet that its source has been retired.
         let reports = if rules.retired_sources.iter().any(|s| s == source.as_str()) { Vec::new() } else { reports };
@@ -429,7 +432,7 @@ impl Handler<Batch> for Supervisor {
                         self.sources.clear();
                     }
                     let clock = self.sources.entry(source.clone()).or_default();
-                    received.minus(clock.lag(wall, observed))
+                    received.minus(clock.lag(self.started.wall_of(received), observed))
                 }
                 None => received,
             };
@@ -654,12 +657,11 @@ impl Handler<KnownSessions> for Supervisor {
 impl Handler<Doubt> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, doubt: Doubt, _: &mut Self::Context) {
+    fn handle(&mut self, doubt: Doubt, ctx: &mut Self::Context) {
         let prefix: Arc<str> = doubt.source_prefix.into();
         for child in self.children.iter() {
-            if child.addr.try_send(DoubtSource(Arc::clone(&prefix))).is_err() {
-                tracing::warn!(source = %prefix, "a busy channel was not told that its source is in doubt; its evidence expires by itself");
-            }
+            // No channel may go on believing it.
+            deliver(ctx, &child.addr.clone().recipient(), DoubtSource(Arc::clone(&prefix)));
         }
     }
 }

@@ -14,7 +14,12 @@ use sattva_actors::{
     clock::{BootId, Now, Stamp, Timestamp, WallTime},
     fleet::letter::{Bulletin, Dated, Note, Reported},
     identity::ChannelId,
-    store::redis::{decisions, leases::Leases, loaded, wishes::Wishes},
+    store::redis::{
+        decisions,
+        leases::{Leases, Tenures, Written},
+        loaded,
+        wishes::Wishes,
+    },
     territory::{SLOTS, Slot},
 };
 use sattva_monitor::adapters::redis_control::status::Status;
@@ -38,7 +43,7 @@ pub fn hold(bytes: &[u8]) {
 
 fn answer(bytes: &[u8]) {
     let Ok(value) = redis::parse_redis_value(bytes) else { return };
-    if let Ok((_, slots, _)) = <(i64, Vec<(u16, u64, String)>, usize)>::from_redis_value_ref(&value) {
+    if let Ok((_, _, slots, _)) = Tenures::from_redis_value_ref(&value) {
         let mut leases = Leases::default();
         let first = leases.renewed(slots.clone());
         assert!(first.lost.is_empty() && first.anew.is_empty(), "what was never held is neither lost nor forgotten");
@@ -49,6 +54,12 @@ fn answer(bytes: &[u8]) {
         leases.read(&unread);
         let gone = leases.renewed(Vec::new());
         assert_eq!((gone.lost, leases.held().count()), (unread, 0), "what is named no more is lost");
+    }
+    if let Ok((_, lost, _, wishes)) = Written::from_redis_value_ref(&value) {
+        let lost = lost.into_iter().filter_map(Slot::numbered).collect();
+        assert!(Leases::default().lose(&lost).is_empty(), "what was never held is not lost");
+        let told = wishes.len();
+        assert!(Wishes::default().told(wishes).len() <= told);
     }
     if let Ok(wishes) = <Vec<(String, String)>>::from_redis_value_ref(&value) {
         let told = wishes.len();

@@ -3,6 +3,17 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
+use redis::FromRedisValue;
+use sattva_actors::{
+    channel::{
+        policy::Policy,
+        stream::{Absence, Stream},
+    },
+    clock::{BootId, Now, Stamp, Timestamp, WallTime},
+    identity::ChannelId,
+    store::redis::leases::{Tenures, Written},
+};
+
 /// Each law with the name of its target, which is the name of its corpus too.
 macro_rules! laws {
     ($($law:ident $file:literal)*) => {
@@ -49,6 +60,26 @@ fn every_committed_input_keeps_the_laws_of_its_target() {
             hold(&fs::read(&path).unwrap());
         }
     }
+}
+
+/// Else a change of the format leaves the fuzzer with nothing to begin from.
+#[test]
+fn what_is_committed_as_written_by_this_daemon_and_its_scripts_is_what_it_reads() {
+    let corpus = fuzz().join("corpus/redis_values");
+    let mut records = 0;
+    for name in names("corpus/redis_values").iter().filter(|name| name.starts_with("a_record")) {
+        let record = fs::read(corpus.join(name)).unwrap();
+        let now = Now { at: Timestamp::from_secs(3600), wall: WallTime::from_millis(1_800_000_000_000) };
+        let here = Stamp { boot: BootId::from_u128(1), now };
+        let jazz = ChannelId::new("jazz").unwrap();
+        let read = Stream::restore(jazz, &record, None, here, Absence::WallClock, &Policy::default());
+        assert!(read.is_ok(), "{name}: {:?}", read.err());
+        records += 1;
+    }
+    assert!(records >= 4);
+    let answer = |name: &str| redis::parse_redis_value(&fs::read(corpus.join(name)).unwrap()).unwrap();
+    assert!(Tenures::from_redis_value(answer("leases")).is_ok());
+    assert!(Written::from_redis_value(answer("written")).is_ok());
 }
 
 #[test]

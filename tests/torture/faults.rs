@@ -130,19 +130,21 @@ impl Fault {
         }
     }
 
-    pub fn begin(&self, world: &mut World) {
+    /// Whether it could be made.
+    pub fn begin(&self, world: &mut World) -> bool {
         match *self {
             Self::Kill { daemon } => world.daemons[daemon].kill(),
             Self::Leave { daemon } => world.daemons[daemon].leave(),
             Self::Sleep { daemon } => world.daemons[daemon].sleep(),
             Self::Network { daemon, passage } => world.networks[daemon].let_pass(passage),
             Self::Clock { daemon, milliseconds } => world.daemons[daemon].clock.jump(milliseconds),
-            Self::DiskFull => world.fill_the_disk(),
+            Self::DiskFull => return world.fill_the_disk(),
             Self::DiskFails { daemon, calls } => world.daemons[daemon].set_failing(Some(calls)),
             Self::RedisSleeps => world.redis().sleep(),
             Self::RedisLost => world.redis().kill(),
             Self::RedisClock { milliseconds } => world.redis().clock.jump(milliseconds),
         }
+        true
     }
 
     pub fn end(&self, world: &mut World) {
@@ -235,10 +237,11 @@ impl Course {
         });
         // One at a time: what begins late must still be over before the next of the same victim begins.
         if let Some(mut event) = self.next.take_if(|event| event.at <= now) {
-            event.fault.begin(world);
-            self.open.push((event.at + event.lasts, event.fault));
-            event.at = self.began.elapsed();
-            self.happened.push(event);
+            if event.fault.begin(world) {
+                self.open.push((event.at + event.lasts, event.fault));
+                event.at = self.began.elapsed();
+                self.happened.push(event);
+            }
             self.next = self.ahead.next();
         }
         self.next.is_none() && self.open.is_empty()

@@ -70,6 +70,9 @@ pub struct Stream {
     /// Until then it did itself what puts its end off: it hid, paused or refused.
     put_off_until: Duration,
     has_refused: bool,
+    /// Which daemons have taken in that it is paused, by the address they had, and when that was sent last: what they hand out
+    /// counts from then on.
+    paused_to: Vec<Option<(Duration, SocketAddr)>>,
     /// What each daemon has taken in last, when, and by the address it had: a new process may know nothing of it.
     heard_by: Vec<Option<(Duration, SocketAddr, Said)>>,
     acks: Vec<Value>,
@@ -95,6 +98,7 @@ impl Stream {
             channel,
             random,
             heard_by: vec![None; doors.len()],
+            paused_to: vec![None; doors.len()],
             doors,
             agent: config.into(),
             progress,
@@ -142,6 +146,7 @@ impl Stream {
         self.started_at =
             self.index.is_multiple_of(2).then(|| humantime::format_rfc3339_millis(SystemTime::now()).to_string());
         (self.seq, self.empty_since, self.has_refused, self.stage) = (0, None, false, Stage::Live);
+        self.paused_to.fill(None);
         self.ledger.note(now, format_args!("session {} begins", self.session));
     }
 
@@ -283,7 +288,7 @@ impl Stream {
                 Ok((address, answer)) => {
                     let _ = write!(line, "; {daemon} takes it at {:.3}", self.progress.now().as_secs_f64());
                     self.ledger.note(now, line);
-                    self.taken(daemon, address, said, &answer);
+                    self.taken(now, daemon, address, said, &answer);
                     return true;
                 }
                 Err(why) => {
@@ -355,21 +360,26 @@ impl Stream {
 
     // ---- what it is told ----
 
-    fn taken(&mut self, daemon: usize, address: SocketAddr, said: Option<Said>, answer: &Value) {
+    /// What was sent at `sent` has been answered.
+    fn taken(&mut self, sent: Duration, daemon: usize, address: SocketAddr, said: Option<Said>, answer: &Value) {
         self.acks.clear();
         if self.stage == Stage::Ended {
             self.ledger.end_is_known(&self.session);
         }
         if let Some(said) = said {
+            if said.paused {
+                self.paused_to[daemon] = Some((sent, address));
+            }
             self.heard_by[daemon] = Some((self.progress.now(), address, said));
         }
         // What lay in Redis for the owner may be lost with it.
         let still = |then: Duration| !self.progress.has_lost_since(then.saturating_sub(PARKED_WITHIN));
         let known = self.heard_by[daemon].clone().filter(|(then, at, _)| *at == address && still(*then));
+        let paused = self.paused_to[daemon].filter(|(then, at)| *at == address && still(*then));
         for command in answer["commands"].as_array().unwrap() {
             let command = command_in(command);
             let known = known.as_ref().filter(|(then, _, _)| !self.is_outdated(*then, &command));
-            self.hear(&command, known.map(|(_, _, said)| said));
+            self.hear(&command, known.map(|(_, _, said)| said), paused.map(|(then, _)| then));
         }
     }
 
@@ -381,7 +391,7 @@ impl Stream {
         })
     }
 
-    fn hear(&mut self, command: &Command, known: Option<&Said>) {
+    fn hear(&mut self, command: &Command, known: Option<&Said>, paused: Option<Duration>) {
         let now = self.progress.now();
         self.ledger.delivered(now, command, known);
         if let Some((word, Promise::Held { .. })) = self.promised()
@@ -409,7 +419,7 @@ impl Stream {
                 Some((_, Promise::Later(by))) => by,
                 _ => Duration::ZERO,
             };
-            self.ledger.executed(now, command, TIMEOUT + later, (self.empty_since, self.due()));
+            self.ledger.executed(now, command, TIMEOUT + later, (self.empty_since.max(paused), self.due()));
             self.stage = Stage::Ended;
             self.acknowledge(command, "ok");
         } else {

@@ -70,10 +70,12 @@ impl World {
         self.redis.as_mut().expect("Redis fails only where there is one")
     }
 
-    pub fn fill_the_disk(&mut self) {
-        let Some(disk) = &self.disk else { return };
+    /// False where it is no disk of its own.
+    pub fn fill_the_disk(&mut self) -> bool {
+        let Some(disk) = &self.disk else { return false };
         disk.fill_but(0);
         self.daemons.iter_mut().for_each(|daemon| daemon.set_ill(true));
+        true
     }
 
     pub fn make_room(&mut self) {

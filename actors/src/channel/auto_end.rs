@@ -367,7 +367,7 @@ impl AutoEnd {
                 self.forget_earned();
                 self.give_up(Cause::StreamPaused, &mut effects);
             }
-            Audience::Unknown => self.freeze(&mut effects),
+            Audience::Unknown => self.freeze(now, rules.policy, &mut effects),
             Audience::Known { oldest, fresh_until, collects_in_time, can_stop, .. } => {
                 self.on_zero(now, can_stop, rules, &mut effects);
                 if let Phase::Counting(ref mut c) = self.phase {
@@ -438,6 +438,7 @@ impl AutoEnd {
                 let countdown = Countdown::begin(now, deadline, (f.reason, f.extra), f.warned, policy);
                 effects.push(Effect::Unfrozen { ends_at: countdown.deadline });
                 self.phase = Phase::Counting(countdown);
+                self.bequest = None;
             }
             Phase::Counting(_) | Phase::WouldStop | Phase::Stopping(_) => {}
         }
@@ -495,18 +496,21 @@ impl AutoEnd {
         if self.heard { Reason::AllLeft } else { Reason::NeverJoined }
     }
 
-    fn freeze(&mut self, effects: &mut Effects) {
-        if let Phase::Counting(c) = self.phase {
-            let remaining = c.deadline.since(c.zero_at);
-            self.phase = Phase::Frozen(Frozen {
-                remaining,
-                reason: c.reason,
-                warned: c.warned,
-                if_nobody_joined: None,
-                extra: c.extra,
-            });
-            effects.push(Effect::Frozen { remaining });
-        }
+    fn freeze(&mut self, now: Timestamp, policy: &Policy, effects: &mut Effects) {
+        let (deadline, zero_at, reason, warned, extra) = match self.phase {
+            Phase::Counting(c) => (c.deadline, c.zero_at, c.reason, c.warned, c.extra),
+            Phase::Watching if policy.enabled && !self.held && !self.is_kept_alive() => match self.bequest.as_deref() {
+                // It is this session's from its first word on: how long that hides its count does not matter.
+                Some(left) if left.valid_until < Timestamp::NEVER && now <= left.valid_until => {
+                    (left.deadline, left.valid_until.minus(INHERITANCE), left.reason, None, left.extra)
+                }
+                _ => return,
+            },
+            _ => return,
+        };
+        let remaining = deadline.since(zero_at);
+        self.phase = Phase::Frozen(Frozen { remaining, reason, warned, if_nobody_joined: None, extra });
+        effects.push(Effect::Frozen { remaining });
     }
 
     /// A person or the configuration wants no end: what an earlier countdown left is void too.
@@ -686,7 +690,11 @@ impl AutoEnd {
             // When it vanished is not known any more.
             _ if seen_at == Timestamp::ZERO => None,
             Phase::Counting(c) => Some((c.deadline, c.reason, c.extra)),
-            Phase::Frozen(f) => Some((seen_at.plus(f.remaining), f.reason, f.extra)),
+            Phase::Frozen(f) => {
+                // What it was left itself, where that stood still from its first word on, ends no sooner for its own.
+                let no_sooner = self.bequest.as_ref().map_or(Timestamp::ZERO, |left| left.deadline);
+                Some((seen_at.plus(f.remaining).max(no_sooner), f.reason, f.extra))
+            }
             // Our own stop, a dry run's end and a session that never armed leave nothing.
             _ => None,
         };
@@ -842,6 +850,10 @@ impl AutoEnd {
             && !s.acked
         {
             self.phase = Phase::Watching;
+        }
+        if !policy.enabled && !self.is_stopping() {
+            // As after a reload: switched on again it counts from the beginning.
+            self.call_off(Cause::Disabled, &mut Effects::new());
         }
     }
 

@@ -2,8 +2,6 @@
 
 mod spans;
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -309,6 +307,6 @@ impl Stop {
     }
 }
 
-/// When a command that nobody acknowledged is offered again, counted from its first delivery.
-pub const REDELIVERIES: [Duration; 5] =
-    [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(20)];
+/// When a command that nobody acknowledged is delivered, in seconds since its first delivery: until its validity ends, for
+/// whoever had it may have been unable to look who listens.
+pub const DELIVERIES: [u64; 8] = [0, 2, 5, 10, 20, 30, 40, 50];

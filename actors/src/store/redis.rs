@@ -14,7 +14,11 @@ use std::{
 use redis::{FromRedisValue, Script, ScriptInvocation};
 
 pub use self::link::Link;
-use self::{leases::Leases, link::Line, wishes::Wishes};
+use self::{
+    leases::{Leases, Tenures, Written},
+    link::Line,
+    wishes::Wishes,
+};
 use super::{Committed, Group, Handover, Loaded, Store, StoreError, failed};
 use crate::{
     channel::journal::{DECISIONS_KEPT, Decision},
@@ -203,7 +207,7 @@ impl RedisStore {
         for (slot, fence, tenure, leaving) in self.leases.tenures() {
             call.arg(slot.number()).arg(fence).arg(tenure).arg(u8::from(leaving));
         }
-        let (now, life, slots, surplus): (i64, i64, Vec<(u16, u64, String)>, usize) = self.call(&call)?;
+        let (now, life, slots, surplus): Tenures = self.call(&call)?;
         self.read_clock(now);
         self.contact.answered(self.started.elapsed());
         self.renewed = Some(began);
@@ -303,8 +307,7 @@ impl RedisStore {
             call.arg(slot.number()).arg(*fence);
         }
         operations.iter().for_each(|operation| operation.write_to(&mut call));
-        type Answer = (i64, BTreeSet<u16>, BTreeSet<u16>, Vec<(String, String)>);
-        let (now, lost, forgotten, wishes): Answer = self.call(&call)?;
+        let (now, lost, forgotten, wishes): Written = self.call(&call)?;
         self.read_clock(now);
         let lost: BTreeSet<Slot> = lost.into_iter().filter_map(Slot::numbered).collect();
         self.untold.refused.extend(

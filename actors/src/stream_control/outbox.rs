@@ -1,10 +1,13 @@
-//! Commands on their way: pure. Each is handed out at once and again at 2, 5, 10 and 20 s after its
+//! Commands on their way: pure. Each is handed out at once and again at 2, 5, 10 s and every 10 s after its
 //! first delivery, until it is taken back or its validity ends.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use crate::{
-    channel::stop::REDELIVERIES,
+    channel::stop::DELIVERIES,
     clock::Timestamp,
     identity::{ChannelId, SourceId},
     protocol::StopCommand,
@@ -21,7 +24,7 @@ impl Held {
     fn due_at(&self) -> Option<Timestamp> {
         match self.first_delivery {
             None => Some(Timestamp::ZERO),
-            Some(first) => REDELIVERIES.get(self.deliveries).map(|after| first.plus(*after)),
+            Some(first) => DELIVERIES.get(self.deliveries).map(|after| first.plus(Duration::from_secs(*after))),
         }
     }
 }
@@ -125,13 +128,13 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_delivered_at_once_and_again_at_2_5_10_and_20_seconds() {
+    fn a_command_is_delivered_at_once_and_again_at_2_5_and_10_seconds_and_then_every_10_while_it_is_valid() {
         let mut outbox = Outbox::default();
         let radio = SourceId::new("radio").unwrap();
         outbox.put(command("a"));
         let deliveries: Vec<u64> =
             (100..160).filter(|s| !outbox.take(&radio, None, at(*s)).is_empty()).map(|s| s - 100).collect();
-        assert_eq!(deliveries, [0, 2, 5, 10, 20]);
+        assert_eq!(deliveries, [0, 2, 5, 10, 20, 30, 40, 50]);
         assert_eq!(outbox.len(), 1);
     }
 

@@ -27,7 +27,7 @@ use sattva_actors::{
     wire::StreamStatus,
 };
 
-use self::emptiness::{Emptiness, TRIED_AGAIN_AFTER, Told};
+use self::emptiness::{Emptiness, TRIED_AGAIN_AFTER, Taken, Told};
 use crate::{
     dying_channel::panics,
     stage::{Stage, Story, Streamer, millis, rules, secs},
@@ -203,8 +203,6 @@ impl Word {
 /// A channel as it really is.
 #[derive(Default)]
 struct Channel {
-    /// When a source last told the daemon of somebody, or when it began.
-    heard_at: Duration,
     emptiness: Emptiness,
     words: Vec<Word>,
     /// An operator's word may hold it.
@@ -224,6 +222,10 @@ impl Channel {
     /// Whatever time it had been given or had gone by is void.
     fn begins_anew(&mut self) {
         self.emptiness.begins_anew();
+        self.gets_no_more_time();
+    }
+
+    fn gets_no_more_time(&mut self) {
         self.was_told_to_stop = false;
         self.extended = Duration::ZERO;
     }
@@ -326,10 +328,8 @@ impl World {
         let (at, told) = (stage.time(), self.told_of(channel));
         let is_unwritten = self.store_fails(stage);
         let tells_joins = self.of_channel(channel).all(|s| s != WITHOUT_JOINS);
-        let emptiness = &mut self.channels.get_mut(channel).unwrap().emptiness;
-        emptiness.on_death(at, &told, tells_joins);
+        self.channels.get_mut(channel).unwrap().emptiness.on_death(at, &told, tells_joins, is_unwritten);
         if is_unwritten {
-            emptiness.on_unwritten_death();
             // Of a session that has begun since the store fails nobody knows any more.
             for s in self.of_channel(channel) {
                 if self.disk_failed_at.is_some_and(|at| self.sources[s].began >= at) {
@@ -461,9 +461,8 @@ impl World {
         self.disturbs(s, at);
     }
 
-    /// A report that may be taken in: what it tells of listeners. What is in memory only may be forgotten by a
-    /// kill, and then nobody can know of it.
-    fn tells(&mut self, s: usize, at: Duration, volatile: bool) {
+    /// What a report tells of listeners.
+    fn tells(&mut self, s: usize, at: Duration, taken: Taken) {
         let source = &mut self.sources[s];
         let joins = source.radio.joins.get().unwrap_or_default();
         let rose = joins > source.told_joins && !source.is_new;
@@ -472,16 +471,15 @@ impl World {
         source.past.heard += u32::from(somebody);
         let is_paused = source.radio.status.get() == Status::Paused;
         let channel = self.channel(s);
-        if somebody && !volatile {
-            channel.heard_at = at;
+        if somebody || is_paused {
+            channel.emptiness.is_broken(at, somebody, taken);
         }
-        if rose && !volatile && channel.joins_free_it {
-            channel.may_be_kept_alive = false;
-        }
-        if (somebody || is_paused) && !volatile {
-            let emptiness = channel.emptiness.anew_since(at);
-            channel.begins_anew();
-            channel.emptiness = emptiness;
+        // What is in memory only may be forgotten.
+        if taken == Taken::Written {
+            channel.may_be_kept_alive &= !(rose && channel.joins_free_it);
+            if somebody || is_paused {
+                channel.gets_no_more_time();
+            }
         }
     }
 
@@ -489,7 +487,9 @@ impl World {
     fn is_told(&mut self, s: usize, told: Told) -> bool {
         let channel = CHANNELS[s];
         let before = self.told_of(channel);
-        let alone = self.of_channel(channel).all(|other| other == s || self.sources[other].obeyed);
+        // Of one that was never heard the daemon knows nothing.
+        let is_there = |s: usize| !self.sources[s].obeyed && self.sources[s].told.is_some();
+        let alone = self.of_channel(channel).all(|other| other == s || !is_there(other));
         let source = &mut self.sources[s];
         let last = source.told.replace(told);
         let replaces = std::mem::take(&mut source.is_new) && last.is_some();
@@ -513,10 +513,10 @@ impl World {
             return;
         }
         // Where a report changes nothing, nothing waits for the disk, and the answer does not tell.
-        let volatile = answer.volatile || self.store_fails(stage);
-        self.tells(s, at, volatile);
+        let taken = if answer.volatile || self.store_fails(stage) { Taken::InMemory } else { Taken::Written };
+        self.tells(s, at, taken);
         let (listeners, paused) = (radio.listeners.get(), radio.status.get() == Status::Paused);
-        if self.is_told(s, Told { at, listeners, paused, is_known: true }) && !volatile {
+        if self.is_told(s, Told { at, listeners, paused, is_known: true }) && taken == Taken::Written {
             self.channel(s).is_free();
         }
         self.sources[s].next_report = stage.time() + radio.every.get();
@@ -560,7 +560,7 @@ impl World {
             let may_be_of_before = at < self.reloaded_at + STOP_VALID_FOR;
             let timeout = secs(if may_be_of_before { self.timeout.min(self.timeout_before) } else { self.timeout });
             let channel = self.channel(s);
-            let empty = (at - channel.heard_at).min(channel.emptiness.at_most(decided));
+            let empty = channel.emptiness.at_most(at, decided);
             assert!(empty >= timeout, "stopped after {empty:?} of {timeout:?}");
             let word = channel.words.iter().find(|word| word.forbids(at, past));
             assert!(word.is_none(), "stopped against an operator's word: {word:?}");
@@ -585,9 +585,7 @@ impl World {
                 // A stream we stopped leaves nothing to its next session; a source that crashed does.
                 if self.of_channel(CHANNELS[s]).all(|other| self.sources[other].obeyed) {
                     let channel = self.channel(s);
-                    if is_written {
-                        channel.heard_at = at;
-                    }
+                    channel.emptiness.is_over(at, if is_written { Taken::Written } else { Taken::InMemory });
                     channel.begins_anew();
                     channel.is_free();
                 }
@@ -709,7 +707,7 @@ impl World {
                 self.disturbs_all(at + down);
                 if let Some(s) = s.filter(|s| self.sources[*s].away_until.is_none()) {
                     let answer = self.sources[s].radio.sends(stage);
-                    self.tells(s, at, true);
+                    self.tells(s, at, Taken::Perhaps);
                     // What it says may have been taken in, or not.
                     let source = &mut self.sources[s];
                     let told = |of: fn(&Told) -> bool| source.told.as_ref().is_some_and(of);

@@ -216,6 +216,12 @@ impl Ledger {
         });
         if !self.is_zero(now, trusted) {
             self.close_run();
+            if self.active().next().is_some()
+                && let Some(left) = self.left_at.take()
+                && now.since(left) > secs(60)
+            {
+                self.arm_anew();
+            }
             return;
         }
         let proof = self.active().map(|e| e.at).min().unwrap();

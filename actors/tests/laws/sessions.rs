@@ -34,6 +34,24 @@ proptest! {
     }
 
     #[test]
+    fn law_12_a_session_that_hides_its_count_at_first_goes_on_from_where_the_one_before_was_seen_last(
+        elapsed in 1u64..290, gap in 0u64..120, hidden in 0u64..1000,
+    ) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(elapsed));
+        let seen = jazz.stream.evidence_at().unwrap();
+        let left = jazz.ends_at().unwrap().since(seen);
+        jazz.pass(secs(gap));
+        jazz.say(says(None).of("s2"));
+        let within = jazz.now.since(seen) <= secs(60);
+        jazz.keep_saying(&says(None).of("s2"), secs(hidden));
+        prop_assert_eq!(jazz.ends_at(), None);
+        jazz.say(says(0).of("s2"));
+        let expected = if within { left.max(secs(10)) } else { secs(300) };
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(expected)));
+    }
+
+    #[test]
     fn law_12_a_heard_session_leaves_nothing(gap in 0u64..60, how in 0usize..5) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0).joins(0), secs(100));

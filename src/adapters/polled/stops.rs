@@ -12,7 +12,7 @@ use super::{
     watch::{Place, Watch},
 };
 
-/// Outcomes remembered for commands that are delivered again; each is, four times at most.
+/// Outcomes remembered for commands that are delivered again; each is, seven times at most.
 const SETTLED_KEPT: usize = 1024;
 
 /// What became of a stop, for the actor to carry out.

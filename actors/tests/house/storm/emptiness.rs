@@ -11,6 +11,10 @@ const INHERITED_FOR: Duration = Duration::from_secs(60);
 /// A stop that has failed is not tried again sooner after it was decided.
 pub const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(300);
 
+/// A stop that was decided before a death and not written is tried again so long after it at most: its validity, the time
+/// between two tries, and what a daemon needs to be told anew.
+const UNTOLD_IS_TRIED_AGAIN_WITHIN: Duration = Duration::from_secs(60 + 300 + 30);
+
 /// What the daemon was last told by one source.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
@@ -46,8 +50,107 @@ fn known_since(told: &[Told], at: Duration) -> Option<Duration> {
     told.iter().map(|told| told.at).min().filter(|_| all)
 }
 
+/// What became of something that the daemon was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    Written,
+    /// It knows it while it lives.
+    InMemory,
+    /// Or not: it died meanwhile.
+    Perhaps,
+}
+
+/// Reckoned by all that the daemon has been told, and by what no death makes it forget.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Emptiness {
+    told: Reckoning,
+    written: Reckoning,
+}
+
+impl Emptiness {
+    fn each(&mut self, reckon: impl Fn(&mut Reckoning)) {
+        reckon(&mut self.told);
+        reckon(&mut self.written);
+    }
+
+    /// Somebody was there, or the countdown was given up for another reason that nobody forgets.
+    pub fn begins_anew(&mut self) {
+        self.each(Reckoning::begins_anew);
+    }
+
+    /// Somebody was there, or it was paused.
+    pub fn is_broken(&mut self, at: Duration, somebody: bool, taken: Taken) {
+        if taken != Taken::Perhaps {
+            self.told.is_broken(at, somebody);
+        }
+        if taken == Taken::Written {
+            self.written.is_broken(at, somebody);
+        }
+    }
+
+    /// One of its sources ended as it was told to.
+    pub fn is_over(&mut self, at: Duration, taken: Taken) {
+        self.told.heard_at = at;
+        if taken == Taken::Written {
+            self.written.heard_at = at;
+        }
+    }
+
+    pub fn on_stop(&mut self, decided: Duration) {
+        self.each(|it| it.on_stop(decided));
+    }
+
+    pub fn on_refusal(&mut self, decided: Duration) {
+        self.each(|it| it.on_refusal(decided));
+    }
+
+    pub fn on_report(&mut self, at: Duration, before: &[Told], now: &[Told]) {
+        self.each(|it| it.on_report(at, before, now));
+    }
+
+    pub fn on_resume(&mut self, at: Duration, told: &[Told]) {
+        self.each(|it| it.on_resume(at, told));
+    }
+
+    pub fn on_new_session(&mut self, at: Duration, last: Option<Told>) {
+        self.each(|it| it.on_new_session(at, last));
+    }
+
+    pub fn on_doubt(&mut self, at: Duration, told: &[Told]) {
+        self.each(|it| it.on_doubt(at, told));
+    }
+
+    pub fn is_in_doubt(&self) -> bool {
+        self.told.was_in_doubt
+    }
+
+    /// The daemon dies, or the channel does. Where `joins` are not told nobody knows who came meanwhile; where the store
+    /// fails, neither who came before.
+    pub fn on_death(&mut self, at: Duration, told: &[Told], tells_joins: bool, is_unwritten: bool) {
+        if is_unwritten {
+            self.told = self.written;
+        }
+        self.each(|it| {
+            it.on_death(at, told, tells_joins);
+            it.unwritten = it.unwritten.max(is_unwritten.then_some(at));
+        });
+    }
+
+    /// A stop may have been decided of which nobody was told.
+    pub fn is_unwritten(&self) -> bool {
+        self.told.unwritten.is_some()
+    }
+
+    /// For how long it can have counted as empty when a stop was decided that is told at this moment.
+    pub fn at_most(&self, at: Duration, decided: Duration) -> Duration {
+        self.told.at_most(at, decided)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Reckoning {
+    /// When a source last told of somebody, or when it began.
+    heard_at: Duration,
     /// Up to the last moment at which nobody was known to be there.
     counted: Duration,
     until: Option<Duration>,
@@ -60,49 +163,48 @@ pub struct Emptiness {
     was_in_doubt: bool,
     /// When the last stop was decided: should it fail, it is tried again in its own time.
     stopped: Option<Duration>,
-    /// What was written last before a death is not known.
-    unwritten: bool,
+    /// The same of one that was refused.
+    refused: Option<Duration>,
+    /// When it died last and what it had done before is not known.
+    unwritten: Option<Duration>,
 }
 
-impl Emptiness {
-    /// Somebody was there, or the countdown was given up for another reason that nobody forgets.
-    pub fn begins_anew(&mut self) {
-        *self = Self::default();
+impl Reckoning {
+    fn begins_anew(&mut self) {
+        *self = Self { heard_at: self.heard_at, ..Self::default() };
     }
 
-    /// Somebody was there, or it was paused. What is told of that between a death and the last source's word that nobody
-    /// joined it meanwhile counts from here, once that word has come.
-    pub fn anew_since(self, at: Duration) -> Self {
-        Self { until: self.bridges.then_some(at), bridges: self.bridges, ..Self::default() }
+    /// What is told of that between a death and the last source's word that nobody joined it meanwhile counts from here,
+    /// once that word has come.
+    fn is_broken(&mut self, at: Duration, somebody: bool) {
+        let heard_at = if somebody { at } else { self.heard_at };
+        *self = Self { heard_at, until: self.bridges.then_some(at), bridges: self.bridges, ..Self::default() };
     }
 
     /// It was told to stop, and did not.
-    pub fn on_stop(&mut self, decided: Duration) {
+    fn on_stop(&mut self, decided: Duration) {
         self.stopped = self.stopped.max(Some(decided));
     }
 
     /// It refused to: nothing that it had been empty for counts any more. Another source may be told the same stop yet.
-    pub fn on_refusal(&mut self, decided: Duration) {
-        *self = Self { unwritten: self.unwritten, ..Self::default() };
-        self.on_stop(decided);
-    }
-
-    pub fn on_unwritten_death(&mut self) {
-        self.unwritten = true;
-    }
-
-    /// A stop may have been decided of which nobody was told.
-    pub fn is_unwritten(&self) -> bool {
-        self.unwritten
+    fn on_refusal(&mut self, decided: Duration) {
+        let Self { heard_at, unwritten, .. } = *self;
+        *self = Self { heard_at, unwritten, refused: Some(decided), ..Self::default() };
     }
 
     /// This is the stop that was decided last, or the next try after it.
     fn is_tried_again_at(&self, decided: Duration) -> bool {
-        self.stopped.is_some_and(|stopped| decided == stopped || decided >= stopped + TRIED_AGAIN_AFTER)
+        self.refused == Some(decided)
+            || self.stopped.is_some_and(|stopped| decided == stopped || decided >= stopped + TRIED_AGAIN_AFTER)
+    }
+
+    /// One of which nobody was told is tried again like any other.
+    fn may_be_of_before_a_death(&self, decided: Duration) -> bool {
+        self.unwritten.is_some_and(|died| decided <= died + UNTOLD_IS_TRIED_AGAIN_WITHIN)
     }
 
     /// One of its sources has said something: what was told before, and what is now.
-    pub fn on_report(&mut self, at: Duration, before: &[Told], now: &[Told]) {
+    fn on_report(&mut self, at: Duration, before: &[Told], now: &[Told]) {
         let Some(known) = known_since(now, at) else {
             // How long it was bridged is not over.
             if !self.bridges && !self.was_in_doubt {
@@ -120,32 +222,30 @@ impl Emptiness {
     }
 
     /// An operator lets it count again.
-    pub fn on_resume(&mut self, at: Duration, told: &[Told]) {
+    fn on_resume(&mut self, at: Duration, told: &[Told]) {
         if self.until.is_none() && known_since(told, at).is_some() {
             self.breaks(Some(at));
         }
     }
 
     /// Its only source, which was last heard so, begins a new session.
-    pub fn on_new_session(&mut self, at: Duration, last: Option<Told>) {
+    fn on_new_session(&mut self, at: Duration, last: Option<Told>) {
         self.bridges = false;
         match last.filter(|last| last.is_empty() && at <= last.at + INHERITED_FOR) {
             Some(last) => self.counts(self.until.unwrap_or(last.at), at),
-            None => *self = Self { until: Some(at), unwritten: self.unwritten, ..Self::default() },
+            None => {
+                let Self { heard_at, unwritten, .. } = *self;
+                *self = Self { heard_at, unwritten, until: Some(at), ..Self::default() };
+            }
         }
     }
 
     /// The daemon stands still from this moment on, or its wall clock is set.
-    pub fn on_doubt(&mut self, at: Duration, told: &[Told]) {
+    fn on_doubt(&mut self, at: Duration, told: &[Told]) {
         self.was_in_doubt |= may_be_taken_for_empty(told, at);
     }
 
-    pub fn is_in_doubt(&self) -> bool {
-        self.was_in_doubt
-    }
-
-    /// The daemon dies, or the channel does. Where `joins` are not told nobody knows who came meanwhile.
-    pub fn on_death(&mut self, at: Duration, told: &[Told], tells_joins: bool) {
+    fn on_death(&mut self, at: Duration, told: &[Told], tells_joins: bool) {
         let was_known = self.was_in_doubt || may_be_taken_for_empty(told, at);
         self.bridges |= was_known && tells_joins && self.until.is_some();
         if !self.bridges {
@@ -163,10 +263,11 @@ impl Emptiness {
         self.until = Some(until);
     }
 
-    /// For how long it can have counted as empty when a stop was decided.
-    pub fn at_most(&self, decided: Duration) -> Duration {
+    fn at_most(&self, at: Duration, decided: Duration) -> Duration {
         let until = self.until.filter(|until| *until <= decided).or(self.until_before);
         let since = until.map_or(Duration::ZERO, |until| decided.saturating_sub(until));
-        if self.unwritten || self.is_tried_again_at(decided) { Duration::MAX } else { self.counted + since }
+        let is_of_before = self.may_be_of_before_a_death(decided) || self.is_tried_again_at(decided);
+        let counted = if is_of_before { Duration::MAX } else { self.counted + since };
+        counted.min(at - self.heard_at)
     }
 }
