@@ -337,6 +337,13 @@ impl Stage {
         }
     }
 
+    /// The time by a clock that nobody sets.
+    pub fn elsewhere(&self) -> WallTime {
+        let here = self.clock.now().wall.as_millis();
+        let Clock::Runtime { set_by, .. } = self.clock else { return WallTime::from_millis(here) };
+        WallTime::from_millis(here - set_by.load(Relaxed))
+    }
+
     // ---- operators ----
 
     pub async fn operate(&self, channel: &str, action: Action) -> Result<Operation, ActionError> {
@@ -461,6 +468,8 @@ pub struct Streamer {
     pub queue_size: Cell<Option<u32>>,
     pub track: RefCell<Option<Arc<Track>>>,
     pub every: Cell<Duration>,
+    /// When it counts, by a clock of its own; `None` for one that does not say.
+    pub observed_at: Cell<Option<WallTime>>,
     seq: Cell<u64>,
     acks: RefCell<Vec<Ack>>,
 }
@@ -484,6 +493,7 @@ impl Streamer {
             listeners: Cell::new(Some(0)),
             joins: Cell::new(Some(0)),
             queue_size: Cell::new(None),
+            observed_at: Cell::new(None),
             track: RefCell::default(),
             every: Cell::new(EVERY),
             seq: Cell::new(0),
@@ -529,7 +539,7 @@ impl Streamer {
             queue_size: self.queue_size.get(),
             queue_ops: None,
             track: self.track.borrow().clone(),
-            observed_at: None,
+            observed_at: self.observed_at.get(),
             interval: self.every.get(),
             can_stop: true,
         };

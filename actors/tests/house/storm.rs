@@ -52,6 +52,10 @@ const SHRINKS: u32 = 300;
 const CHANNELS: [&str; 6] = ["jazz", "jazz", "rock", "folk", "soul", "soul"];
 /// This source does not tell who has joined.
 const WITHOUT_JOINS: usize = 3;
+/// This source says when it counts.
+const TELLS_WHEN: usize = 2;
+/// Where the wall clock of a daemon was set, and it has begun again since: such a source is believed later.
+const BELIEVED_AGAIN: Duration = Duration::from_secs(90);
 /// So long the daemon has to stand still until it doubts what it knows.
 const STALL_MS: u64 = 2_500;
 
@@ -366,7 +370,7 @@ impl World {
             let fails_first = channel.emptiness.is_unwritten() || channel.was_told_to_stop;
             let tried_again = if fails_first { TRIED_AGAIN } else { Duration::ZERO };
             let timeout = secs(self.timeout.max(self.timeout_before));
-            let patience = timeout + LATE_AT_MOST + tried_again + channel.extended;
+            let patience = timeout + self.late_at_most() + tried_again + channel.extended;
             let due = channel.left_alone_since + patience;
             assert!(
                 !is_left_alone || at <= due,
@@ -374,6 +378,10 @@ impl World {
                 channel.left_alone_since
             );
         }
+    }
+
+    fn late_at_most(&self) -> Duration {
+        LATE_AT_MOST + if self.wall_clock_was_set { BELIEVED_AGAIN } else { Duration::ZERO }
     }
 
     fn past_of(&self, channel: &str) -> Past {
@@ -506,6 +514,7 @@ impl World {
     async fn report(&mut self, stage: &Stage, s: usize) {
         let radio = Rc::clone(&self.sources[s].radio);
         let at = stage.time();
+        radio.observed_at.set((s == TELLS_WHEN).then(|| stage.elsewhere()));
         let answer = radio.reports(stage).await;
         if answer.busy {
             // To be sent again.
@@ -777,7 +786,7 @@ impl World {
         let at = stage.time();
         let sessions: Vec<u32> = self.sources.iter().map(|source| source.session).collect();
         let extended = self.channels.values().map(|channel| channel.extended).max().unwrap();
-        let patience = TRIED_AGAIN + secs(self.timeout) + LATE_AT_MOST + extended;
+        let patience = TRIED_AGAIN + secs(self.timeout) + self.late_at_most() + extended;
         while stage.time() < at + patience && self.sources.iter().zip(&sessions).any(|(now, then)| now.session == *then)
         {
             self.pass(stage, secs(1)).await;

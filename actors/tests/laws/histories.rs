@@ -21,6 +21,8 @@ use crate::{
     subject::{INTERVAL, Said, Subject, says, secs},
 };
 
+const WARNINGS: [&[u64]; 3] = [&[60, 30, 10], &[10], &[120, 20]];
+
 /// One thing that happens to the world.
 #[derive(Clone, Debug)]
 enum Event {
@@ -48,7 +50,12 @@ enum Event {
     Doubt(usize),
     Stall,
     Disk(bool),
-    Reload(u64, bool, bool),
+    Reload {
+        timeout: u64,
+        enabled: bool,
+        dry_run: bool,
+        warnings: &'static [u64],
+    },
     Restart {
         down: u64,
         reboot: bool,
@@ -88,8 +95,8 @@ fn event(sources: usize) -> impl Strategy<Value = Event> {
         1 => source.clone().prop_map(Event::Doubt),
         1 => Just(Event::Stall),
         1 => any::<bool>().prop_map(Event::Disk),
-        1 => (30u64..600, prop::bool::weighted(0.9), prop::bool::weighted(0.1))
-            .prop_map(|(timeout, enabled, dry)| Event::Reload(timeout, enabled, dry)),
+        1 => (30u64..600, prop::bool::weighted(0.9), prop::bool::weighted(0.1), prop::sample::select(&WARNINGS[..]))
+            .prop_map(|(timeout, enabled, dry_run, warnings)| Event::Reload { timeout, enabled, dry_run, warnings }),
         2 => (0u64..200_000, prop::bool::weighted(0.2)).prop_map(|(down, reboot)| Event::Restart { down, reboot }),
         1 => (source, 0u64..100_000).prop_map(|(i, down)| Event::KilledHearing(i, down)),
     ]
@@ -704,9 +711,8 @@ impl World {
                 }
                 self.wake();
             }
-            Event::Reload(timeout, enabled, dry_run) => {
-                let policy =
-                    Policy { enabled: *enabled, dry_run: *dry_run, ..Policy::new(secs(*timeout), &[60, 30, 10]) };
+            Event::Reload { timeout, enabled, dry_run, warnings } => {
+                let policy = Policy { enabled: *enabled, dry_run: *dry_run, ..Policy::new(secs(*timeout), warnings) };
                 if !enabled {
                     self.ledger.arm_anew();
                 }
@@ -768,7 +774,7 @@ impl World {
     fn all_is_well(&mut self) {
         let policy = Policy::default();
         self.happen(&Event::Disk(true));
-        self.happen(&Event::Reload(300, true, false));
+        self.happen(&Event::Reload { timeout: 300, enabled: true, dry_run: false, warnings: WARNINGS[0] });
         if self.streamers.iter().all(|s| !s.runs) {
             self.happen(&Event::Begins(0));
         }

@@ -392,6 +392,7 @@ proptest! {
         jazz.operate(Action::Stop { force }).1.unwrap();
         let id = jazz.last_command().id;
         jazz.ack(&id, "radio", Outcome::Error);
+        prop_assert!(!jazz.explains().contains("tried again"), "{}", jazz.explains());
         jazz.keep_saying(&says(None), secs(hidden));
         prop_assert_eq!(jazz.phase(), PhaseName::StopFailed);
         jazz.say(says(0));
@@ -418,6 +419,19 @@ proptest! {
         says_of(&jazz, "The streamer itself is paused")?;
         jazz.say(says(2));
         says_of(&jazz, "2 listening, so nothing counts down.")?;
+    }
+
+    #[test]
+    fn law_20_a_stop_that_is_tried_again_is_said_to_be_under_way_like_any_other(lag in 0u64..5) {
+        let mut jazz = stopping(None);
+        let began = jazz.now;
+        jazz.pass(secs(lag));
+        while jazz.offered.len() < 2 {
+            jazz.keep_saying(&says(0), secs(5));
+            prop_assert!(jazz.now.since(began) < secs(1000), "it is not tried again");
+        }
+        prop_assert_eq!(jazz.phase(), PhaseName::Stopping);
+        prop_assert!(jazz.explains().starts_with("A stop has been decided"), "{}", jazz.explains());
     }
 
     #[test]
