@@ -813,11 +813,13 @@ impl AutoEnd {
                 effects.push(Effect::Rescheduled { ends_at: c.deadline });
             }
             Phase::Counting(ref mut c) if old.warnings != new.warnings => c.warn_again(now, new),
-            Phase::Frozen(ref mut f) if f.reason != Reason::StopFailed => {
-                f.remaining =
-                    f.remaining.saturating_add(new.timeouts.of(f.reason)).saturating_sub(old.timeouts.of(f.reason));
+            Phase::Frozen(ref mut f) => {
                 f.warned = None;
-                f.if_nobody_joined = f.if_nobody_joined.map(|at| moved(at, f.reason));
+                if f.reason != Reason::StopFailed {
+                    f.remaining =
+                        f.remaining.saturating_add(new.timeouts.of(f.reason)).saturating_sub(old.timeouts.of(f.reason));
+                    f.if_nobody_joined = f.if_nobody_joined.map(|at| moved(at, f.reason));
+                }
             }
             _ => {}
         }

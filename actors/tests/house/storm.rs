@@ -596,7 +596,9 @@ impl World {
                     let channel = self.channel(s);
                     channel.emptiness.is_over(at, if is_written { Taken::Written } else { Taken::InMemory });
                     channel.begins_anew();
-                    channel.is_free();
+                    if is_written {
+                        channel.is_free();
+                    }
                 }
             }
             Manners::Refuses => {

@@ -458,6 +458,18 @@ proptest! {
     }
 
     #[test]
+    fn law_10_a_retry_that_stands_still_while_the_warnings_change_is_warned_of_by_the_new_ones(last in 11u64..100) {
+        let mut jazz = stopping(None);
+        while jazz.ends_at().is_none() {
+            jazz.keep_saying(&says(0), secs(4));
+        }
+        jazz.say(says(None));
+        jazz.reload(Policy::new(secs(300), &[200, last]));
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(last))));
+    }
+
+    #[test]
     fn law_15_a_person_settles_a_failed_stop(pause: bool) {
         let mut jazz = stopping(None);
         jazz.keep_saying(&says(0), secs(70));
