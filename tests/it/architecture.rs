@@ -1,4 +1,4 @@
-//! The tree is as docs/ARCHITECTURE.md says, and the documents are as the source says.
+//! The tree is as docs/rooms.md says, and the documents are as the source says.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -226,12 +226,12 @@ fn fail_with(wrong: Vec<String>) {
 
 #[test]
 fn every_room_has_its_row_and_every_row_its_room() {
-    let picture = read("docs/ARCHITECTURE.md");
+    let picture = read("docs/rooms.md");
     let named = rows(&picture).into_iter().map(|row| row[0].trim_matches('`').to_owned());
     let rows: BTreeSet<String> = named.filter(|name| name.ends_with(".rs")).collect();
     let rooms = rooms();
-    let missing = rooms.difference(&rows).map(|room| format!("docs/ARCHITECTURE.md has no row for {room}"));
-    let gone = rows.difference(&rooms).map(|row| format!("docs/ARCHITECTURE.md has a row for {row}, which is gone"));
+    let missing = rooms.difference(&rows).map(|room| format!("docs/rooms.md has no row for {room}"));
+    let gone = rows.difference(&rooms).map(|row| format!("docs/rooms.md has a row for {row}, which is gone"));
     fail_with(missing.chain(gone).collect());
 }
 

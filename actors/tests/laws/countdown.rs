@@ -206,6 +206,17 @@ proptest! {
     }
 
     #[test]
+    fn law_9_a_countdown_extended_to_the_moment_of_a_warning_is_warned_of_by_it(warning in prop::sample::select(vec![30u64, 60])) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(280));
+        let left = jazz.ends_at().unwrap().since(jazz.now);
+        let (mut effects, done) = jazz.operate(sattva_actors::protocol::Action::Extend(secs(warning) - left));
+        done.unwrap();
+        effects.extend(jazz.keep_saying(&says(0), secs(2)));
+        prop_assert_eq!(warnings(&effects), [warning as u32]);
+    }
+
+    #[test]
     fn law_9_extending_sends_no_warning_again_whose_moment_has_passed(by in 0u64..60) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0), secs(290));
