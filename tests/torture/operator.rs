@@ -119,11 +119,11 @@ impl Operator {
         self.promised = None;
     }
 
-    /// What was asked for has been done.
-    pub fn done(&mut self, word: Word, wish: Wish) {
+    /// What was asked for has been done; what was promised before, unless that may be forgotten, holds beside it.
+    pub fn done(&mut self, word: Word, wish: Wish, before: Option<Promise>) {
         self.wishes.pop_front();
-        let before = match self.promised {
-            Some((_, Promise::Later(by))) => by,
+        let before = match before {
+            Some(Promise::Later(by)) => by,
             _ => Duration::ZERO,
         };
         self.promised = match wish {

@@ -70,9 +70,9 @@ pub struct Stream {
     /// Until then it did itself what puts its end off: it hid, paused or refused.
     put_off_until: Duration,
     has_refused: bool,
-    /// Which daemons have taken in that it is paused, by the address they had, and when that was sent last: what they hand out
-    /// counts from then on.
-    paused_to: Vec<Option<(Duration, SocketAddr)>>,
+    /// When it last sent that it is paused and a daemon took it in, with the address that had: what that one decides is counted
+    /// from then on.
+    paused_to: Option<(Duration, SocketAddr)>,
     /// What each daemon has taken in last, when, and by the address it had: a new process may know nothing of it.
     heard_by: Vec<Option<(Duration, SocketAddr, Said)>>,
     acks: Vec<Value>,
@@ -98,7 +98,7 @@ impl Stream {
             channel,
             random,
             heard_by: vec![None; doors.len()],
-            paused_to: vec![None; doors.len()],
+            paused_to: None,
             doors,
             agent: config.into(),
             progress,
@@ -146,7 +146,7 @@ impl Stream {
         self.started_at =
             self.index.is_multiple_of(2).then(|| humantime::format_rfc3339_millis(SystemTime::now()).to_string());
         (self.seq, self.empty_since, self.has_refused, self.stage) = (0, None, false, Stage::Live);
-        self.paused_to.fill(None);
+        self.paused_to = None;
         self.ledger.note(now, format_args!("session {} begins", self.session));
     }
 
@@ -317,7 +317,8 @@ impl Stream {
             let _ = write!(line, "; {daemon} {answer:?}");
             match answer {
                 Some(Ok((200, durable))) => {
-                    self.operator.done(Word { since: now, durable }, wish);
+                    let before = self.promised();
+                    self.operator.done(Word { since: now, durable }, wish, before.map(|(_, promise)| promise));
                     break;
                 }
                 Some(Err(_)) => self.operator.unanswered(wish),
@@ -368,14 +369,15 @@ impl Stream {
         }
         if let Some(said) = said {
             if said.paused {
-                self.paused_to[daemon] = Some((sent, address));
+                self.paused_to = Some((sent, address));
             }
             self.heard_by[daemon] = Some((self.progress.now(), address, said));
         }
         // What lay in Redis for the owner may be lost with it.
         let still = |then: Duration| !self.progress.has_lost_since(then.saturating_sub(PARKED_WITHIN));
         let known = self.heard_by[daemon].clone().filter(|(then, at, _)| *at == address && still(*then));
-        let paused = self.paused_to[daemon].filter(|(then, at)| *at == address && still(*then));
+        // Of several, one without a way to Redis may have kept it to itself.
+        let paused = self.paused_to.filter(|(_, at)| self.doors.len() == 1 && *at == address);
         for command in answer["commands"].as_array().unwrap() {
             let command = command_in(command);
             let known = known.as_ref().filter(|(then, _, _)| !self.is_outdated(*then, &command));
