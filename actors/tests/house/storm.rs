@@ -52,10 +52,9 @@ const SHRINKS: u32 = 300;
 const CHANNELS: [&str; 6] = ["jazz", "jazz", "rock", "folk", "soul", "soul"];
 /// This source does not tell who has joined.
 const WITHOUT_JOINS: usize = 3;
-/// This source says when it counts.
+/// This source says when it counts, as long as no daemon begins with a wall clock that was set: that one would not believe
+/// it for a minute.
 const TELLS_WHEN: usize = 2;
-/// Where the wall clock of a daemon was set, and it has begun again since: such a source is believed later.
-const BELIEVED_AGAIN: Duration = Duration::from_secs(90);
 /// So long the daemon has to stand still until it doubts what it knows.
 const STALL_MS: u64 = 2_500;
 
@@ -251,6 +250,7 @@ struct World {
     disk_failed_at: Option<Duration>,
     /// Over a reboot time is told by the wall clock alone: in no story is it set and the machine started anew as well.
     wall_clock_was_set: bool,
+    tells_when: bool,
     was_rebooted: bool,
     stops: u32,
     log: Vec<String>,
@@ -288,6 +288,7 @@ impl World {
             disk_fails: false,
             disk_failed_at: None,
             wall_clock_was_set: false,
+            tells_when: true,
             was_rebooted: false,
             stops: 0,
             log: Vec::new(),
@@ -370,7 +371,7 @@ impl World {
             let fails_first = channel.emptiness.is_unwritten() || channel.was_told_to_stop;
             let tried_again = if fails_first { TRIED_AGAIN } else { Duration::ZERO };
             let timeout = secs(self.timeout.max(self.timeout_before));
-            let patience = timeout + self.late_at_most() + tried_again + channel.extended;
+            let patience = timeout + LATE_AT_MOST + tried_again + channel.extended;
             let due = channel.left_alone_since + patience;
             assert!(
                 !is_left_alone || at <= due,
@@ -378,10 +379,6 @@ impl World {
                 channel.left_alone_since
             );
         }
-    }
-
-    fn late_at_most(&self) -> Duration {
-        LATE_AT_MOST + if self.wall_clock_was_set { BELIEVED_AGAIN } else { Duration::ZERO }
     }
 
     fn past_of(&self, channel: &str) -> Past {
@@ -395,6 +392,7 @@ impl World {
     /// An operator does something, if it can be done.
     async fn operate(&mut self, stage: &Stage, s: usize, action: Action) {
         let channel = CHANNELS[s];
+        let asked = stage.time();
         let tried = stage.tries(channel, action).await;
         if let Some(Err(_)) = tried {
             return;
@@ -422,7 +420,8 @@ impl World {
             // Nobody knows whether it was done.
             _ if tried.is_none() => channel.words.clear(),
             Action::Resume => {
-                channel.emptiness.on_resume(at, &told);
+                // It counts from somewhen between the question and its answer.
+                channel.emptiness.on_resume(asked, &told);
                 channel.may_be_paused &= !is_kept;
                 channel.words.retain(|word| !matches!(word.said, Action::Pause));
             }
@@ -514,7 +513,7 @@ impl World {
     async fn report(&mut self, stage: &Stage, s: usize) {
         let radio = Rc::clone(&self.sources[s].radio);
         let at = stage.time();
-        radio.observed_at.set((s == TELLS_WHEN).then(|| stage.elsewhere()));
+        radio.observed_at.set((s == TELLS_WHEN && self.tells_when).then(|| stage.elsewhere()));
         let answer = radio.reports(stage).await;
         if answer.busy {
             // To be sent again.
@@ -739,6 +738,7 @@ impl World {
                 }
                 CHANNELS.iter().for_each(|channel| self.dies(stage, channel));
                 let reboots = reboots && !self.wall_clock_was_set;
+                self.tells_when &= !self.wall_clock_was_set;
                 self.was_rebooted |= reboots;
                 return Some((down, reboots));
             }
@@ -788,7 +788,7 @@ impl World {
         let at = stage.time();
         let sessions: Vec<u32> = self.sources.iter().map(|source| source.session).collect();
         let extended = self.channels.values().map(|channel| channel.extended).max().unwrap();
-        let patience = TRIED_AGAIN + secs(self.timeout) + self.late_at_most() + extended;
+        let patience = TRIED_AGAIN + secs(self.timeout) + LATE_AT_MOST + extended;
         while stage.time() < at + patience && self.sources.iter().zip(&sessions).any(|(now, then)| now.session == *then)
         {
             self.pass(stage, secs(1)).await;

@@ -210,6 +210,21 @@ proptest! {
     }
 
     #[test]
+    fn law_7_switched_off_by_a_restart_and_on_again_by_a_reload_it_counts_from_the_beginning(
+        elapsed in 1u64..290, off in 0u64..1000, frozen: bool,
+    ) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0).joins(0), secs(elapsed));
+        if frozen { jazz.say(says(None).joins(0)); }
+        jazz.policy.enabled = false;
+        jazz.restart(secs(1), None);
+        jazz.keep_saying(&says(0).joins(0), secs(off));
+        jazz.reload(Policy::default());
+        jazz.say(says(0).joins(0));
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(300))));
+    }
+
+    #[test]
     fn law_13_a_kill_between_decision_and_delivery_keeps_the_id(down in 0u64..55) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0).joins(5), secs(302));

@@ -11,10 +11,6 @@ const INHERITED_FOR: Duration = Duration::from_secs(60);
 /// A stop that has failed is not tried again sooner after it was decided.
 pub const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(300);
 
-/// A stop that was decided before a death and not written is tried again so long after it at most: its validity, the time
-/// between two tries, and what a daemon needs to be told anew.
-const UNTOLD_IS_TRIED_AGAIN_WITHIN: Duration = Duration::from_secs(60 + 300 + 30);
-
 /// What the daemon was last told by one source.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
@@ -132,13 +128,13 @@ impl Emptiness {
         }
         self.each(|it| {
             it.on_death(at, told, tells_joins);
-            it.unwritten = it.unwritten.max(is_unwritten.then_some(at));
+            it.unwritten |= is_unwritten;
         });
     }
 
     /// A stop may have been decided of which nobody was told.
     pub fn is_unwritten(&self) -> bool {
-        self.told.unwritten.is_some()
+        self.told.unwritten
     }
 
     /// For how long it can have counted as empty when a stop was decided that is told at this moment.
@@ -165,8 +161,8 @@ struct Reckoning {
     stopped: Option<Duration>,
     /// The same of one that was refused.
     refused: Option<Duration>,
-    /// When it died last and what it had done before is not known.
-    unwritten: Option<Duration>,
+    /// It has died, and what it had known before is not written: of one of its sources it may know nothing, nor of a stop.
+    unwritten: bool,
 }
 
 impl Reckoning {
@@ -196,11 +192,6 @@ impl Reckoning {
     fn is_tried_again_at(&self, decided: Duration) -> bool {
         self.refused == Some(decided)
             || self.stopped.is_some_and(|stopped| decided == stopped || decided >= stopped + TRIED_AGAIN_AFTER)
-    }
-
-    /// One of which nobody was told is tried again like any other.
-    fn may_be_of_before_a_death(&self, decided: Duration) -> bool {
-        self.unwritten.is_some_and(|died| decided <= died + UNTOLD_IS_TRIED_AGAIN_WITHIN)
     }
 
     /// One of its sources has said something: what was told before, and what is now.
@@ -266,8 +257,8 @@ impl Reckoning {
     fn at_most(&self, at: Duration, decided: Duration) -> Duration {
         let until = self.until.filter(|until| *until <= decided).or(self.until_before);
         let since = until.map_or(Duration::ZERO, |until| decided.saturating_sub(until));
-        let is_of_before = self.may_be_of_before_a_death(decided) || self.is_tried_again_at(decided);
-        let counted = if is_of_before { Duration::MAX } else { self.counted + since };
+        let counted =
+            if self.unwritten || self.is_tried_again_at(decided) { Duration::MAX } else { self.counted + since };
         counted.min(at - self.heard_at)
     }
 }
