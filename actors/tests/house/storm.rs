@@ -52,6 +52,8 @@ const SHRINKS: u32 = 300;
 const CHANNELS: [&str; 6] = ["jazz", "jazz", "rock", "folk", "soul", "soul"];
 /// This source does not tell who has joined.
 const WITHOUT_JOINS: usize = 3;
+/// A store that works again is noticed so much later at most.
+const NOTICED_TO_WORK_WITHIN: Duration = Duration::from_secs(5);
 /// This source says when it counts, as long as no daemon begins with a wall clock that was set: that one would not believe
 /// it for a minute.
 const TELLS_WHEN: usize = 2;
@@ -248,6 +250,8 @@ struct World {
     disk_fails: bool,
     /// When it has begun to fail last.
     disk_failed_at: Option<Duration>,
+    /// It has come back, and by now that is known.
+    disk_works_since: Duration,
     /// Over a reboot time is told by the wall clock alone: in no story is it set and the machine started anew as well.
     wall_clock_was_set: bool,
     tells_when: bool,
@@ -287,6 +291,7 @@ impl World {
             reloaded_at: Duration::ZERO,
             disk_fails: false,
             disk_failed_at: None,
+            disk_works_since: Duration::ZERO,
             wall_clock_was_set: false,
             tells_when: true,
             was_rebooted: false,
@@ -404,7 +409,10 @@ impl World {
         let is_meant = self.disk_failed_at.is_none() || self.of_channel(channel).all(|s| self.sources[s].is_known());
         let is_kept = !self.disk_fails && is_meant && matches!(&tried, Some(Ok(done)) if done.durable);
         let told = self.told_of(channel);
-        let is_counted = told.iter().all(|told| told.is_known && told.listeners.is_some() && told.is_believed(at));
+        // What was told while the store came back has to be told anew.
+        let is_counted = told.iter().all(|told| {
+            told.is_known && told.listeners.is_some() && told.is_believed(at) && told.at >= self.disk_works_since
+        });
         let channel = self.channel(s);
         if action == Action::Cancel {
             channel.joins_free_it = is_counted;
@@ -681,6 +689,9 @@ impl World {
             Event::Disk(fails) => {
                 if fails && !self.disk_fails {
                     self.disk_failed_at = Some(at);
+                }
+                if !fails && self.disk_fails {
+                    self.disk_works_since = at + NOTICED_TO_WORK_WITHIN;
                 }
                 self.disk_fails = fails;
                 stage.disk.fail(fails);
