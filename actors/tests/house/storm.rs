@@ -716,6 +716,8 @@ impl World {
                 self.wall_clock_was_set = true;
                 self.doubts_all(at);
                 stage.sets_the_wall_clock_by(by * 1000);
+                // Until it is noticed: another that takes it back at once would not be.
+                self.pass(stage, secs(2)).await;
             }
             Event::Reload(timeout) => {
                 (self.timeout_before, self.timeout, self.reloaded_at) = (self.timeout, timeout, at);
