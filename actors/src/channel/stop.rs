@@ -306,7 +306,3 @@ impl Stop {
         (0..self.commands.len()).map(view).collect()
     }
 }
-
-/// When a command that nobody acknowledged is delivered, in seconds since its first delivery: until its validity ends, for
-/// whoever had it may have been unable to look who listens.
-pub const DELIVERIES: [u64; 8] = [0, 2, 5, 10, 20, 30, 40, 50];

@@ -7,11 +7,14 @@ use std::{
 };
 
 use crate::{
-    channel::stop::DELIVERIES,
     clock::Timestamp,
     identity::{ChannelId, SourceId},
     protocol::StopCommand,
 };
+
+/// When a command that nobody acknowledged is delivered, in seconds since its first delivery: until its validity ends, for
+/// whoever had it may have been unable to look who listens.
+const DELIVERIES: [u64; 8] = [0, 2, 5, 10, 20, 30, 40, 50];
 
 #[derive(Debug)]
 struct Held {
