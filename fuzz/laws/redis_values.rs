@@ -15,8 +15,8 @@ use sattva_actors::{
     fleet::letter::{Bulletin, Dated, Note, Reported},
     identity::ChannelId,
     store::redis::{
-        decisions,
-        leases::{Leases, Tenures, Written},
+        Written, decisions,
+        leases::{Leases, Tenures},
         loaded,
         wishes::Wishes,
     },

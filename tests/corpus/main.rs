@@ -11,7 +11,7 @@ use sattva_actors::{
     },
     clock::{BootId, Now, Stamp, Timestamp, WallTime},
     identity::ChannelId,
-    store::redis::leases::{Tenures, Written},
+    store::redis::{Written, leases::Tenures},
 };
 
 /// Each law with the name of its target, which is the name of its corpus too.

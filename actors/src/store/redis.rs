@@ -15,7 +15,7 @@ use redis::{FromRedisValue, Script, ScriptInvocation};
 
 pub use self::link::Link;
 use self::{
-    leases::{Leases, Tenures, Written},
+    leases::{Leases, Tenures},
     link::Line,
     wishes::Wishes,
 };
@@ -56,6 +56,10 @@ const CLOCK_STEP: Duration = Duration::from_secs(2);
 static TENURE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/tenure.lua")));
 static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/commit.lua")));
 static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/release.lua")));
+
+/// What `commit.lua` answers: Redis's time in milliseconds since 1970, the slots that are another's, those of which it has
+/// lost the data, and what operators have left in Redis for a channel.
+pub type Written = (i64, BTreeSet<u16>, BTreeSet<u16>, Vec<(String, String)>);
 
 /// Who has the slots, of several daemons on one Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

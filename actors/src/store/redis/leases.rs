@@ -11,10 +11,6 @@ use crate::{
 /// is this daemon's with its fence and how it is held, and how many of them are too many.
 pub type Tenures = (i64, i64, Vec<(u16, u64, String)>, usize);
 
-/// What `commit.lua` answers: Redis's time in milliseconds since 1970, the slots that are another's, those of which it has
-/// lost the data, and what operators have left in Redis for a channel.
-pub type Written = (i64, BTreeSet<u16>, BTreeSet<u16>, Vec<(String, String)>);
-
 #[derive(Debug, Default)]
 pub struct Leases(BTreeMap<Slot, Lease>);
 
