@@ -24,11 +24,12 @@ help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: run
-run: build ## Build everything and run the daemon with simulated streams
+run: frontend ## Build everything, quickly, and run the daemon with simulated streams
+	cargo build
 	@scripts/run.sh "$(LISTEN)" "$(STATE_DIR)" "$(CHANNELS)"
 
 .PHONY: build
-build: frontend ## Build the dashboard and the daemon
+build: frontend ## Build the dashboard and the daemon, optimised
 	cargo build --release
 
 .PHONY: frontend

@@ -2,7 +2,7 @@
 # The daemon with simulated streams, until Ctrl-C. usage: run.sh ADDR:PORT STATE_DIR CHANNELS
 set -euo pipefail
 listen=$1 state_dir=$2 channels=$3
-binary=${CARGO_TARGET_DIR:-target}/release/sattva-monitor
+binary=${CARGO_TARGET_DIR:-target}/debug/sattva-monitor
 
 # Whatever is there already must not be told of simulated streams.
 if (exec 3<>"/dev/tcp/${listen%:*}/${listen##*:}") 2>/dev/null; then

@@ -34,9 +34,8 @@ const PLAYS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("play
 /// Tracks are numbered in the order in which they were first heard.
 const TRACKS: TableDefinition<'_, &str, u32> = TableDefinition::new("tracks");
 const TRACK_NAMES: TableDefinition<'_, u32, &str> = TableDefinition::new("track_names");
-/// The page cache, in bytes; the kernel keeps the rest. It fills while the file grows, and a minute of ten thousand channels
-/// touches as much.
-const CACHE: usize = 4 << 20;
+/// The page cache, in bytes; the kernel keeps the rest. It fills while the file grows.
+const CACHE: usize = 2 << 20;
 /// Series that were ever seen; what comes beyond is not kept.
 const SERIES_MAX: u32 = 1_000_000;
 /// Chunks forgotten at a time, so that no write takes long.

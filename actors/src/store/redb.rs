@@ -24,8 +24,8 @@ const JOURNAL: TableDefinition<'_, (&str, u32), &[u8]> = TableDefinition::new("j
 const PULSE: &str = "pulse";
 const FENCE: &str = "fence";
 /// Page caches, in bytes; the kernel keeps the rest.
-const STATE_CACHE: usize = 4 << 20;
-const JOURNAL_CACHE: usize = 2 << 20;
+const STATE_CACHE: usize = 2 << 20;
+const JOURNAL_CACHE: usize = 1 << 20;
 
 pub struct RedbStore {
     dir: PathBuf,
