@@ -7,6 +7,11 @@ need() { # need COMMAND "what to do"
     command -v "$1" >/dev/null || { echo "sattva-monitor needs $1: $2" >&2; exit 1; }
 }
 need cargo "install Rust from https://rustup.rs"
+rust=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$(dirname "$0")/../Cargo.toml")
+rustc --version | awk '{ print $2 }' | { read -r has; printf '%s\n' "$rust" "$has" | sort -CV; } || {
+    echo "sattva-monitor needs Rust $rust or newer and this is $(rustc --version): rustup update" >&2
+    exit 1
+}
 need node "install Node.js 20.19 or newer from https://nodejs.org"
 need npm "it comes with Node.js"
 node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || {

@@ -6,7 +6,7 @@ pub mod nginx_rtmp;
 pub mod polled;
 pub mod redis_control;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use actix::{Actor, Message, Recipient};
 use sattva_actors::{
@@ -14,6 +14,7 @@ use sattva_actors::{
     house::House,
     protocol::{Batch, Delivered, Doubt, Forget, KnownSession, KnownSessions, RegisterOutlet},
     secret_file::first_line,
+    store::StoreHealth,
 };
 use tokio::sync::oneshot;
 
@@ -35,6 +36,8 @@ pub struct Outlets {
     pub known_sessions: Recipient<KnownSessions>,
     pub registrations: Recipient<RegisterOutlet>,
     pub delivered: Recipient<Delivered>,
+    /// Whether another daemon may have the channels by now, and know better than a stop that waits here.
+    pub store: Arc<StoreHealth>,
 }
 
 impl Outlets {
@@ -229,6 +232,7 @@ impl Adapters {
                     known_sessions: self.house.supervisor.clone().recipient(),
                     registrations: self.house.control.clone().recipient(),
                     delivered: self.house.supervisor.clone().recipient(),
+                    store: Arc::clone(&self.house.health),
                 };
                 let (adapter, health) = server.start(secrets.clone(), self.clock, outlets);
                 (Some(adapter), health)

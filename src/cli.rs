@@ -77,7 +77,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct ConfigFile {
-    /// The configuration file; SATTVA_CONFIG names it otherwise, config/sattva-monitor.toml is the default.
+    /// The configuration file; SATTVA_CONFIG names it otherwise, config/sattva-monitor.toml is the default, and where that
+    /// is not, /etc/sattva-monitor/sattva-monitor.toml.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ pub mod signature;
 mod spans;
 pub mod verify;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use actix::{Actor, Addr};
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
@@ -135,6 +135,7 @@ impl Webhooks {
                 let outlets = HookOutlets {
                     batches: self.house.supervisor.clone().recipient(),
                     delivered: self.house.supervisor.clone().recipient(),
+                    store: Arc::clone(&self.house.health),
                     traces: self.traces.clone(),
                 };
                 let hook = WebhookActor::new(settings, self.clock, outlets, self.metrics.of(&webhook.name));

@@ -85,6 +85,7 @@ pub struct House {
     pub control: Addr<StreamControl>,
     pub store: Addr<StoreActor>,
     pub stats: Addr<StatsActor>,
+    pub health: Arc<StoreHealth>,
     /// There, where other daemons share the channels.
     pub fleet: Option<Addr<Fleet>>,
     /// Says what all channels look like.
@@ -95,6 +96,7 @@ pub struct House {
 
 /// Starts everything on the current arbiter.
 pub fn build(f: Foundations) -> House {
+    let health = Arc::clone(&f.health);
     let started = f.clock.now();
     if f.store.is_shared() {
         // Nothing is held before it has been asked for.
@@ -199,5 +201,5 @@ pub fn build(f: Foundations) -> House {
         unreachable!("the supervisor's context has just been created")
     };
     let describe = fleet.clone().map_or_else(|| supervisor.clone().recipient(), Addr::recipient);
-    House { supervisor, broker, control, store, stats, fleet, describe, restored }
+    House { supervisor, broker, control, store, stats, health, fleet, describe, restored }
 }

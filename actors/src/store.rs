@@ -46,8 +46,10 @@ const SLOW_AFTER: Duration = Duration::from_secs(10);
 /// than anything needs to fail that the daemon rests on: the kernel gives a disk up after three minutes (30 s, five times
 /// again), and looking up the name of a Redis takes up to three and a half where no name server answers.
 const STUCK_AFTER: Duration = Duration::from_secs(300);
-/// Decisions kept in memory while the store fails; the oldest are dropped and counted.
+/// Decisions kept in memory while the store fails or hangs; the oldest are dropped and counted.
 const DECISIONS_WAITING: usize = 100_000;
+/// Questions for journals that wait for a visit; whoever asks for one more is told so.
+const READS_WAITING: usize = 1_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -136,10 +138,14 @@ impl Group {
         decisions.retain(|(channel, _)| !self.forgotten.contains(channel));
         self.forgotten.extend(earlier.forgotten);
         decisions.append(&mut self.decisions);
-        let surplus = decisions.len().saturating_sub(DECISIONS_WAITING);
-        decisions.drain(..surplus);
         self.decisions = decisions;
         self.pulse = self.pulse.or(earlier.pulse);
+        self.drop_surplus()
+    }
+
+    fn drop_surplus(&mut self) -> usize {
+        let surplus = self.decisions.len().saturating_sub(DECISIONS_WAITING);
+        self.decisions.drain(..surplus);
         surplus
     }
 }
@@ -244,7 +250,8 @@ impl StoreHealth {
         self.slots().is_none() || self.held[slot / 64].load(Relaxed) & (1 << (slot % 64)) != 0
     }
 
-    pub(crate) fn set_territory(&self, territory: &Territory) {
+    /// What of a shared store is this daemon's from now on; of one that is its own this says nothing.
+    pub fn set_territory(&self, territory: &Territory) {
         let Territory::Slots(slots) = territory else { return };
         let mut held = [0; SLOTS as usize / 64];
         slots.keys().map(|slot| usize::from(slot.number())).for_each(|slot| held[slot / 64] |= 1 << (slot % 64));
@@ -273,7 +280,8 @@ impl StoreHealth {
         self.slots().is_none() || now < Timestamp::from_micros(self.leased_until.load(Relaxed))
     }
 
-    pub(crate) fn set_leased_until(&self, until: Timestamp) {
+    /// Until then nobody else can have what is held.
+    pub fn set_leased_until(&self, until: Timestamp) {
         self.leased_until.store(until.as_micros(), Relaxed);
     }
 
@@ -608,6 +616,7 @@ impl Handler<Save> for StoreActor {
             self.group.records.insert(save.channel.clone(), Some(record));
         }
         self.group.decisions.extend(save.decisions.into_iter().map(|d| (save.channel.clone(), d)));
+        self.metrics.dropped_decisions.inc_by(self.group.drop_surplus() as u64);
         if let Some(view) = save.view {
             self.group.views.insert(save.channel.clone(), view);
         }
@@ -670,6 +679,16 @@ impl Handler<ReadJournal> for StoreActor {
     type Result = ();
 
     fn handle(&mut self, read: ReadJournal, ctx: &mut Self::Context) {
+        if self.reads.len() >= READS_WAITING {
+            // Most have been given up by now.
+            self.reads.retain(|read| !matches!(read, Read::Journal(read) if read.reply.is_closed()));
+            if self.reads.len() >= READS_WAITING {
+                let _ = read
+                    .reply
+                    .send(Err("the store is slow, and too many wait for their journals; ask again".to_owned()));
+                return;
+            }
+        }
         self.reads.push_back(Read::Journal(read));
         self.plan_turn(ctx, Duration::ZERO);
     }

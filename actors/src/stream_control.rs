@@ -103,6 +103,15 @@ impl StreamControl {
         if self.store.is_ours(now) { self.outbox.take(source, only, now) } else { Vec::new() }
     }
 
+    /// Who waits for a source's commands. Whoever has hung up would use up a delivery that another one waits for.
+    fn take_waiters(&mut self, source: &SourceId) -> Option<Vec<Waiter>> {
+        let mut waiters = self.waiters.remove(source)?;
+        let waited = waiters.len();
+        waiters.retain(|(_, reply)| !reply.is_closed());
+        self.waiting_requests -= waited - waiters.len();
+        (!waiters.is_empty()).then_some(waiters)
+    }
+
     /// Hands out what is due for one source, to an adapter or to whoever waits.
     fn deliver(&mut self, ctx: &mut Context<Self>, source: &SourceId) {
         let now = self.clock.now().at;
@@ -116,7 +125,7 @@ impl StreamControl {
                     }
                 }));
             }
-        } else if let Some(mut waiters) = self.waiters.remove(source) {
+        } else if let Some(mut waiters) = self.take_waiters(source) {
             let commands = self.take(source, None, now);
             if commands.is_empty() {
                 self.waiters.insert(source.clone(), waiters);

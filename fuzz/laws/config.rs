@@ -9,6 +9,7 @@ use super::memory_file::MemoryFile;
 fn load(text: &[u8]) -> Result<Loaded, ConfigError> {
     let file = MemoryFile::holding(text);
     let sources = Sources {
+        installed: None,
         file: Some(file.path()),
         dotenv: "/nowhere/.env".into(),
         env: BTreeMap::new(),

@@ -194,6 +194,9 @@ impl<S: Server> Polled<S> {
                 "a stream is not watched and will not be ended; rename it, or list what to watch in the configuration"
             );
         }
+        if !self.outlets.store.is_ours(now.at) {
+            self.stops.retract_all();
+        }
         let due = self.stops.on_poll(sent.at, now.at, &self.watch, &gone);
         self.perform(ctx, now, due);
         for report in reports {

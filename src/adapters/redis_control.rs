@@ -215,7 +215,11 @@ impl RedisControlAdapter {
                 Ok(raw) => raw,
                 Err(failure) => return adapter.on_failure(&failure),
             };
-            match adapter.stops.judge(adapter.clock.now().at, &id, raw.as_deref(), &adapter.watch) {
+            let now = adapter.clock.now().at;
+            if !adapter.outlets.store.is_ours(now) {
+                adapter.stops.retract_all();
+            }
+            match adapter.stops.judge(now, &id, raw.as_deref(), &adapter.watch) {
                 Verdict::Publish => adapter.publish(ctx, id, channel, raw.unwrap_or_default(), looks),
                 Verdict::Answer(ack) => adapter.answer(ctx, source, ack),
                 Verdict::Wait | Verdict::Drop => {}

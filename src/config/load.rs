@@ -17,6 +17,8 @@ use super::{
 
 /// The file that is read when none is named, beside the `.env` file; it may be absent.
 const DEFAULT_FILE: &str = "config/sattva-monitor.toml";
+/// Where there is neither: that of the installed service, so that a terminal asks about the same daemon.
+const INSTALLED_FILE: &str = "/etc/sattva-monitor/sattva-monitor.toml";
 
 /// Everything a configuration is made of. The same sources read again are a reload.
 /// Not `Debug`: the environment holds secrets.
@@ -24,6 +26,8 @@ const DEFAULT_FILE: &str = "config/sattva-monitor.toml";
 pub struct Sources {
     /// `--config`; else `SATTVA_CONFIG` names the file.
     pub file: Option<PathBuf>,
+    /// What is read where no file is named and none lies beside the `.env` file; it may be absent.
+    pub installed: Option<PathBuf>,
     /// The `.env` file, usually in the working directory; it may be absent.
     pub dotenv: PathBuf,
     /// The process environment.
@@ -59,7 +63,7 @@ impl Sources {
         let env = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
             .collect();
-        Self { file, dotenv: PathBuf::from(".env"), env, flags }
+        Self { file, installed: Some(INSTALLED_FILE.into()), dotenv: PathBuf::from(".env"), env, flags }
     }
 }
 
@@ -133,6 +137,12 @@ fn read_file(sources: &Sources, environment: &Environment<'_>) -> Result<(PathBu
     let Some((path, named_by)) = named else {
         let path = sources.dotenv.parent().unwrap_or(Path::new("")).join(DEFAULT_FILE);
         let text = document::read(&path)?;
+        if text.is_none()
+            && let Some(installed) = &sources.installed
+            && let Some(text) = document::read(installed)?
+        {
+            return Ok((installed.clone(), Some(text)));
+        }
         return Ok((path, text));
     };
     match document::read(&path)? {

@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     rc::Rc,
+    sync::Arc,
 };
 
 use actix::{
@@ -17,6 +18,7 @@ use sattva_actors::{
     identity::{ChannelId, SourceId},
     mailbox::deliver,
     protocol::{Ack, Announcement, Batch, Delivered, Instruction, Outcome, StopCommand, Tally},
+    store::StoreHealth,
     traces::Traces,
     wire::Command,
 };
@@ -56,6 +58,8 @@ pub struct HookSettings {
 pub struct HookOutlets {
     pub batches: Recipient<Batch>,
     pub delivered: Recipient<Delivered>,
+    /// Whether another daemon may have the channels by now, and know better than a stop that waits here.
+    pub store: Arc<StoreHealth>,
     pub traces: Traces,
 }
 
@@ -237,7 +241,9 @@ impl WebhookActor {
 
     fn post(&mut self, ctx: &mut Context<Self>, command: StopCommand) {
         let now = self.clock.now();
-        let Some(endpoint) = self.endpoint.clone().filter(|_| now.at < command.valid_until) else { return };
+        // What is not sent for either reason, and stands, is delivered again.
+        let stands = now.at < command.valid_until && self.outlets.store.is_ours(now.at);
+        let Some(endpoint) = self.endpoint.clone().filter(|_| stands) else { return };
         let (id, source, channel) = (command.id.clone(), command.source.clone(), command.channel.clone());
         let (message, parent) = (message_id(&id), self.spans.are_told().then(|| command.context()));
         let told = self.spans.try_begins(parent, &message, now.at);

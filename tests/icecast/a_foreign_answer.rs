@@ -1,6 +1,6 @@
 //! Whatever answers in an Icecast's place: nothing of it becomes a report.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler};
 use sattva_actors::protocol::{Batch, KnownSessions, RegisterOutlet};
@@ -64,7 +64,7 @@ async fn answering(answer: Vec<u8>, hold: bool) -> (Health, Rc<Cell<usize>>, Rc<
     });
     let reports = Rc::new(Cell::new(0));
     let probe = Probe(Rc::clone(&reports)).start();
-    let adapter = lone_adapter("foreign", url, &probe);
+    let adapter = lone_adapter("foreign", url, &probe, Arc::default());
     let health = adapter.health();
     adapter.start();
     (health, reports, requests)

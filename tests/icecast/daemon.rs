@@ -113,6 +113,7 @@ impl Daemon {
             known_sessions: self.house.supervisor.clone().recipient(),
             registrations: self.house.control.clone().recipient(),
             delivered: self.house.supervisor.clone().recipient(),
+            store: Arc::clone(&self.house.health),
         };
         let adapter = IcecastAdapter::of(settings, Clock::System, outlets);
         self.health = adapter.health();

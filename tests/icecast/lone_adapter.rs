@@ -1,11 +1,12 @@
 //! An adapter between a server that a test plays and an actor that stands where the daemon would.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, Context, Handler};
 use sattva_actors::{
     clock::Clock,
     protocol::{Batch, Delivered, KnownSessions, RegisterOutlet},
+    store::StoreHealth,
 };
 use sattva_monitor::adapters::{
     Outlets,
@@ -25,7 +26,7 @@ impl Handler<Delivered> for Nobody {
     fn handle(&mut self, _: Delivered, _: &mut Self::Context) {}
 }
 
-pub fn lone_adapter<D>(name: &str, url: String, daemon: &Addr<D>) -> IcecastAdapter
+pub fn lone_adapter<D>(name: &str, url: String, daemon: &Addr<D>, store: Arc<StoreHealth>) -> IcecastAdapter
 where
     D: Actor<Context = Context<D>> + Handler<Batch> + Handler<KnownSessions> + Handler<RegisterOutlet>,
 {
@@ -46,6 +47,7 @@ where
         known_sessions: daemon.clone().recipient(),
         registrations: daemon.clone().recipient(),
         delivered: Nobody.start().recipient(),
+        store,
     };
     IcecastAdapter::of(settings, Clock::System, outlets)
 }

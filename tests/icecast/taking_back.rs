@@ -1,10 +1,13 @@
-//! A stop that is taken back while the adapter still looks whether anyone listens.
+//! A stop that is taken back, or may be another daemon's to decide, while the adapter still looks whether anyone listens.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler, Recipient};
-use sattva_actors::protocol::{
-    Batch, Identity, Instruction, KnownSessions, OnlyIf, RegisterOutlet, Retract, StopCommand, StopReason,
+use sattva_actors::{
+    clock::Clock,
+    protocol::{Batch, Identity, Instruction, KnownSessions, OnlyIf, RegisterOutlet, Retract, StopCommand, StopReason},
+    store::StoreHealth,
+    territory::Territory,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -108,7 +111,7 @@ async fn a_stop_taken_back_while_the_server_is_looked_at_kills_nothing() {
     let url = studio.open().await;
     let known = Known::default();
     let daemon = Daemon(known.clone()).start();
-    lone_adapter("studio", url, &daemon).start();
+    lone_adapter("studio", url, &daemon, Arc::default()).start();
     let stop = wait_for("a report", || async { known.stop.take() }).await;
     let outlet = known.outlet.take().unwrap();
 
@@ -125,5 +128,33 @@ async fn a_stop_taken_back_while_the_server_is_looked_at_kills_nothing() {
 
     // One that stands is carried out.
     outlet.send(Instruction::Execute(StopCommand { id: "a/g2.f1.r0/x".into(), ..stop })).await.unwrap();
+    wait_for("the kill", || async { (studio.kills.get() == 1).then_some(()) }).await;
+}
+
+#[actix_rt::test]
+async fn a_stop_that_may_be_another_daemons_to_decide_by_now_kills_nothing() {
+    let studio = Studio::default();
+    let url = studio.open().await;
+    let known = Known::default();
+    let daemon = Daemon(known.clone()).start();
+    let store = Arc::<StoreHealth>::default();
+    let lease = |seconds| store.set_leased_until(Clock::System.now().at.plus(Duration::from_secs(seconds)));
+    store.set_territory(&Territory::Slots(Default::default()));
+    lease(60);
+    lone_adapter("studio", url, &daemon, Arc::clone(&store)).start();
+    let stop = wait_for("a report", || async { known.stop.take() }).await;
+    let outlet = known.outlet.take().unwrap();
+
+    studio.holds.set(true);
+    let before = studio.looks.get();
+    outlet.send(Instruction::Execute(stop.clone())).await.unwrap();
+    wait_for("the look before the kill", || async { (studio.looks.get() > before).then_some(()) }).await;
+    lease(0);
+    studio.holds.set(false);
+    stays("nothing is killed", Duration::from_secs(2), || async { studio.kills.get() == 0 }).await;
+
+    // Delivered again once nobody else can have the channel, it is carried out.
+    lease(60);
+    outlet.send(Instruction::Execute(stop)).await.unwrap();
     wait_for("the kill", || async { (studio.kills.get() == 1).then_some(()) }).await;
 }

@@ -257,6 +257,25 @@ fn anchor(heading: &str) -> String {
     kept.collect::<String>().replace(' ', "-")
 }
 
+/// The blocks between fences, without what stands behind a `#`, which is in the reader's language.
+fn commands_of(markdown: &str) -> Vec<String> {
+    let blocks = markdown.split("```").skip(1).step_by(2);
+    let told = |line: &str| line.split(" #").next().unwrap_or_default().trim_end().to_owned();
+    blocks.map(|block| block.lines().map(told).collect::<Vec<_>>().join("\n")).collect()
+}
+
+#[test]
+fn the_russian_readme_gives_the_same_commands_and_links_as_the_english_one() {
+    let [english, russian] = ["README.md", "README.ru.md"].map(read);
+    assert!(commands_of(&english).len() > 5);
+    assert_eq!(commands_of(&english), commands_of(&russian));
+    let links = |text: &str, itself: &str| {
+        let links = between(text, "](", ")").into_iter().filter(|link| *link != itself).map(str::to_owned);
+        links.collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(links(&english, "README.ru.md"), links(&russian, "README.md"));
+}
+
 #[test]
 fn every_link_between_documents_leads_somewhere() {
     let mut wrong = Vec::new();

@@ -367,7 +367,7 @@ impl AutoEnd {
                 self.forget_earned();
                 self.give_up(Cause::StreamPaused, &mut effects);
             }
-            Audience::Unknown => self.freeze(now, rules.policy, &mut effects),
+            Audience::Unknown => self.freeze(now, &mut effects),
             Audience::Known { oldest, fresh_until, collects_in_time, can_stop, .. } => {
                 self.on_zero(now, can_stop, rules, &mut effects);
                 if let Phase::Counting(ref mut c) = self.phase {
@@ -496,10 +496,11 @@ impl AutoEnd {
         if self.heard { Reason::AllLeft } else { Reason::NeverJoined }
     }
 
-    fn freeze(&mut self, now: Timestamp, policy: &Policy, effects: &mut Effects) {
+    fn freeze(&mut self, now: Timestamp, effects: &mut Effects) {
         let (deadline, zero_at, reason, warned, extra) = match self.phase {
             Phase::Counting(c) => (c.deadline, c.zero_at, c.reason, c.warned, c.extra),
-            Phase::Watching if policy.enabled && !self.held && !self.is_kept_alive() => match self.bequest.as_deref() {
+            // Where no end is wanted nothing has been left.
+            Phase::Watching => match self.bequest.as_deref() {
                 // It is this session's from its first word on: how long that hides its count does not matter.
                 Some(left) if left.valid_until < Timestamp::NEVER && now <= left.valid_until => {
                     (left.deadline, left.valid_until.minus(INHERITANCE), left.reason, None, left.extra)
@@ -884,6 +885,15 @@ impl AutoEnd {
         self
     }
 
+    /// The wall clock is behind that of the last boot: how long the daemon was away cannot be told, and what lasts for a
+    /// time only has had it.
+    pub fn on_time_lost(&mut self, now: Timestamp) {
+        self.bequest = None;
+        if let Phase::Stopping(ref mut s) = self.phase {
+            s.expires = now;
+        }
+    }
+
     pub fn phase(&self, policy: &Policy) -> PhaseName {
         match self.phase_beside_failure(policy) {
             PhaseName::Stopping => PhaseName::Stopping,
@@ -975,6 +985,11 @@ impl AutoEnd {
             _ => (None, false),
         };
         (self.held, self.kept_alive, self.heard, within_phase, self.failed, self.bequest.as_deref().copied())
+    }
+
+    /// Until when a stop that is open may be delivered.
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        if let Phase::Stopping(s) = self.phase { Some(s.expires) } else { None }
     }
 
     /// A stop is open, but no longer valid.

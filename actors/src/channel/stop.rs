@@ -138,7 +138,7 @@ impl Stop {
         id.split_once('/').map(|(channel, _)| channel)
     }
 
-    fn command(&self, channel: &ChannelId, index: usize) -> StopCommand {
+    fn command(&self, channel: &ChannelId, index: usize, until: Timestamp) -> StopCommand {
         let held = &self.commands[index];
         StopCommand {
             id: self.id(channel, index),
@@ -148,20 +148,21 @@ impl Stop {
             reason: StopReason::of(self.reason),
             only_if: (!self.force).then_some(OnlyIf { listeners_at_most: 0, joins: held.joins }),
             decided_at: self.decided_at,
-            valid_until: self.decided_at.plus(STOP_VALIDITY),
+            // Of a stop from another boot it may be known to be older than its time can be told on this one's clock.
+            valid_until: until.min(self.decided_at.plus(STOP_VALIDITY)),
         }
     }
 
     /// The commands that may be delivered from now on; nothing of those that already are. A session that has
     /// ended since the decision needs none.
-    pub fn offer(&mut self, channel: &ChannelId, evidences: &Evidences) -> Vec<StopCommand> {
+    pub fn offer(&mut self, channel: &ChannelId, until: Timestamp, evidences: &Evidences) -> Vec<StopCommand> {
         let mut offered = Vec::new();
         for index in 0..self.commands.len() {
             let held = &mut self.commands[index];
             let was = std::mem::replace(&mut held.handout, Handout::Out);
             let runs = evidences.active().any(|r| r.source == held.source && r.session == held.session);
             if was != Handout::Out && held.state.waits() && runs {
-                offered.push(self.command(channel, index));
+                offered.push(self.command(channel, index, until));
             }
         }
         offered
@@ -281,10 +282,10 @@ impl Stop {
         !self.awaits_disk && self.commands.iter().any(|held| held.handout != Handout::Out)
     }
 
-    /// Moves it onto another boot's clock, on which it cannot have been decided later than now.
+    /// Moves it onto another boot's clock.
     #[must_use]
-    pub fn carried(mut self, now: Timestamp, carry: impl Fn(Timestamp) -> Timestamp) -> Self {
-        self.decided_at = carry(self.decided_at).min(now);
+    pub fn carried(mut self, carry: impl Fn(Timestamp) -> Timestamp) -> Self {
+        self.decided_at = carry(self.decided_at);
         self
     }
 

@@ -140,8 +140,11 @@ impl Stream {
                 Absence::WallClock => kept.auto_end.carried(now, by_wall),
                 Absence::StoodStill => kept.auto_end.carried(now, stood_still),
             };
-            // What may be delivered no longer is not made to last by it.
-            kept.stop = kept.stop.map(|stop| Box::new(stop.carried(now, by_wall)));
+            if matches!(absence, Absence::WallClock) && here.now.wall < alive.now.wall {
+                kept.auto_end.on_time_lost(now);
+            }
+            // Of two clocks the one by which it was decided earlier: what may be delivered no longer is not made to last.
+            kept.stop = kept.stop.map(|stop| Box::new(stop.carried(|at| by_wall(at).min(stood_still(at)).min(now))));
             kept.ended = kept.ended.map(|at| by_wall(at).min(now));
             pinned_zero = pinned_zero.map(|zero| match absence {
                 Absence::WallClock => by_wall(zero).min(now),
@@ -278,12 +281,10 @@ impl Stream {
     /// The commands that may go out now. Those restored from the store wait until every reporter has
     /// said anew that nobody is there.
     pub fn offer(&mut self, m: Moment<'_>) -> Vec<StopCommand> {
-        if !self.kept.auto_end.is_stopping() {
-            return Vec::new();
-        }
+        let Some(until) = self.kept.auto_end.valid_until().filter(|until| m.now.at < *until) else { return Vec::new() };
         let empty = matches!(self.audience(m), Audience::Known { listeners: 0, .. });
         match self.kept.stop.as_mut() {
-            Some(stop) if empty || stop.is_forced() => stop.offer(&self.id, &self.kept.evidences),
+            Some(stop) if empty || stop.is_forced() => stop.offer(&self.id, until, &self.kept.evidences),
             _ => Vec::new(),
         }
     }
@@ -362,13 +363,16 @@ impl Stream {
 
     /// An operator takes a reporter out of the sum.
     pub fn on_forget(&mut self, m: Moment<'_>, source: &str) -> Result<Effects, ActionError> {
+        // Not heard since a restart, it has not said that nobody joined meanwhile.
+        let vouched = self.kept.evidences.0.iter().any(|r| r.source.as_str() == source && r.at >= m.trusted_since);
         let was_active = self.kept.evidences.forget(source).ok_or(ActionError::NoSuchSource)?;
         let mut effects = Effects::new();
         if was_active && self.kept.evidences.is_over() {
             effects.extend(self.kept.auto_end.on_stream_gone(m.now.at, false));
             self.kept.ended = Some(m.now.at);
         }
-        effects.extend(self.settle(m));
+        let joins = if was_active && !vouched { Joins::Unknown } else { Joins::Unchanged };
+        effects.extend(self.look(m, joins, false, false));
         Ok(effects)
     }
 

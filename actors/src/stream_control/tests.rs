@@ -175,3 +175,22 @@ async fn what_another_daemon_may_have_by_now_is_not_handed_out_until_it_is_surel
     assert_eq!(collect(Duration::from_secs(10)).await, 1);
     until_told(&told, "execute a").await;
 }
+
+async fn wait_at(control: &Addr<StreamControl>) -> oneshot::Receiver<Vec<StopCommand>> {
+    let (reply, answer) = oneshot::channel();
+    let source = SourceId::new(SOURCE).unwrap();
+    control.send(Collect { source, only: None, wait: Duration::from_secs(30), reply }).await.unwrap();
+    answer
+}
+
+#[actix::test]
+async fn a_command_goes_to_whoever_still_waits_and_not_to_one_who_has_hung_up() {
+    let control =
+        StreamControl::new(Clock::System, Arc::default(), CommandsWaiting::default(), Channel.start().recipient())
+            .start();
+    let (hung_up, waits) = (wait_at(&control).await, wait_at(&control).await);
+    drop(hung_up);
+    control.send(offer("a")).await.unwrap();
+    let commands = tokio::time::timeout(Duration::from_secs(1), waits).await.unwrap().unwrap();
+    assert_eq!(commands.iter().map(|command| command.id.as_str()).collect::<Vec<_>>(), ["a"]);
+}

@@ -680,6 +680,10 @@ impl World {
             }
             Event::Forget(i) => {
                 let was = self.ledger.entries.remove(i);
+                if was.as_ref().is_some_and(|e| e.status != Status::Stopped && !e.vouched) {
+                    // Nobody can say any more whether somebody joined there while the daemon was down.
+                    self.ledger.before_restart = None;
+                }
                 if was.is_some_and(|e| e.status != Status::Stopped) && self.ledger.active().next().is_none() {
                     self.ledger.gone(self.jazz.now, false);
                 }

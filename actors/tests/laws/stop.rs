@@ -288,6 +288,13 @@ proptest! {
         let failed = effects.iter().any(|e| matches!(e, Effect::StopFailed { generation: 1, .. }));
         let anew = effects.contains(&Effect::Withdrawn { generation: 1, cause: Cause::Undelivered });
         prop_assert_eq!((failed, anew), (operator, !operator), "{:?}", effects);
+        if anew {
+            // No countdown is left that could stand still: the next zero warns at once.
+            let effects = jazz.say(says(None));
+            prop_assert!(!effects.iter().any(|e| matches!(e, Effect::Frozen { .. })), "{:?}", effects);
+            jazz.say(says(0));
+            prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(10))));
+        }
     }
 
     #[test]

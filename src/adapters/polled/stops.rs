@@ -53,6 +53,11 @@ impl Stops {
         self.active.retain_mut(|stop| stop.command.id != id || stop.on_retract() == Retracted::Watches);
     }
 
+    /// Another daemon may decide by now: nothing stands until it is delivered again.
+    pub fn retract_all(&mut self) {
+        self.active.retain_mut(|stop| stop.on_retract() == Retracted::Watches);
+    }
+
     pub fn has_killed(&self, place: &Place) -> bool {
         self.active.iter().any(|stop| stop.has_killed() && stop.place() == *place)
     }

@@ -109,6 +109,12 @@ impl Stops {
         self.drop_unheard();
     }
 
+    /// Another daemon may decide by now: nothing stands until it is delivered again.
+    pub fn retract_all(&mut self) {
+        self.active.iter_mut().for_each(|stop| stop.retracted = true);
+        self.drop_unheard();
+    }
+
     fn drop_unheard(&mut self) {
         let may_be_heard = |stop: &Stop| stop.publishing || !matches!(stop.phase, Phase::Judged { .. });
         self.active.retain(|stop| !stop.retracted || may_be_heard(stop));

@@ -25,6 +25,11 @@ fn the_defaults_are_what_the_contract_says() {
 }
 
 #[test]
+fn the_laws_are_tested_with_the_rules_that_ship() {
+    assert_eq!(crate::wiring::rulebook(&Config::default()), sattva_actors::protocol::Rulebook::default());
+}
+
+#[test]
 fn every_layer_wins_over_the_one_before_it() {
     let mut scene = Scene::empty();
     let listen = |scene: &Scene| scene.config().http.listen.port();
@@ -37,6 +42,20 @@ fn every_layer_wins_over_the_one_before_it() {
     assert_eq!(listen(&scene), 1003);
     scene.sources.flags.listen = Some(([127, 0, 0, 1], 1004).into());
     assert_eq!(listen(&scene), 1004);
+}
+
+#[test]
+fn where_no_other_file_is_that_of_the_installed_service_is_read() {
+    let mut scene = Scene::empty();
+    let installed = scene.path().join("installed.toml");
+    scene.sources.installed = Some(installed.clone());
+    assert_eq!(scene.load().file, None);
+    fs::write(&installed, "http.workers = 3").unwrap();
+    let loaded = scene.load();
+    assert_eq!((loaded.config.http.workers, loaded.file), (3, Some(installed)));
+    fs::create_dir(scene.path().join("config")).unwrap();
+    fs::write(scene.path().join("config/sattva-monitor.toml"), "http.workers = 2").unwrap();
+    assert_eq!(scene.load().config.http.workers, 2);
 }
 
 #[test]

@@ -268,9 +268,10 @@ impl ReportIn<'_> {
             check_track(track)?;
         }
         let interval = interval(self.interval_seconds, default_interval).map_err(|why| ("interval_seconds", why))?;
-        let ops = |Object(o): Object<QueueOpsIn>| {
-            Box::new(QueueOps([o.add, o.remove, o.r#move, o.clear, o.skip, o.priority_add]))
-        };
+        let ops = self.queue_ops.map(|Object(o)| [o.add, o.remove, o.r#move, o.clear, o.skip, o.priority_add]);
+        for count in ops.iter().flatten() {
+            at_most("queue_ops", Some(*count), COUNTER_MAX)?;
+        }
         let report = Report {
             identity: Identity::Numbered {
                 session: self.session.0.as_ref().into(),
@@ -281,7 +282,7 @@ impl ReportIn<'_> {
             listeners: self.listeners,
             joins: self.joins,
             queue_size: self.queue_size,
-            queue_ops: self.queue_ops.map(ops),
+            queue_ops: ops.map(|ops| Box::new(QueueOps(ops))),
             track: self.track.map(|Object(track)| Arc::new(track)),
             observed_at: time("observed_at", self.observed_at)?,
             interval,

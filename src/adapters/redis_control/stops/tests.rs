@@ -132,6 +132,22 @@ fn what_nobody_heard_is_published_again_at_a_new_status_and_what_was_heard_never
 }
 
 #[test]
+fn while_another_daemon_may_decide_nothing_is_published_and_what_was_heard_not_once_more() {
+    let watch = empty();
+    let mut stops = Stops::default();
+    let (raw, news) = (status("playing", "0", "t1"), status("playing", "0", "t2"));
+    let now = Timestamp::from_secs(5);
+    stops.on_command(now, command(&watch, "1"));
+    stops.retract_all();
+    assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Drop);
+    stops.on_command(now, command(&watch, "1"));
+    assert_eq!(stops.judge(now, "1", Some(&raw), &watch), Verdict::Publish);
+    stops.on_published("1", &raw);
+    stops.retract_all();
+    assert_eq!(stops.judge(now, "1", Some(&news), &watch), Verdict::Wait);
+}
+
+#[test]
 fn by_force_too_only_one_that_comes_back_to_nobody_is_stopped_once_more() {
     let mut watch = empty();
     let mut stops = Stops::default();
