@@ -430,6 +430,12 @@ mod tests {
                 "reports[1].joins",
             ),
             (
+                report(
+                    r#""channel_id":"a","session":"s","seq":1,"state":"live","queue_ops":{"skip":18446744073709551615}"#,
+                ),
+                "reports[1].queue_ops",
+            ),
+            (
                 report(r#""channel_id":"a","session":"s","seq":1,"state":"live","started_at":"yesterday""#),
                 "reports[1].started_at",
             ),
