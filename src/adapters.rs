@@ -3,6 +3,7 @@
 pub mod icecast;
 pub mod janus;
 pub mod nginx_rtmp;
+mod outlets;
 pub mod polled;
 pub mod redis_control;
 
@@ -12,12 +13,12 @@ use actix::{Actor, Message, Recipient};
 use sattva_actors::{
     clock::Clock,
     house::House,
-    protocol::{Batch, Delivered, Doubt, Forget, KnownSession, KnownSessions, RegisterOutlet},
+    protocol::{Doubt, Forget, KnownSessions},
     secret_file::first_line,
-    store::StoreHealth,
 };
 use tokio::sync::oneshot;
 
+pub use self::outlets::Outlets;
 use self::{
     icecast::{IcecastAdapter, IcecastSettings},
     janus::{JanusAdapter, JanusSettings},
@@ -29,28 +30,6 @@ use crate::{
     config::{self, Config},
     health::{Health, HealthBoard},
 };
-
-/// Where an adapter's reports, questions and registration go.
-pub struct Outlets {
-    pub batches: Recipient<Batch>,
-    pub known_sessions: Recipient<KnownSessions>,
-    pub registrations: Recipient<RegisterOutlet>,
-    pub delivered: Recipient<Delivered>,
-    /// Whether another daemon may have the channels by now, and know better than a stop that waits here.
-    pub store: Arc<StoreHealth>,
-}
-
-impl Outlets {
-    /// What was last reported by sources whose names begin so; `None` where the supervisor did not say.
-    fn known(&self, source_prefix: String) -> impl Future<Output = Option<Vec<KnownSession>>> + 'static {
-        let (reply, answer) = oneshot::channel();
-        let asked = self.known_sessions.send(KnownSessions { source_prefix, reply });
-        async move {
-            asked.await.ok()?;
-            answer.await.ok()
-        }
-    }
-}
 
 /// The server leaves the configuration, or is configured anew: watch it no longer. What it said stays
 /// believed for as long as any report is.

@@ -17,16 +17,11 @@ pub mod xml;
 
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorContext, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture, fut::ActorFutureExt,
-};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, SpawnHandle, WrapFuture, fut::ActorFutureExt};
 use sattva_actors::{
     clock::{Clock, Now, Timestamp},
-    identity::{ChannelId, SourceId},
-    mailbox::deliver,
-    protocol::{
-        Ack, Batch, Instruction, KnownSession, Outcome, RegisterOutlet, Report, SourcePattern, StopCommand, Tally,
-    },
+    identity::SourceId,
+    protocol::{Ack, Instruction, KnownSession, Outcome, StopCommand},
 };
 
 use self::{
@@ -38,13 +33,11 @@ use self::{
     trouble::{Failure, News, Trouble},
     watch::{Addressed, Scope, Seen, Watch},
 };
-use super::{Leave, Outlets};
+use super::{
+    Leave, Outlets,
+    outlets::{ASK_AGAIN, MAILBOX},
+};
 use crate::health::Health;
-
-/// Commands that may wait; StreamControl waits for room.
-const MAILBOX: usize = 1024;
-/// When the supervisor did not say which sessions it knows, it is asked again after this.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A server that does not report by itself. It lives on its adapter's own arbiter.
 pub trait Server: Clone + Unpin + 'static {
@@ -121,16 +114,14 @@ impl<S: Server> Polled<S> {
         self.health.clone()
     }
 
-    fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
-        let owner = names::source_prefix(S::KIND.name, &self.settings.name);
-        let sources = SourcePattern::BeginsWith(owner.clone());
-        let register = RegisterOutlet { owner, sources, outlet, looks_first: true };
-        deliver(ctx, &self.outlets.registrations, register);
+    /// Every source of this server begins so.
+    fn source_prefix(&self) -> String {
+        names::source_prefix(S::KIND.name, &self.settings.name)
     }
 
     /// Nothing is reported before it is known what was reported last.
     fn ask_known_sessions(&mut self, ctx: &mut Context<Self>) {
-        let known = self.outlets.known(names::source_prefix(S::KIND.name, &self.settings.name));
+        let known = self.outlets.known(self.source_prefix());
         ctx.spawn(known.into_actor(self).map(|known, adapter, ctx| match known {
             Some(known) => {
                 adapter.server.recall(&known);
@@ -257,24 +248,12 @@ impl<S: Server> Polled<S> {
     }
 
     fn tell(&self, received: Timestamp, ((source, channel), report): Addressed) {
-        let batch = batch(source, received, vec![(channel, report)], Vec::new());
-        if let Err(error) = self.outlets.batches.try_send(batch) {
-            // The next poll says it again, and silence is believed to be nothing but silence.
-            tracing::warn!(server = %self.settings.name, %error, "a report of the {} could not be handed over", S::KIND.called);
-        }
+        self.outlets.tell(&self.settings.name, source, received, (channel, report));
     }
 
     fn answer(&self, ctx: &mut Context<Self>, source: SourceId, ack: Ack) {
-        tracing::info!(server = %self.settings.name, command = %ack.id, outcome = ?ack.outcome, detail = ack.detail.as_deref().unwrap_or("-"), "a stop command is answered");
-        let batch = batch(source, self.clock.now().at, Vec::new(), vec![ack]);
-        // Tried at once, so that the answer goes before the reports that follow from it.
-        deliver(ctx, &self.outlets.batches, batch);
+        self.outlets.answer(ctx, &self.settings.name, source, self.clock.now().at, ack);
     }
-}
-
-fn batch(source: SourceId, received: Timestamp, reports: Vec<(ChannelId, Report)>, acks: Vec<Ack>) -> Batch {
-    let (tally, _) = Tally::new();
-    Batch { source, received, reports, acks, tally }
 }
 
 impl<S: Server> Actor for Polled<S> {
@@ -282,7 +261,7 @@ impl<S: Server> Actor for Polled<S> {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        self.register(ctx, Some(ctx.address().recipient()));
+        self.outlets.register(ctx, self.source_prefix(), Some(ctx.address().recipient()));
         self.ask_known_sessions(ctx);
     }
 }
@@ -305,7 +284,7 @@ impl<S: Server> Handler<Leave> for Polled<S> {
 
     fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
         // Sent before this is answered: a successor that is started afterwards keeps its own registration.
-        self.register(ctx, None);
+        self.outlets.register(ctx, self.source_prefix(), None);
         ctx.stop();
     }
 }

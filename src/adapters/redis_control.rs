@@ -10,14 +10,12 @@ mod watch;
 
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
 use sattva_actors::{
-    clock::{Clock, Now, Timestamp},
-    identity::{ChannelId, SourceId},
+    clock::{Clock, Now},
+    identity::SourceId,
     mailbox::deliver,
-    protocol::{
-        Ack, Batch, Delivered, Instruction, Outcome, RegisterOutlet, Report, SourcePattern, StopCommand, Tally,
-    },
+    protocol::{Ack, Delivered, Instruction, Outcome, StopCommand},
 };
 use serde::Serialize;
 
@@ -26,13 +24,11 @@ use self::{
     stops::{Due, LOOKS_MAX, Stops, Verdict},
     watch::{Found, Looked, Scope, Watch, source_prefix},
 };
-use super::{Leave, Outlets, Secrets};
+use super::{
+    Leave, Outlets, Secrets,
+    outlets::{ASK_AGAIN, MAILBOX},
+};
 use crate::{config, health::Health};
-
-/// Commands that may wait.
-const MAILBOX: usize = 1024;
-/// When the supervisor did not say which sessions it knows, it is asked again after this.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub struct RedisControlSettings {
@@ -115,16 +111,13 @@ impl RedisControlAdapter {
         self.health.clone()
     }
 
-    fn register(&self, ctx: &mut Context<Self>, outlet: Option<Recipient<Instruction>>) {
-        let owner = source_prefix(&self.settings.name);
-        let sources = SourcePattern::BeginsWith(owner.clone());
-        let register = RegisterOutlet { owner, sources, outlet, looks_first: true };
-        deliver(ctx, &self.outlets.registrations, register);
+    fn source_prefix(&self) -> String {
+        source_prefix(&self.settings.name)
     }
 
     /// Nothing is reported before it is known what was reported last.
     fn ask_known_sessions(&mut self, ctx: &mut Context<Self>) {
-        let known = self.outlets.known(source_prefix(&self.settings.name));
+        let known = self.outlets.known(self.source_prefix());
         ctx.spawn(known.into_actor(self).map(|known, adapter, ctx| match known {
             Some(known) => {
                 adapter.watch.restore(known);
@@ -166,7 +159,7 @@ impl RedisControlAdapter {
             }
         }
         for (source, channel, at, report) in reports {
-            self.tell(source, channel, at, report);
+            self.outlets.tell(&self.settings.name, source, at, (channel, report));
         }
     }
 
@@ -179,20 +172,8 @@ impl RedisControlAdapter {
         }
     }
 
-    fn tell(&self, source: SourceId, channel: ChannelId, received: Timestamp, report: Report) {
-        let (tally, _) = Tally::new();
-        let batch = Batch { source, received, reports: vec![(channel, report)], acks: Vec::new(), tally };
-        if let Err(error) = self.outlets.batches.try_send(batch) {
-            // The next look says it again.
-            tracing::warn!(redis = %self.settings.name, %error, "a report could not be handed over");
-        }
-    }
-
     fn answer(&self, ctx: &mut Context<Self>, source: SourceId, ack: Ack) {
-        tracing::info!(redis = %self.settings.name, command = %ack.id, outcome = ?ack.outcome, detail = ack.detail.as_deref().unwrap_or("-"), "a stop command is answered");
-        let (tally, _) = Tally::new();
-        let received = self.clock.now().at;
-        deliver(ctx, &self.outlets.batches, Batch { source, received, reports: Vec::new(), acks: vec![ack], tally });
+        self.outlets.answer(ctx, &self.settings.name, source, self.clock.now().at, ack);
     }
 
     fn execute(&mut self, ctx: &mut Context<Self>, command: StopCommand) {
@@ -278,7 +259,7 @@ impl Actor for RedisControlAdapter {
             Ok(server) => self.server = Some(server),
             Err(failure) => return self.on_failure(&failure),
         }
-        self.register(ctx, Some(ctx.address().recipient()));
+        self.outlets.register(ctx, self.source_prefix(), Some(ctx.address().recipient()));
         self.ask_known_sessions(ctx);
     }
 }
@@ -301,7 +282,7 @@ impl Handler<Leave> for RedisControlAdapter {
 
     fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
         // Sent before this is answered: a successor that is started afterwards keeps its own registration.
-        self.register(ctx, None);
+        self.outlets.register(ctx, self.source_prefix(), None);
         ctx.stop();
     }
 }

@@ -11,10 +11,8 @@ use sattva_actors::{
     protocol::{Identity, KnownSession, Report, Status},
 };
 
-use super::{broadcast::Broadcast, names, settling::Settling};
+use super::{super::outlets::FAREWELLS, broadcast::Broadcast, names, settling::Settling};
 
-/// That a stream is gone is said at this many polls: the channel's mailbox may have been full at one.
-const FAREWELLS: u8 = 3;
 /// Streams that cannot be watched and were named in the log.
 const UNWATCHABLE_MAX: usize = 1000;
 

@@ -17,12 +17,13 @@ use sattva_actors::{
 };
 
 use super::{
-    super::polled::{names, settling::Settling},
+    super::{
+        outlets::FAREWELLS,
+        polled::{names, settling::Settling},
+    },
     status::{State, Status},
 };
 
-/// That a stream is over is said this often: the channel's mailbox may have been full once.
-const FAREWELLS: u8 = 3;
 /// Keys that cannot be understood and were named in the log.
 const ODD_MAX: usize = 1000;
 
