@@ -150,6 +150,8 @@ struct Source {
     obeyed: bool,
     /// What its last report that was answered said, of whatever session.
     told: Option<Told>,
+    /// The daemon has forgotten that session, and may go by the one before it until it is told anew.
+    is_forgotten: bool,
     /// Its session has not been reported yet.
     is_new: bool,
     told_joins: u64,
@@ -278,6 +280,7 @@ impl World {
             away_until: None,
             obeyed: false,
             told: None,
+            is_forgotten: false,
             is_new: true,
             told_joins: 0,
             given: None,
@@ -343,7 +346,8 @@ impl World {
             // Of a session that has begun since the store fails nobody knows any more.
             for s in self.of_channel(channel) {
                 if self.disk_failed_at.is_some_and(|at| self.sources[s].began >= at) {
-                    self.sources[s].told = None;
+                    let forgotten = self.sources[s].told.take().is_some();
+                    self.sources[s].is_forgotten |= forgotten;
                 }
             }
         }
@@ -469,7 +473,7 @@ impl World {
         source.told_joins = 0;
         source.past.lives += 1;
         if source.obeyed {
-            source.told = None;
+            (source.told, source.is_forgotten) = (None, false);
         }
         (source.away_until, source.obeyed, source.is_new, source.given) = (None, false, true, None);
         source.next_report = at;
@@ -498,15 +502,18 @@ impl World {
         }
     }
 
-    /// The daemon has been told so by a source. Answers with whether the channel's session is another by that.
+    /// The daemon has been told so by a source. Answers with whether the channel's session is surely another by that.
     fn is_told(&mut self, s: usize, told: Told) -> bool {
         let channel = CHANNELS[s];
         let before = self.told_of(channel);
         // Of one that was never heard the daemon knows nothing.
         let is_there = |s: usize| !self.sources[s].obeyed && self.sources[s].told.is_some();
-        let alone = self.of_channel(channel).all(|other| other == s || !is_there(other));
+        let others = || self.of_channel(channel).filter(|other| *other != s);
+        let alone = others().all(|other| !is_there(other));
+        let surely_alone = alone && others().all(|other| !self.sources[other].is_forgotten);
         let source = &mut self.sources[s];
         let last = source.told.replace(told);
+        source.is_forgotten = false;
         let replaces = std::mem::take(&mut source.is_new) && last.is_some();
         let now = self.told_of(channel);
         let emptiness = &mut self.channel(s).emptiness;
@@ -515,7 +522,7 @@ impl World {
         } else {
             emptiness.on_report(told.at, &before, &now);
         }
-        replaces && alone
+        replaces && surely_alone
     }
 
     async fn report(&mut self, stage: &Stage, s: usize) {

@@ -52,6 +52,24 @@ proptest! {
     }
 
     #[test]
+    fn law_12_a_stop_that_could_not_be_written_is_due_in_a_session_that_follows_within_a_minute(
+        gap in 0u64..120, hidden: bool,
+    ) {
+        let mut jazz = Subject::default();
+        jazz.keep_saying(&says(0), secs(299));
+        jazz.say(says(0));
+        jazz.disk_works = false;
+        jazz.pass(secs(2));
+        jazz.disk_works = true;
+        if hidden { jazz.say(says(None)); }
+        let seen = jazz.stream.evidence_at().unwrap();
+        jazz.pass(secs(gap));
+        jazz.say(says(0).of("s2"));
+        let expected = if !hidden && jazz.now.since(seen) <= secs(60) { 10 } else { 300 };
+        prop_assert_eq!(jazz.ends_at(), Some(jazz.now.plus(secs(expected))));
+    }
+
+    #[test]
     fn law_12_a_heard_session_leaves_nothing(gap in 0u64..60, how in 0usize..5) {
         let mut jazz = Subject::default();
         jazz.keep_saying(&says(0).joins(0), secs(100));
