@@ -305,8 +305,8 @@ impl Stream {
     /// An operator asks one daemon after the other, until one does it.
     fn wish(&mut self, now: Duration, wish: Wish) {
         if wish == Wish::Resume {
-            if self.promised().is_some() {
-                // From here on it counts, and not from earlier.
+            if self.promised().is_some_and(|(word, _)| word.durable) {
+                // From here on it counts, and not from earlier. A pause that does not outlive its daemon may be forgotten with it.
                 self.empty_since = self.empty_since.map(|_| now);
             }
             self.operator.takes_back();
