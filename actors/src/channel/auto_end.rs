@@ -601,6 +601,17 @@ impl AutoEnd {
         effects
     }
 
+    /// The streamer had refused a stop that is over by now: somebody was there when it was told, so that whatever has been
+    /// earned since began too early.
+    pub fn on_refused_before(&mut self) -> Effects {
+        let mut effects = Effects::new();
+        if !self.is_stopping() {
+            self.on_heard();
+            self.give_up(Cause::CameAndWent, &mut effects);
+        }
+        effects
+    }
+
     /// The streamer could not stop.
     pub fn on_stop_error(&mut self, now: Timestamp, detail: String) -> Effects {
         let mut effects = Effects::new();

@@ -107,6 +107,8 @@ pub enum AckVerdict {
     Noted,
     AllAcked,
     Refused,
+    /// It was refused while it stood, and is over by now.
+    RefusedBefore,
     Failed(String),
 }
 
@@ -223,11 +225,17 @@ impl Stop {
             return AckVerdict::Unknown;
         };
         let held = &mut self.commands[index];
-        if held.source != *source || !held.state.waits() {
+        let is_over = !held.state.waits();
+        let says_more = !is_over
+            || (ack.outcome == Outcome::Refused && held.outcome.is_none() && held.state != CommandState::Confirmed);
+        if held.source != *source || !says_more {
             return AckVerdict::Unknown;
         }
         held.outcome = Some(ack.outcome);
         held.detail.clone_from(&ack.detail);
+        if is_over {
+            return AckVerdict::RefusedBefore;
+        }
         held.state = CommandState::Acked;
         held.acked_at = Some(now);
         match ack.outcome {

@@ -258,6 +258,7 @@ impl Stream {
             AckVerdict::Noted => return Some(effects),
             AckVerdict::AllAcked => self.kept.auto_end.on_acked(),
             AckVerdict::Refused => effects = self.kept.auto_end.on_refused(),
+            AckVerdict::RefusedBefore => effects = self.kept.auto_end.on_refused_before(),
             AckVerdict::Failed(detail) => effects = self.kept.auto_end.on_stop_error(m.now.at, detail),
         }
         effects.extend(self.settle(m));

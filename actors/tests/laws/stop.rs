@@ -203,6 +203,25 @@ proptest! {
     }
 
     #[test]
+    fn law_14_a_refusal_that_is_read_when_the_stop_is_over_makes_the_next_zero_count_in_full(restarted: bool, late in 0u64..8) {
+        let mut jazz = stopping(None);
+        let id = jazz.last_command().id;
+        if restarted { jazz.restart(secs(1), None); }
+        jazz.pass(secs(62));
+        // It may be counting down towards the next stop already.
+        if late > 0 { jazz.keep_saying(&says(0), secs(late)); }
+        jazz.ack(&id, "radio", Outcome::Refused);
+        jazz.say(says(0));
+        let ends_at = jazz.ends_at();
+        prop_assert_eq!(ends_at, Some(jazz.now.plus(secs(300))));
+        // Said again it tells nothing new.
+        jazz.keep_saying(&says(0), secs(20));
+        jazz.ack(&id, "radio", Outcome::Refused);
+        jazz.say(says(0));
+        prop_assert_eq!(jazz.ends_at(), ends_at);
+    }
+
+    #[test]
     fn law_14_refused_arms_anew_in_full_with_a_new_id(wait in 0u64..4) {
         let mut jazz = stopping(Some(3));
         let first = jazz.last_command();
