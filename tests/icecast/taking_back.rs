@@ -105,13 +105,13 @@ impl Handler<RegisterOutlet> for Daemon {
     }
 }
 
-#[actix_rt::test]
-async fn a_stop_taken_back_while_the_server_is_looked_at_kills_nothing() {
+/// A server that does not answer the look before the kill, the adapter that has sent it, and the stop that it is for.
+async fn about_to_kill(store: Arc<StoreHealth>) -> (Studio, Recipient<Instruction>, StopCommand) {
     let studio = Studio::default();
     let url = studio.open().await;
     let known = Known::default();
     let daemon = Daemon(known.clone()).start();
-    lone_adapter("studio", url, &daemon, Arc::default()).start();
+    lone_adapter("studio", url, &daemon, store).start();
     let stop = wait_for("a report", || async { known.stop.take() }).await;
     let outlet = known.outlet.take().unwrap();
 
@@ -119,6 +119,12 @@ async fn a_stop_taken_back_while_the_server_is_looked_at_kills_nothing() {
     let before = studio.looks.get();
     outlet.send(Instruction::Execute(stop.clone())).await.unwrap();
     wait_for("the look before the kill", || async { (studio.looks.get() > before).then_some(()) }).await;
+    (studio, outlet, stop)
+}
+
+#[actix_rt::test]
+async fn a_stop_taken_back_while_the_server_is_looked_at_kills_nothing() {
+    let (studio, outlet, stop) = about_to_kill(Arc::default()).await;
     outlet
         .send(Instruction::Retract(Retract { source: stop.source.clone(), id: stop.id.clone(), leaves_outlet: false }))
         .await
@@ -133,22 +139,11 @@ async fn a_stop_taken_back_while_the_server_is_looked_at_kills_nothing() {
 
 #[actix_rt::test]
 async fn a_stop_that_may_be_another_daemons_to_decide_by_now_kills_nothing() {
-    let studio = Studio::default();
-    let url = studio.open().await;
-    let known = Known::default();
-    let daemon = Daemon(known.clone()).start();
     let store = Arc::<StoreHealth>::default();
     let lease = |seconds| store.set_leased_until(Clock::System.now().at.plus(Duration::from_secs(seconds)));
     store.set_territory(&Territory::Slots(Default::default()));
     lease(60);
-    lone_adapter("studio", url, &daemon, Arc::clone(&store)).start();
-    let stop = wait_for("a report", || async { known.stop.take() }).await;
-    let outlet = known.outlet.take().unwrap();
-
-    studio.holds.set(true);
-    let before = studio.looks.get();
-    outlet.send(Instruction::Execute(stop.clone())).await.unwrap();
-    wait_for("the look before the kill", || async { (studio.looks.get() > before).then_some(()) }).await;
+    let (studio, outlet, stop) = about_to_kill(Arc::clone(&store)).await;
     lease(0);
     studio.holds.set(false);
     stays("nothing is killed", Duration::from_secs(2), || async { studio.kills.get() == 0 }).await;

@@ -1005,7 +1005,7 @@ impl AutoEnd {
 
     /// A stop is open, but no longer valid.
     pub fn is_past_validity(&self, now: Timestamp) -> bool {
-        matches!(self.phase, Phase::Stopping(s) if now >= s.expires)
+        self.valid_until().is_some_and(|until| now >= until)
     }
 
     pub fn is_held(&self) -> bool {
